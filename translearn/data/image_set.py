@@ -1,0 +1,33 @@
+"""The form in which every network reads a split: decoded once, uint8, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Decoded images of one split, all of one size.
+
+    Attributes:
+        images: uint8, shape (N, S, S, 3), RGB; read-only memory is fine.
+        labels: int64, shape (N,), in [0, C).
+        keys: uint64, shape (N,): ``seeds.example_key`` of each example's id; seeds its augmentation.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    keys: np.ndarray
+
+    def __post_init__(self) -> None:
+        assert self.images.dtype == np.uint8 and self.images.ndim == 4 and self.images.shape[3] == 3
+        assert len(self.images) == len(self.labels) == len(self.keys)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> ImageSet:
+        """The examples in these rows, in this order."""
+        return ImageSet(self.images[rows], self.labels[rows], self.keys[rows])

@@ -1,0 +1,52 @@
+"""Errors that a user can act on, and the one shape of their messages.
+
+Exceptions cross Ray processes by pickle, so none has an ``__init__`` of its own: each carries one
+message string.
+"""
+
+from __future__ import annotations
+
+EXIT_DONE, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
+
+
+class TranslearnError(Exception):
+    """Something that translearn was asked for could not be done."""
+
+
+class InputError(TranslearnError):
+    """What the user gave (study file, data, weights, options) breaks a rule."""
+
+
+class SpecError(InputError):
+    """A study file or an override breaks a rule."""
+
+
+class DataError(InputError):
+    """A data set is missing, malformed or inconsistent."""
+
+
+class WeightsError(InputError):
+    """Weights are missing, unsafe, or do not fit the architecture."""
+
+
+class StorageError(TranslearnError):
+    """The storage cannot be read or written, or holds something else than expected."""
+
+
+class NonFiniteLossError(TranslearnError):
+    """Training diverged: the loss became infinite or not a number."""
+
+
+def fault(where: str, rule: str, value: object, remedy: str) -> str:
+    """One line that says where, which rule, which value, and what to do.
+
+    >>> fault("search.trials", "must be at least 1", 0, "Use 1 to try the default configuration only.")
+    'search.trials: must be at least 1, but got 0. Use 1 to try the default configuration only.'
+    """
+    return f"{where}: {rule}, but got {value}. {remedy}".rstrip()
+
+
+def raise_faults(faults: list[str], kind: type[TranslearnError] = InputError) -> None:
+    """Raises one ``kind`` that holds every fault, a line each; does nothing when there is none."""
+    if faults:
+        raise kind("\n".join(faults))

@@ -1,0 +1,155 @@
+"""Directories on any file system of pyarrow (local, s3, gs), written so that nothing is half there.
+
+A file appears whole or not at all: on a local disk it is written beside its place and renamed; object
+stores do the same by themselves. What consists of several files has a marker (a manifest, a
+``model.json``) that is written last; readers trust only the marker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from translearn.errors import StorageError, fault
+
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory on a pyarrow file system.
+
+    Attributes:
+        fs: The file system.
+        path: The directory's path on it, without a scheme or a trailing slash.
+        uri: What the user would write to name it; absolute for a local directory.
+    """
+
+    fs: pafs.FileSystem
+    path: str
+    uri: str
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str]) -> Folder:
+        """The directory at a local path or at a URI (``s3://``, ``gs://``, ``file://``)."""
+        text = os.fspath(location)
+        if not _SCHEME.match(text):
+            absolute = str(Path(text).expanduser().resolve())
+            return cls(pafs.LocalFileSystem(), absolute, absolute)
+        try:
+            fs, path = pafs.FileSystem.from_uri(text)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            message = fault("storage", "must be a local path or an s3:// or gs:// address", text, f"({error})")
+            raise StorageError(message) from error
+        return cls(fs, path.rstrip("/"), text.rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether ordinary file functions reach it."""
+        return isinstance(self.fs, pafs.LocalFileSystem)
+
+    def __truediv__(self, name: str) -> Folder:
+        return Folder(self.fs, f"{self.path}/{name}", f"{self.uri}/{name}")
+
+    def file(self, name: str) -> str:
+        """The path, on ``fs``, of a file in it."""
+        return f"{self.path}/{name}"
+
+    def exists(self, name: str = "") -> bool:
+        """Whether the file or directory ``name`` (or the directory itself) is there."""
+        return self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound
+
+    def names(self) -> list[str]:
+        """The sorted names of what lies directly in it; empty when it does not exist."""
+        selector = pafs.FileSelector(self.path, allow_not_found=True)
+        return sorted(info.base_name for info in self.fs.get_file_info(selector))
+
+    def make(self) -> Folder:
+        """Creates the directory and its parents where missing; returns itself."""
+        try:
+            self.fs.create_dir(self.path, recursive=True)
+        except OSError as error:
+            raise StorageError(_unusable(self.uri, error)) from error
+        return self
+
+    def remove(self) -> None:
+        """Deletes the directory and all in it; does nothing when it does not exist."""
+        if self.exists():
+            self.fs.delete_dir(self.path)
+
+    def remove_file(self, name: str) -> None:
+        """Deletes a file in it; does nothing when it does not exist."""
+        if self.exists(name):
+            self.fs.delete_file(self.file(name))
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content of a file in it."""
+        try:
+            with self.fs.open_input_file(self.file(name)) as stream:
+                return bytes(stream.read())
+        except OSError as error:
+            raise StorageError(f"{self.uri}/{name}: cannot be read ({error}).") from error
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Writes a file whole or not at all, replacing what was there."""
+        self.make()
+        try:
+            if not self.is_local:
+                with self.fs.open_output_stream(self.file(name)) as stream:
+                    stream.write(content)
+                return
+            _write_local(Path(self.file(name)), content)
+        except OSError as error:
+            raise StorageError(_unusable(f"{self.uri}/{name}", error)) from error
+
+    def read_json(self, name: str) -> Any:
+        """The value in a JSON file."""
+        try:
+            return json.loads(self.read_bytes(name))
+        except ValueError as error:
+            raise StorageError(f"{self.uri}/{name}: is not JSON ({error}). Delete it to have it made again.") from error
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a value as indented JSON, keys in the order given."""
+        self.write_bytes(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+    def read_table(self, name: str) -> pa.Table:
+        """The table in a Parquet file."""
+        return pq.read_table(pa.BufferReader(self.read_bytes(name)))
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Writes a table as one Parquet file."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self.write_bytes(name, sink.getvalue().to_pybytes())
+
+    def check_writable(self) -> None:
+        """Writes and deletes a marker file; StorageError says why when that fails."""
+        name = f".translearn-{uuid.uuid4().hex[:8]}"
+        self.write_bytes(name, b"ok")
+        self.remove_file(name)
+
+
+def _write_local(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _unusable(where: str, error: OSError) -> str:
+    return f"{where}: cannot be written ({error}). Free space or choose another `storage`."
