@@ -5,8 +5,11 @@ It is plain data, free of torch, so that a study file can be checked before anyt
 
 from __future__ import annotations
 
-_RESIDUAL = {stage: (stage,) for stage in ("layer1", "layer2", "layer3", "layer4")}
-_RESNET = {"stem": ("conv1", "bn1", "relu", "maxpool"), **_RESIDUAL}
+_RESNET = {
+    "stem": ("conv1", "bn1", "relu", "maxpool"),
+    **{stage: (stage,) for stage in ("layer1", "layer2", "layer3")},
+    "layer4": ("layer4", "avgpool", "flatten"),
+}
 _RESNETS = (
     *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
     *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
@@ -19,6 +22,8 @@ _VGG_BLOCKS = {
     "vgg16_bn": (2, 2, 3, 3, 3),
     "vgg19_bn": (2, 2, 4, 4, 4),
 }
+# The first and the last of torchvision's `features` in each stage; a new stage starts where the resolution halves.
+_MOBILENET_SPANS = {"stem": (0, 1), "stage1": (2, 3), "stage2": (4, 6), "stage3": (7, 13), "stage4": (14, 18)}
 
 
 def _vgg(blocks: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
@@ -31,10 +36,25 @@ def _vgg(blocks: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
     return {**stages, "fc": ("avgpool", "flatten", *(f"classifier.{i}" for i in range(6)))}
 
 
-#: Architecture to {stage: the names of torchvision's modules that it runs, in order}.
+def _mobilenet() -> dict[str, tuple[str, ...]]:
+    spans = _MOBILENET_SPANS.items()
+    stages = {stage: tuple(f"features.{i}" for i in range(first, last + 1)) for stage, (first, last) in spans}
+    return {**stages, "stage4": (*stages["stage4"], "avgpool", "flatten")}
+
+
+#: Architecture to {stage: the names of torchvision's modules that it runs, in order}. "flatten" flattens all but
+#: the first dimension. The last stage leaves the features, shape (N, D).
 STAGES: dict[str, dict[str, tuple[str, ...]]] = {
-    **{arch: _RESNET for arch in _RESNETS},
+    **dict.fromkeys(_RESNETS, _RESNET),
     **{arch: _vgg(blocks) for arch, blocks in _VGG_BLOCKS.items()},
+    "mobilenet_v2": _mobilenet(),
+}
+
+#: Architecture to the names of torchvision's modules of its head; the last one is linear, features to logits.
+HEAD: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_RESNETS, ("fc",)),
+    **dict.fromkeys(_VGG_BLOCKS, ("classifier.6",)),
+    "mobilenet_v2": ("classifier.0", "classifier.1"),
 }
 
 

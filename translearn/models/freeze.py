@@ -1,0 +1,85 @@
+"""Freezing the first stages of a network: parameters and BatchNorm statistics alike.
+
+Every parameter and buffer is accounted for by name: it is exactly one of frozen and trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from translearn.models.network import Network
+
+
+@dataclass(frozen=True)
+class FreezeAccount:
+    """Which parameters and buffers training changes, by their names in ``state_dict``.
+
+    Attributes:
+        frozen: Those of the frozen stages; they stay bit for bit as they are.
+        trained: All others.
+    """
+
+    frozen: tuple[str, ...]
+    trained: tuple[str, ...]
+
+
+def freeze(network: Network, depth: int) -> FreezeAccount:
+    """Freezes the first ``depth`` stages and thaws all others.
+
+    Frozen stages get no gradient and are in eval mode for good: ``network.train()`` leaves them there, so their
+    BatchNorm uses and keeps the source's statistics. All others are in training mode afterwards.
+
+    Args:
+        network: Changed in place.
+        depth: 0 (full fine-tune) to the number of stages (linear probe).
+
+    Raises:
+        InputError: The depth is out of range.
+    """
+    account = freeze_account(network, depth)
+    frozen = set(account.frozen)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    train_mode(network, depth)
+    return account
+
+
+def train_mode(network: Network, depth: int) -> None:
+    """Puts a network into training mode, its first ``depth`` stages into eval mode, now and for later ``train()``."""
+    network.freeze_depth = depth
+    network.train()
+
+
+def freeze_account(network: Network, depth: int) -> FreezeAccount:
+    """What a freeze depth freezes and trains; changes nothing. Raises InputError when it is out of range."""
+    network.prefix(depth)  # checks the depth
+    stages = network.stage_names[:depth]
+    names = tuple(network.state_dict())
+    return FreezeAccount(
+        frozen=tuple(name for name in names if network.stage_of(name) in stages),
+        trained=tuple(name for name in names if network.stage_of(name) not in stages),
+    )
+
+
+def trained_state(network: Network, depth: int) -> dict[str, Tensor]:
+    """Copies, on the CPU, of the parameters and buffers that training changes: a small checkpoint.
+
+    Restore it with ``network.load_state_dict(state, strict=False)`` on the same source and depth.
+    """
+    state = network.state_dict()
+    return {name: state[name].detach().to("cpu", copy=True) for name in freeze_account(network, depth).trained}
+
+
+def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
+    """The trained parameters in an optimizer's groups: weight decay for weights, none for BatchNorm and biases.
+
+    Source: He et al., Bag of Tricks for Image Classification (CVPR 2019), section 3.1, "no bias decay".
+    """
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]

@@ -1,0 +1,119 @@
+"""Putting a source's tensors into a network, with every parameter and buffer accounted for by name.
+
+Each is exactly one of loaded and reinitialised. The backbone must fit wholly; anything unexplained is an error that
+shows both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from translearn.archs import HEAD, STAGES
+from translearn.errors import WeightsError, fault, raise_faults
+from translearn.models.network import Network, skeleton
+
+_NUM_SHOWN = 5
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+@dataclass(frozen=True)
+class LoadAccount:
+    """Where a network's parameters and buffers come from, by their names in ``state_dict``.
+
+    Attributes:
+        loaded: From the source.
+        reinitialised: Fresh; the head for a new task, and BatchNorm's step counters where old files have none.
+    """
+
+    loaded: tuple[str, ...]
+    reinitialised: tuple[str, ...]
+
+
+def load_source(
+    network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False, where: str = "weights"
+) -> LoadAccount:
+    """Copies a source's tensors into a network.
+
+    Args:
+        network: Changed in place; its dtypes and memory format stay.
+        state: The source's tensors, under torchvision's names; what it has for a head is left out.
+        keep_head: Load the head too: for the source task itself, not for a new one.
+        where: What to call the source in errors.
+
+    Raises:
+        WeightsError: As ``fit_faults`` says. The network is unchanged then.
+    """
+    raise_faults(fit_faults(network, state, keep_head=keep_head, where=where), WeightsError)
+    given = _wanted(network.arch, state, keep_head)
+    network.load_state_dict(given, strict=False)
+    names = tuple(network.state_dict())
+    return LoadAccount(
+        loaded=tuple(name for name in names if name in given),
+        reinitialised=tuple(name for name in names if name not in given),
+    )
+
+
+def fit_faults(
+    network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False, where: str = "weights"
+) -> list[str]:
+    """Why tensors do not fit a network: missing or unexpected names, other shapes or kinds, NaN or infinity.
+
+    The network may be without memory (device "meta"). Where another architecture fits better, the fault names it.
+    """
+    expected = _wanted(network.arch, network.state_dict(), keep_head)
+    given = _wanted(network.arch, state, keep_head)
+    unlike = [_difference(name, expected[name], given[name]) for name in expected if name in given]
+    lists = {
+        # Files from before PyTorch 0.4.1 have no step counters; nothing depends on them.
+        "missing": [name for name in expected if name not in given and not name.endswith(".num_batches_tracked")],
+        "unexpected": [name for name in given if name not in expected],
+        "different": [text for text in unlike if text],
+    }
+    got = "; ".join(f"{len(names)} {kind}: {_capped(names)}" for kind, names in lists.items() if names)
+    if got:
+        return [fault(where, f"must fit {network.arch}, name by name", got, _nearest(network.arch, state))]
+    return _finite_faults(given, where)
+
+
+def _wanted(arch: str, state: Mapping[str, Tensor], keep_head: bool) -> dict[str, Tensor]:
+    head = () if keep_head else tuple(f"{module}." for module in HEAD[arch])
+    return {name: tensor for name, tensor in state.items() if not name.startswith(head)}
+
+
+def _difference(name: str, expected: Tensor, given: Tensor) -> str:
+    if expected.shape != given.shape:
+        return f"{name} {tuple(given.shape)} for {tuple(expected.shape)}"
+    if given.dtype not in (_FLOATS if expected.is_floating_point() else (torch.int64,)):
+        return f"{name} {given.dtype} for {expected.dtype}"
+    return ""
+
+
+def _finite_faults(state: Mapping[str, Tensor], where: str) -> list[str]:
+    bad = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    if not bad:
+        return []
+    return [fault(where, "must hold finite numbers only", f"NaN or infinity in {_capped(bad)}", "Train it again.")]
+
+
+def _nearest(arch: str, state: Mapping[str, Tensor]) -> str:
+    fits = {other: _fit(other, state) for other in STAGES}
+    best = max(fits, key=lambda other: fits[other])
+    if fits[best] > max(fits[arch], 0.5):
+        return f"It fits {best} better: set `arch: {best}`."
+    return "It must hold the whole backbone under torchvision's names; a head may be left out."
+
+
+def _fit(arch: str, state: Mapping[str, Tensor]) -> float:
+    """The share of names, of either side's backbone, that both have with the same shape: 0 to 1."""
+    ours = {(name, t.shape) for name, t in _wanted(arch, skeleton(arch).state_dict(), False).items()}
+    theirs = {(name, t.shape) for name, t in _wanted(arch, state, False).items()}
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def _capped(names: list[str]) -> str:
+    rest = len(names) - _NUM_SHOWN
+    return ", ".join(names[:_NUM_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

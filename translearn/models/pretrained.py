@@ -1,0 +1,63 @@
+"""torchvision's own weights by name, from torch hub's cache or, where they are not there, from the net."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision.models import WeightsEnum, get_model_weights
+
+from translearn.errors import WeightsError, fault
+from translearn.models.weights import State, read_state
+
+
+def find_weights(arch: str, name: str) -> WeightsEnum:
+    """torchvision's entry for an architecture's weights, for example ``IMAGENET1K_V2`` or ``DEFAULT``.
+
+    Raises:
+        WeightsError: torchvision knows no such weights for the architecture; names the nearest ones it knows.
+    """
+    known: Any = get_model_weights(arch).__members__
+    if name not in known:
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"One of {', '.join(known)}."
+        raise WeightsError(fault("weights", f"must be one of torchvision's for {arch}", repr(name), remedy))
+    return known[name]
+
+
+def cached_file(entry: WeightsEnum) -> Path:
+    """Where torch hub keeps the file of these weights, whether or not it is there."""
+    return Path(torch.hub.get_dir(), "checkpoints", entry.url.rpartition("/")[2])
+
+
+def pretrained_state(entry: WeightsEnum) -> State:
+    """The tensors of torchvision's weights; downloads them once, and checks the file against the digest in its name.
+
+    Raises:
+        WeightsError: They are not cached and cannot be downloaded (it says which file to put where), or the cached
+            file is damaged.
+    """
+    file = cached_file(entry)
+    if not file.exists():
+        _download(entry, file)
+    expected = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if expected and not digest.startswith(expected[1]):
+        rule = f"must have a SHA-256 that begins with {expected[1]}"
+        raise WeightsError(fault(str(file), rule, digest[: len(expected[1])], "Delete it to have it downloaded again."))
+    return read_state(file)
+
+
+def _download(entry: WeightsEnum, file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(entry.url, str(file), progress=False)
+    except (OSError, HTTPException) as error:
+        remedy = f"Without a network, fetch {file.name} elsewhere ({entry.url}) and put it at {file}."
+        raise WeightsError(fault(str(entry), "must be cached or downloadable", f"neither ({error})", remedy)) from error

@@ -1,0 +1,125 @@
+"""Reading tensors from files that nobody vouches for: only tensors are read, and code in a file never runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from translearn.errors import StorageError, WeightsError, fault
+from translearn.storage import Folder
+
+State = dict[str, Tensor]
+SUFFIXES = (".safetensors", ".pth", ".pt")
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "model.", "_orig_mod.")  # DistributedDataParallel, Lightning, torch.compile
+_SAVE_AGAIN = "Save it with safetensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+_COPY_AGAIN = "It is damaged, or no weights file: copy or download it again."
+
+
+def read_state(path: str | os.PathLike[str]) -> State:
+    """The named tensors in a file, on the CPU.
+
+    Usual wrappers are taken off: a mapping under "state_dict", "model_state_dict" or "model", and a prefix common
+    to all names that data-parallel training, Lightning or ``torch.compile`` put there.
+
+    Args:
+        path: A .safetensors, .pth or .pt file; local, ``s3://`` or ``gs://``.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or holds anything but tensors. Nothing in it was executed.
+    """
+    folder, name = _locate(path)
+    where = f"{folder.uri}/{name}"
+    try:
+        content = folder.read_bytes(name)
+    except StorageError as error:
+        remedy = "Check the path and your access to it."
+        raise WeightsError(fault(where, "must be a readable file", f"none ({error.__cause__})", remedy)) from error
+    return parse_state(content, where)
+
+
+def parse_state(content: bytes, where: str) -> State:
+    """The named tensors in a file's content; ``where`` names the file in errors, and says its kind by its ending.
+
+    Raises:
+        WeightsError: As ``read_state``.
+    """
+    tree = _parse_safetensors(content, where) if where.endswith(".safetensors") else _parse_pickle(content, where)
+    return _strip_prefixes(_plain_tensors(tree, where))
+
+
+def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the sorted names, dtypes, shapes and bytes of tensors: equal only for equal weights.
+
+    It depends on no order, device or memory format.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _locate(path: str | os.PathLike[str]) -> tuple[Folder, str]:
+    text = os.fspath(path)
+    if not text.endswith(SUFFIXES):
+        remedy = f"Give a file that ends in one of {', '.join(SUFFIXES)}, or a model directory with a model.json."
+        raise WeightsError(fault("weights", "must be a file of a known kind", repr(text), remedy))
+    if "://" in text:
+        parent, _, name = text.rpartition("/")
+        return Folder.open(parent), name
+    whole = Path(text).expanduser().resolve()
+    return Folder.open(whole.parent), whole.name
+
+
+def _parse_safetensors(content: bytes, where: str) -> object:
+    try:
+        return safetensors.torch.load(content)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        got = f"{len(content)} bytes that are not ({error})"
+        raise WeightsError(fault(where, "must be a whole safetensors file", got, _COPY_AGAIN)) from error
+
+
+def _parse_pickle(content: bytes, where: str) -> object:
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        foreign = re.search(r"GLOBAL (\S+)", str(error))
+        got = f"the Python object {foreign[1]}" if foreign else "a pickle of something else"
+        raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN)) from error
+    except Exception as error:  # damaged bytes make the unpickler raise nearly anything
+        got = f"{len(content)} bytes that are not ({str(error).partition('.')[0] or type(error).__name__})"
+        raise WeightsError(fault(where, "must be a whole PyTorch file", got, _COPY_AGAIN)) from error
+
+
+def _plain_tensors(tree: object, where: str) -> State:
+    while isinstance(tree, Mapping) and (
+        inner := [tree[key] for key in _WRAPPERS if isinstance(tree.get(key), Mapping)]
+    ):
+        tree = inner[0]
+    if not isinstance(tree, Mapping) or not tree:
+        got = "an empty mapping" if isinstance(tree, Mapping) else f"one {type(tree).__name__}"
+        raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN))
+    for name, value in tree.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+            got = f"{type(value).__name__} under {name!r}"
+            raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN))
+    return {name: value.detach() for name, value in tree.items()}
+
+
+def _strip_prefixes(state: State) -> State:
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            return _strip_prefixes({name.removeprefix(prefix): tensor for name, tensor in state.items()})
+    return state
