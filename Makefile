@@ -1,0 +1,38 @@
+# translearn: `make` lists the targets. Each sets up the virtual environment first, once (scripts/setup.sh).
+# Variables: PYTHON (interpreter to use), VENV (.venv), ARGS (added to pytest's or the demo's command line).
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PYTHON VENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format clean
+
+help: ## This list
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: ## The virtual environment, with the versions of constraints.txt
+	@sh scripts/setup.sh
+
+demo: setup ## A whole study on data that needs no download, on a local Ray
+	$(BIN)/translearn run workflows/configs/demo.yaml $(ARGS)
+
+test: lint ## Style, types, import directions, and every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: lint ## The same with the slow tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Style, types and import directions
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Puts the code into the project's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## Removes the environment and the tools' caches; studies and data stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
