@@ -40,12 +40,14 @@ class Predictions:
     @property
     def predicted(self) -> np.ndarray:
         """int64, shape (N,): the class of highest probability; the lower index on a tie."""
-        return np.argmax(self.probabilities, axis=1)
+        predicted: np.ndarray = self.probabilities.argmax(axis=1)
+        return predicted
 
     @property
     def errors(self) -> np.ndarray:
         """bool, shape (N,): where the prediction is wrong."""
-        return np.not_equal(self.predicted, self.labels)
+        errors: np.ndarray = self.predicted != self.labels
+        return errors
 
     @property
     def error(self) -> float:
