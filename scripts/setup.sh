@@ -5,14 +5,15 @@
 # Run again with nothing changed, it does nothing. A changed pyproject.toml or constraints.txt is installed
 # on top; another Python, a moved project or an interrupted set-up makes the environment anew.
 #
-# Environment: VENV (.venv), PYTHON (the interpreter to use), EXTRAS (dev), and all that pip and uv read.
+# Environment: VENV (.venv), PYTHON (the interpreter to use), EXTRAS (dev), NEEDED_MB (free disk to ask for),
+# and all that pip and uv read.
 set -eu
 cd "$(dirname "$0")/.."
 
 VENV=${VENV:-.venv}
 EXTRAS=${EXTRAS:-dev}
 OLDEST=11 NEWEST=14 # Python 3.x: from the `requires-python` of pyproject.toml to the last one with Ray wheels
-NEEDED_MB=8192      # measured: 6.2 GB in the environment, and room to unpack the largest wheel
+NEEDED_MB=${NEEDED_MB:-8192} # measured: 6.2 GB in the environment, and room to unpack the largest wheel
 STAMP=$VENV/translearn-setup
 
 fail() { # where, rule, value, remedy
@@ -85,7 +86,7 @@ is_reusable() {
 
 check_disk() {
     free_mb=$(df -Pk "$VENV" | awk 'NR == 2 { print int($4 / 1024) }')
-    if [ "$free_mb" -lt $NEEDED_MB ]; then
+    if [ "$free_mb" -lt "$NEEDED_MB" ]; then
         fail disk "must have $NEEDED_MB MB free for $VENV (most of it torch's CUDA packages)" "$free_mb MB" \
             'Free space, or set VENV to a folder on another disk.'
     fi
@@ -127,9 +128,10 @@ uv_install() {
     "$VENV/bin/uv" pip install --python "$VENV/bin/python" -c constraints.txt "$@"
 }
 
-# uv is several times as quick as pip; pip is there for sources that uv does not know of.
+# uv is several times as quick as pip; pip is there for sources that uv does not know of. Where pip is told to
+# use no index, uv would use one.
 install_packages() {
-    if pip_install uv; then
+    if [ -z "${PIP_NO_INDEX:-}" ] && pip_install uv; then
         if uv_install -e ".[$EXTRAS]"; then return; fi
         echo 'setup: uv failed, so pip tries' >&2
     fi

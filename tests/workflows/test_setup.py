@@ -200,6 +200,18 @@ def test_pip_takes_over_where_uv_fails(project: Project) -> None:
     assert project.calls()[-1] == f"python3.11 {PIP} -e .[dev]"
 
 
+def test_uv_stays_away_where_no_index_may_be_used(project: Project) -> None:
+    project.python("python3.11", 11)
+    assert project.run(PIP_NO_INDEX="1", PIP_FIND_LINKS="wheels").returncode == 0
+    assert project.calls() == [f"python3.11 {MADE}", f"python3.11 {PIP} -e .[dev]"]
+
+
+def test_disk_asked_for_can_be_set(project: Project) -> None:
+    project.python("python3.11", 11)
+    project.free_mb(3000)
+    assert project.run(NEEDED_MB="2500").returncode == 0
+
+
 def test_index_of_the_user_goes_before_that_of_pip(project: Project) -> None:
     project.python("python3.11", 11)
     project.run(UV_DEFAULT_INDEX="https://chosen.invalid/simple")
