@@ -1,0 +1,83 @@
+"""An ingested data set: its manifest and its rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from translearn.data.manifest import MANIFEST, Manifest, Shard
+from translearn.errors import DataError, fault, raise_faults
+from translearn.storage import Folder
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An ingested data set.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What it holds.
+    """
+
+    folder: Folder
+    manifest: Manifest
+
+    def num_examples(self, split: str) -> int:
+        """How many images a split has."""
+        return sum(self.manifest.counts.get(split, {}).values())
+
+    def tables(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of a split in order, a table a shard, of schema ``ROWS``.
+
+        Args:
+            split: train, val or test.
+            columns: Which columns; None for all, and then each shard's checksum is checked.
+
+        Raises:
+            DataError: A shard is damaged.
+        """
+        for shard in self.manifest.shards:
+            if shard.split == split:
+                yield self._whole(shard) if columns is None else self._columns(shard, columns)
+
+    def _whole(self, shard: Shard) -> pa.Table:
+        content = self.folder.read_bytes(shard.file)
+        found = hashlib.sha256(content).hexdigest()
+        if found != shard.sha256:
+            where, rule = f"{self.folder.uri}/{shard.file}", f"must have the SHA-256 {shard.sha256}"
+            raise DataError(fault(where, rule, found, "It was changed or damaged: ingest again into a new folder."))
+        return pq.read_table(pa.BufferReader(content))
+
+    def _columns(self, shard: Shard, columns: Sequence[str]) -> pa.Table:
+        return pq.ParquetFile(self.folder.file(shard.file), filesystem=self.folder.fs).read(list(columns))
+
+
+def open_dataset(location: str | Folder) -> Dataset:
+    """Opens an ingested data set.
+
+    Args:
+        location: Its folder, or the local path or URI of it.
+
+    Raises:
+        DataError: There is no manifest, it is malformed, or files are missing.
+    """
+    folder = location if isinstance(location, Folder) else Folder.open(location)
+    names = set(folder.names())
+    if MANIFEST not in names:
+        rule = f"must hold {MANIFEST}, which ingest writes last"
+        remedy = f"Run `translearn ingest SRC {folder.uri}`."
+        raise DataError(fault(folder.uri, rule, "none" if names else "an empty or missing folder", remedy))
+    try:
+        manifest = Manifest.model_validate_json(folder.read_bytes(MANIFEST))
+    except ValidationError as error:
+        rule, where = "must be a manifest of this version", f"{folder.uri}/{MANIFEST}"
+        raise DataError(fault(where, rule, f"{error.error_count()} errors", "Ingest again.")) from error
+    missing = [shard.file for shard in manifest.shards if shard.file not in names]
+    faults = [fault(f"{folder.uri}/{file}", "must exist", "no file", "Copy the data set again.") for file in missing]
+    raise_faults(faults, DataError)
+    return Dataset(folder, manifest)

@@ -1,0 +1,145 @@
+"""Images that are files: folders of class folders, and tables of paths and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+from PIL import Image
+
+from translearn.data.formats.reader import MAX_BYTES, did_you_mean, listing_table
+from translearn.data.schema import LISTING, SPLIT_NAMES
+from translearn.errors import DataError, fault, raise_faults
+from translearn.storage import Folder
+
+_NUM_THREADS = 8  # an object store answers slowly, but many at a time
+_LITTER = {"thumbs.db", "desktop.ini"}  # what file managers leave behind
+
+
+@dataclass(frozen=True)
+class _FileReader:
+    folder: Folder
+
+    @property
+    def is_local(self) -> bool:
+        return self.folder.is_local
+
+    def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
+        with ThreadPoolExecutor(_NUM_THREADS) as pool:
+            yield from pool.map(self._read, keys)
+
+    def _read(self, key: str) -> bytes | str:
+        try:
+            with self.folder.fs.open_input_file(self.folder.file(key)) as stream:
+                size = stream.size()
+                return bytes(stream.read()) if size <= MAX_BYTES else f"has {size} bytes, more than {MAX_BYTES}"
+        except FileNotFoundError:
+            return "does not exist"
+        except OSError as error:
+            return f"cannot be read ({error.strerror or type(error).__name__})"
+
+
+@dataclass(frozen=True)
+class ImageFolder(_FileReader):
+    """``train/ [val/] [test/]`` with a folder a class each, or class folders alone.
+
+    An id is the path below the folder. Whatever lies in a class folder, at any depth, is taken for an
+    image, and its bytes decide; images outside of every class folder have no label.
+    """
+
+    def listing(self) -> pa.Table:
+        paths = sorted(self._paths())
+        has_splits = any(path.split("/")[0] in SPLIT_NAMES for path in paths if "/" in path)
+        if has_splits:
+            self._check_layout(paths)
+        examples = [(path, *_split_and_label(path, has_splits)) for path in paths]
+        kept = [row for row in examples if row[2] is not None or _looks_like_image(row[0])]
+        ids, splits, labels = (list(column) for column in zip(*kept, strict=True)) if kept else ([], [], [])
+        return listing_table(ids, labels, splits)
+
+    def _paths(self) -> Iterator[str]:
+        start = len(self.folder.path) + 1
+        for info in self.folder.fs.get_file_info(pafs.FileSelector(self.folder.path, recursive=True)):
+            path = info.path[start:]
+            hidden = any(part.startswith(".") for part in path.split("/"))
+            if info.type == pafs.FileType.File and not hidden and info.base_name.lower() not in _LITTER:
+                yield path
+
+    def _check_layout(self, paths: list[str]) -> None:
+        tops = {path.split("/")[0] for path in paths if "/" in path}
+        faults, others = [], sorted(tops - set(SPLIT_NAMES))
+        if others:
+            rule = "must hold either split folders or class folders"
+            faults.append(fault(self.folder.uri, rule, f"both: {', '.join(others)}", "Move the others elsewhere."))
+        for split in sorted(set(SPLIT_NAMES.values())):
+            same = sorted(top for top in tops if SPLIT_NAMES.get(top) == split)
+            if len(same) > 1:
+                rule = f"must have one folder for the {split} split"
+                faults.append(fault(self.folder.uri, rule, " and ".join(same), "Merge them."))
+        raise_faults(faults, DataError)
+
+
+@dataclass(frozen=True)
+class TableOfPaths(_FileReader):
+    """A CSV or Parquet file with the columns path, label and, if wanted, split.
+
+    Paths are relative to the file's folder; an id is the path. An empty label is no label.
+    """
+
+    name: str
+
+    def listing(self) -> pa.Table:
+        table, where = self._table(), f"{self.folder.uri}/{self.name}"
+        faults = [
+            fault(where, f"must have a column {column!r}", table.column_names, did_you_mean(column, table.column_names))
+            for column in ("path", "label")
+            if column not in table.column_names
+        ]
+        raise_faults(faults, DataError)
+        labels = pc.utf8_trim_whitespace(table["label"].cast(pa.string()))
+        ids = table["path"].cast(pa.string())
+        if ids.null_count:
+            rule = "must have a path in each row"
+            raise DataError(fault(where, rule, f"{ids.null_count} without", "Delete these rows or fill in the path."))
+        ids = [str(PurePosixPath(path)) for path in ids.to_pylist()]
+        return pa.table([ids, pc.if_else(pc.equal(labels, ""), None, labels), self._splits(table), ids], schema=LISTING)
+
+    def _table(self) -> pa.Table:
+        where = self.folder.file(self.name)
+        try:
+            if self.name.endswith(".parquet"):
+                return pq.read_table(where, filesystem=self.folder.fs)
+            columns = {name: pa.string() for name in ("path", "label", "split")}  # so that a class may be called 007
+            convert = pacsv.ConvertOptions(column_types=columns, strings_can_be_null=True, null_values=[""])
+            with self.folder.fs.open_input_file(where) as stream:
+                return pacsv.read_csv(stream, convert_options=convert)
+        except (pa.ArrowException, OSError) as error:
+            remedy = f"({error}) The first line of a CSV file names its columns: path,label[,split]."
+            raise DataError(fault(f"{self.folder.uri}/{self.name}", "must be a table", "none", remedy)) from error
+
+    def _splits(self, table: pa.Table) -> list[str]:
+        if "split" not in table.column_names:
+            return ["train"] * len(table)
+        names = table["split"].to_pylist()
+        unknown = sorted({str(name) for name in names} - set(SPLIT_NAMES))
+        if unknown:
+            where = f"{self.folder.uri}/{self.name}"
+            raise DataError(fault(where, "must name known splits", unknown, did_you_mean(unknown[0], SPLIT_NAMES)))
+        return [SPLIT_NAMES[name] for name in names]
+
+
+def _split_and_label(path: str, has_splits: bool) -> tuple[str, str | None]:
+    *folders, _ = path.split("/")
+    split = SPLIT_NAMES[folders.pop(0)] if has_splits and folders else "train"
+    return split, folders[0] if folders else None
+
+
+def _looks_like_image(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in Image.registered_extensions()

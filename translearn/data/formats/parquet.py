@@ -1,0 +1,139 @@
+"""Parquet files that hold the images themselves: Hugging Face's form, and ingested data sets."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from translearn.data.formats.reader import MAX_BYTES, did_you_mean, distinct, listing_table
+from translearn.data.schema import SPLIT_NAMES
+from translearn.errors import DataError, fault, raise_faults
+from translearn.storage import Folder
+
+_PREFIX = re.compile(rf"^({'|'.join(sorted(SPLIT_NAMES, key=len, reverse=True))})(?![A-Za-z0-9])")
+
+
+@dataclass(frozen=True)
+class ParquetImages:
+    """Parquet files with the columns ``image`` (struct of bytes and path, or binary) and ``label``.
+
+    A label is a string or an integer, whose name is in the ``huggingface`` metadata if there is any;
+    null and negative mean none. An id is ``<split>/<row>``, unless there is a column ``id``.
+
+    Attributes:
+        folder: Where the files are.
+        files: (split, file name) in order; split ``all`` where the files do not say.
+        classes: The names of integer labels, where known from elsewhere than the files.
+    """
+
+    folder: Folder
+    files: tuple[tuple[str, str], ...]
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, folder: Folder, names: Sequence[str]) -> ParquetImages:
+        """Files of a folder, with the splits that their names begin with: train-, validation-, test-."""
+        found = {name: match[1] for name in names if (match := _PREFIX.match(name))}
+        if found and len(found) < len(names):
+            rule, others = "must all begin with a split (train-, validation-, test-) or none", set(names) - set(found)
+            raise DataError(fault(f"{folder.uri}: file names", rule, sorted(others), "Rename or move these files."))
+        return cls(folder, tuple((SPLIT_NAMES[found[name]] if found else "all", name) for name in names))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files lie on this machine's disk."""
+        return self.folder.is_local
+
+    def listing(self) -> pa.Table:
+        """See ``Reader``. Reads the label columns only."""
+        tables, starts = [], {split: 0 for split, _ in self.files}
+        for split, name in self.files:
+            tables.append(self._list_file(split, name, starts[split]))
+            starts[split] += len(tables[-1])
+        return pa.concat_tables(tables)
+
+    def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
+        """See ``Reader``. A key is ``<file>#<row group>#<row in it>``."""
+        for key in keys:
+            name, group, row = key.rsplit("#", 2)
+            image = _row_group(self.folder.uri, name, int(group))[int(row)].as_py()
+            content = image.get("bytes") if isinstance(image, dict) else image
+            if content is None:
+                yield "has no bytes"
+            else:
+                yield content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
+
+    def _list_file(self, split: str, name: str, start: int) -> pa.Table:
+        file, where = open_parquet(self.folder, name), f"{self.folder.uri}/{name}"
+        raise_faults(_column_faults(where, file.schema_arrow), DataError)
+        with_ids = "id" in file.schema_arrow.names
+        table = file.read(columns=["label", "id"] if with_ids else ["label"])
+        labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(file.schema_arrow))
+        ids = table["id"].to_pylist() if with_ids else [f"{split}/{start + row}" for row in range(len(table))]
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        keys = [f"{name}#{group}#{row}" for group, size in enumerate(sizes) for row in range(size)]
+        return listing_table(ids, labels, ["train" if split == "all" else split] * len(ids), keys)
+
+
+def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
+    """A Parquet file's footer; DataError where the file is none."""
+    try:
+        return pq.ParquetFile(folder.file(name), filesystem=folder.fs)
+    except (pa.ArrowException, OSError) as error:
+        where = f"{folder.uri}/{name}"
+        raise DataError(
+            fault(where, "must be a whole Parquet file", f"an error ({error})", "Copy it again.")
+        ) from error
+
+
+# Batches follow each other within a row group, so the last one is kept.
+@functools.lru_cache(maxsize=1)
+def _row_group(uri: str, name: str, group: int) -> pa.ChunkedArray:
+    return open_parquet(Folder.open(uri), name).read_row_group(group, columns=["image"])["image"]
+
+
+def _column_faults(where: str, schema: pa.Schema) -> list[str]:
+    faults = [
+        fault(where, f"must have a column {column!r}", schema.names, did_you_mean(column, schema.names))
+        for column in ("image", "label")
+        if column not in schema.names
+    ]
+    if faults:
+        return faults
+    kinds = schema.field("image").type, schema.field("label").type
+    if not _holds_bytes(kinds[0]):
+        faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kinds[0], ""))
+    if not (pa.types.is_integer(kinds[1]) or pa.types.is_string(kinds[1]) or pa.types.is_large_string(kinds[1])):
+        faults.append(fault(f"{where}: label", "must be an integer or a string", kinds[1], ""))
+    return faults
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _class_label(schema: pa.Schema) -> tuple[str, ...]:
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    feature = metadata.get("info", {}).get("features", {}).get("label", {})
+    return tuple(distinct(feature.get("names") or []))
+
+
+def _label_names(where: str, labels: Sequence[int | str | None], names: Sequence[str]) -> list[str | None]:
+    outside = sorted({label for label in labels if isinstance(label, int) and names and label >= len(names)})
+    if outside:
+        raise DataError(fault(f"{where}: label", f"must be below {len(names)}, the number of names", outside, ""))
+    return [_label_name(label, names) for label in labels]
+
+
+def _label_name(label: int | str | None, names: Sequence[str]) -> str | None:
+    if isinstance(label, int):
+        return None if label < 0 else names[label] if names else str(label)
+    return label.strip() or None if label is not None else None

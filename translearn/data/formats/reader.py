@@ -1,0 +1,54 @@
+"""What every format provides: a listing without image bytes, and the bytes of listed images."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from translearn.data.schema import LISTING
+
+#: The most bytes that an encoded image may have.
+MAX_BYTES = 256 * 2**20
+
+
+class Reader(Protocol):
+    """A source of labelled images. Readers can be pickled: they travel to Ray's workers."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the bytes lie on this machine's disk, so can be read on this machine only."""
+
+    def listing(self) -> pa.Table:
+        """Every example, of schema ``LISTING``, in the source's own order.
+
+        Raises:
+            DataError: With every fault of the source.
+        """
+
+    def read(self, keys: Sequence[str]) -> Iterable[bytes | str]:
+        """For each key the image's encoded bytes, or the reason why there are none."""
+
+
+def listing_table(
+    ids: Sequence[str], labels: Sequence[str | None], splits: Sequence[str], keys: Sequence[str] | None = None
+) -> pa.Table:
+    """A table of schema ``LISTING``; the keys are the ids where none are given."""
+    return pa.table([ids, labels, splits, ids if keys is None else keys], schema=LISTING)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Class names, with their number appended where a name occurs twice (ImageNet has two cranes)."""
+    counts = Counter(names)
+    return [name if counts[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A remedy: the nearest known name, if any is near, and all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1, cutoff=0.5)
+    hint = f"Did you mean {next(known for known in names if known.lower() == near[0])!r}? " if near else ""
+    return f"{hint}Known: {', '.join(names) or 'none'}."

@@ -1,0 +1,66 @@
+"""Encoded bytes to RGB pixels with Pillow: the one way in which every image is opened."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+#: Pillow's own limit against decompression bombs: a quarter of a GiB of grey pixels.
+MAX_PIXELS = 89_478_485
+# The limit is ours, from the header and before decoding, so that it can be set for each data set and
+# is the same for every image; Pillow's would warn at one number of pixels and raise at the double.
+Image.MAX_IMAGE_PIXELS = None
+
+_WHITE = (255, 255, 255, 255)
+
+
+def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | None = None) -> Image.Image:
+    """Decodes a whole image.
+
+    Args:
+        content: An encoded image in any format that Pillow reads; of several frames, the first.
+        max_pixels: The most pixels (width times height) that are decoded.
+        draft_size: Where the image may be smaller than it is: the least side, in pixels, that is
+            needed. JPEG files then decode several times faster.
+
+    Returns:
+        The image in mode RGB, turned upright by its EXIF orientation. Transparent pixels lie on white;
+        16-bit grey is scaled to 8 bits.
+
+    Raises:
+        ValueError: It has more pixels than ``max_pixels``, or floating-point pixels.
+        Exception: What Pillow raises on damaged files: mostly OSError, but decoders differ.
+    """
+    with Image.open(io.BytesIO(content)) as image:
+        num_pixels = image.width * image.height
+        if num_pixels > max_pixels:
+            raise ValueError(f"has {num_pixels} pixels, more than {max_pixels}")
+        if draft_size is not None:
+            image.draft("RGB", (draft_size, draft_size))
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def encode_png(image: Image.Image | np.ndarray) -> bytes:
+    """An image, or its uint8 pixels of shape (H, W) or (H, W, 3), as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("has floating-point pixels, whose range is not defined")
+    if image.mode.startswith("I"):
+        return _grey_16_to_8(image).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _grey_16_to_8(image: Image.Image) -> Image.Image:
+    grey = np.asarray(image).astype(np.int64)
+    return Image.fromarray((np.clip(grey, 0, 65535) // 257).astype(np.uint8))

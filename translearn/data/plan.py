@@ -1,0 +1,164 @@
+"""What an ingest will do: the source's examples, their classes and splits, checked before images are read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from translearn.data.carve import carve_splits, example_keys, first_per_class
+from translearn.data.formats.reader import Reader
+from translearn.data.formats.source import open_source
+from translearn.data.inspection import inspect_batch
+from translearn.data.pixels import MAX_PIXELS
+from translearn.data.schema import SPLITS, class_order
+from translearn.errors import DataError, fault, raise_faults
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How a source becomes a data set.
+
+    Attributes:
+        split: Fractions of train, val and test where the source does not say; they sum to 1.
+        max_bad_fraction: The largest part of the images, in [0, 1], that may be bad.
+        drop_leaks: Whether training images that are exact duplicates of val or test images are left out.
+        limit_per_class: At most so many images of each class and split; None for all.
+        max_pixels: The most pixels an image may have.
+        root: Where torchvision's data sets are kept; None for the usual place.
+    """
+
+    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    max_bad_fraction: float = 0.01
+    drop_leaks: bool = False
+    limit_per_class: int | None = None
+    max_pixels: int = MAX_PIXELS
+    root: str | None = None
+
+    def recorded(self) -> dict[str, Any]:
+        """What a manifest holds: all but places of this machine, as JSON values."""
+        return {key: value for key, value in (asdict(self) | {"split": list(self.split)}).items() if key != "root"}
+
+
+@dataclass(frozen=True)
+class IngestPlan:
+    """A checked source.
+
+    Attributes:
+        source: As the user named it.
+        options: As the user set them.
+        reader: Reads the images.
+        listing: id, label (int32, null where there is none), split and key of every example, the
+            splits in the order test, val, train.
+        classes: The names of the labels.
+    """
+
+    source: str
+    options: IngestOptions
+    reader: Reader
+    listing: pa.Table
+    classes: tuple[str, ...]
+
+    def batches(self, batch_rows: int) -> Iterator[pa.Table]:
+        """The listing in slices of this many rows."""
+        return (self.listing.slice(start, batch_rows) for start in range(0, len(self.listing), batch_rows))
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of the classes and of the listing but the keys."""
+        digest = hashlib.sha256("\x1f".join(self.classes).encode())
+        for batch in self.listing.select(["id", "label", "split"]).to_batches(max_chunksize=4096):
+            digest.update(
+                "".join(f"\n{row['id']}\x1f{row['label']}\x1f{row['split']}" for row in batch.to_pylist()).encode()
+            )
+        return digest.hexdigest()
+
+
+def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan:
+    """Lists a source and checks all that can be checked without its images.
+
+    Args:
+        source: See ``formats.source.open_source``.
+        options: The defaults where None.
+
+    Raises:
+        DataError: With every fault: options, unknown source, no images, ids that occur twice, classes
+            that differ between the splits.
+    """
+    options = options or IngestOptions()
+    raise_faults(_option_faults(options), DataError)
+    reader = open_source(source, options.root)
+    offered = reader.listing()
+    names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None})
+    labels = pc.index_in(offered["label"], value_set=pa.array(names, pa.string()))
+    listing = _with_splits(offered.set_column(1, "label", labels), options)
+    raise_faults(_faults(source, offered, listing, names), DataError)
+    return IngestPlan(source, options, reader, listing, tuple(names))
+
+
+def inspected(plan: IngestPlan, batch_rows: int = 64) -> Iterator[pa.Table]:
+    """The plan's examples, read and checked one batch after the other; tables of schema ``INSPECTED``."""
+    for batch in plan.batches(batch_rows):
+        yield inspect_batch(batch, plan.reader, plan.options.max_pixels)
+
+
+def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:
+    keys = example_keys(listing["id"].to_pylist())
+    labels = listing["label"].fill_null(-1).to_numpy().astype(np.int64)
+    fractions = dict(zip(("train", "val", "test"), options.split, strict=True))
+    splits = carve_splits(keys, labels, np.array(listing["split"].to_pylist(), dtype="<U5"), fractions)
+    rows = np.arange(len(splits))
+    if options.limit_per_class is not None:
+        rows = first_per_class(keys, labels, splits, options.limit_per_class)
+    ordered = np.concatenate([rows[splits[rows] == split] for split in SPLITS])
+    listing = listing.set_column(2, "split", pa.array(splits.tolist(), pa.string()))
+    return listing.take(pa.array(ordered)).combine_chunks()
+
+
+def _option_faults(options: IngestOptions) -> list[str]:
+    faults = []
+    if abs(sum(options.split) - 1) > 1e-6 or min(options.split) < 0:
+        rule = "must be three fractions (train, val, test) that sum to 1"
+        faults.append(fault("ingest.split", rule, list(options.split), "For example 0.7 0.15 0.15."))
+    if not 0 <= options.max_bad_fraction <= 1:
+        faults.append(fault("ingest.max_bad_fraction", "must lie in [0, 1]", options.max_bad_fraction, ""))
+    for name in ("limit_per_class", "max_pixels"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            faults.append(fault(f"ingest.{name}", "must be at least 1", value, ""))
+    return faults
+
+
+def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str]) -> list[str]:
+    counts = pc.value_counts(offered["id"])
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
+    faults = []
+    if twice:
+        shown = f"{len(twice)} that occur more than once: {_some(twice)}"
+        faults.append(fault(source, "must have one row for each id", shown, "Delete the repeated rows."))
+    if len(names) < 2:
+        remedy = "Put each class's images into a folder named after it."
+        shown = f"{len(names)} in {len(offered)} examples"
+        return [*faults, fault(source, "must have labelled images of at least 2 classes", shown, remedy)]
+    return faults + _class_faults(source, listing, names)
+
+
+def _class_faults(source: str, listing: pa.Table, names: list[str]) -> list[str]:
+    labels, splits = listing["label"], listing["split"]
+    faults = []
+    for split in SPLITS:
+        present = set(pc.unique(labels.filter(pc.equal(splits, split))).to_pylist())
+        missing = [name for label, name in enumerate(names) if label not in present]
+        if missing:
+            shown = f"{len(missing)} missing: {_some(missing)}"
+            remedy = "Classes must be the same in train, val and test; a class whose splits are carved needs 3 images."
+            faults.append(fault(f"{source}: {split}", f"must have images of all {len(names)} classes", shown, remedy))
+    return faults
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

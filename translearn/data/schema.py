@@ -1,0 +1,46 @@
+"""The tables that ingest passes from step to step, and the names of the splits."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+#: The order in which splits are written: a duplicate is known before the training split is seen.
+SPLITS = ("test", "val", "train")
+#: What a folder, a file-name prefix or a ``split`` column may call a split.
+SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+#: What a source offers, without image bytes. ``label`` is the class's name, null where there is none;
+#: ``key`` is what the reader finds the image's bytes by.
+LISTING = pa.schema([("id", pa.string()), ("label", pa.string()), ("split", pa.string()), ("key", pa.string())])
+
+#: A row of an ingested data set. ``image`` is the encoded file; ``digest`` identifies its pixels.
+ROWS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("label", pa.int32(), nullable=False),
+        pa.field("image", pa.binary(), nullable=False),
+        pa.field("digest", pa.string(), nullable=False),
+    ]
+)
+
+#: A row after inspection: good where ``reason`` is null, else without image, digest and size.
+INSPECTED = pa.schema(
+    [
+        *[pa.field(field.name, field.type) for field in ROWS],
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("reason", pa.string()),
+    ]
+)
+
+QUARANTINE = pa.schema([("id", pa.string()), ("split", pa.string()), ("reason", pa.string())])
+LEAKS = pa.schema(
+    [("id", pa.string()), ("split", pa.string()), ("other_id", pa.string()), ("other_split", pa.string())]
+)
+
+
+def class_order(names: set[str]) -> list[str]:
+    """Class names sorted: as numbers where all are whole numbers, else by code point."""
+    numeric = all(name.isascii() and name.removeprefix("-").isdigit() for name in names)
+    return sorted(names, key=(lambda name: (int(name), name)) if numeric else None)
