@@ -1,0 +1,139 @@
+"""A made-up study that looks like a real one, for the tests of the report (and to look at: run this file)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from translearn.evaluate.forgetting import forgetting
+from translearn.evaluate.predictions import Predictions
+from translearn.evaluate.summary import evaluate
+from translearn.report.page import render
+from translearn.report.record import StudyRecord
+
+DIGITS = [str(digit) for digit in range(10)]
+ERRORS = {"winner": 0.15, "scratch": 0.31}
+TRIALS = pa.schema(
+    [(name, pa.string()) for name in ("trial_id", "source", "arch", "status", "reason", "precision")]
+    + [(name, pa.int64()) for name in ("freeze_depth", "epochs", "threads", "num_trained_parameters")]
+    + [(name, pa.float64()) for name in ("lr", "val_error", "val_loss", "train_loss", "seconds")]
+)
+CURVES = pa.schema(
+    [("stage", pa.string()), ("run", pa.string()), ("epoch", pa.int64())]
+    + [(n, pa.float64()) for n in ("train_loss", "val_loss", "val_error", "lr", "seconds", "images_per_s")]
+)
+SOURCES = pa.schema(
+    [(name, pa.string()) for name in ("name", "arch", "kind", "fingerprint")]
+    + [("num_classes", pa.int64()), ("source_error", pa.float64()), ("seconds", pa.float64())]
+)
+
+
+def study(classes: list[str] = DIGITS, errors: dict[str, float] = ERRORS, **changes: Any) -> StudyRecord:
+    """A whole record; ``changes`` replace fields of it."""
+    rng = np.random.default_rng(5)
+    trials = [_trial(rng, index) for index in range(40)]
+    fields = {
+        "spec": {"name": "demo", "seed": 0, "target": {"data": "sklearn:digits"}, "search": {"lr": (1e-4, 0.1)}},
+        "provenance": {
+            "command": "translearn run workflows/configs/demo.yaml",
+            "commit": "0123abc",
+            "versions": {"python": "3.11.9", "torch": "2.14.1", "ray": "2.60.0"},
+            "seconds": 301.2,
+        },
+        "evaluation": evaluation(rng, classes, errors),
+        "sources": pa.Table.from_pylist(_sources(), SOURCES),
+        "trials": pa.Table.from_pylist(trials, TRIALS),
+        "curves": pa.Table.from_pylist(_curves(rng, trials), CURVES),
+        "datasets": {"target": _manifest(classes), "glyphs": _manifest(DIGITS)},
+    }
+    return StudyRecord(**{**fields, **changes})
+
+
+def evaluation(
+    rng: np.random.Generator, classes: list[str], errors: dict[str, float], num: int = 1200
+) -> dict[str, Any]:
+    """An evaluation of models with about these errors, by role; three seeds each."""
+    runs = [(role, seed) for role in errors for seed in range(3)]
+    test_labels, validation_labels = (rng.integers(0, len(classes), n) for n in (num, num // 4))
+    test = [_predictions(rng, role, seed, test_labels, len(classes), errors[role]) for role, seed in runs]
+    validation = [_predictions(rng, role, seed, validation_labels, len(classes), errors[role]) for role, seed in runs]
+    winner = {"source": "glyphs", "freeze_depth": 1, "lr": 0.0148, "trial_id": "t033", "val_error": 0.19}
+    forgot = forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22)
+    return evaluate(test, validation, classes, winner=winner, forgetting=forgot)
+
+
+def _predictions(
+    rng: np.random.Generator, role: str, seed: int, labels: np.ndarray, num_classes: int, error: float
+) -> Predictions:
+    favoured = np.where(rng.random(len(labels)) < error, (labels * 7 + 3) % num_classes, labels)
+    logits = rng.normal(0, 0.8, (len(labels), num_classes))
+    logits[np.arange(len(labels)), favoured] += rng.uniform(2, 6, len(labels))
+    exponentials = np.exp(logits)
+    return Predictions(role, seed, exponentials / exponentials.sum(axis=1, keepdims=True), labels)
+
+
+def _trial(rng: np.random.Generator, index: int) -> dict[str, Any]:
+    source = ("glyphs", "textures", "scratch")[index % 3]
+    lr, depth = float(10 ** rng.uniform(-4, -1)), int(rng.integers(0, 6)) if source != "scratch" else 0
+    best = {"glyphs": 0.14, "textures": 0.36, "scratch": 0.30}[source]
+    error = min(0.9, best + 0.12 * (np.log10(lr) + 2) ** 2 + 0.02 * depth + rng.uniform(0, 0.04))
+    status = "failed" if lr > 0.05 else "stopped" if error > 0.45 else "done"
+    reason = f"the loss became NaN in epoch 1; learning rate {lr:.2g} is too high" if status == "failed" else None
+    return {
+        "trial_id": f"t{index:03d}",
+        "source": source,
+        "arch": "resnet18",
+        "status": status,
+        "reason": reason,
+        "freeze_depth": depth,
+        "epochs": {"done": 20, "stopped": 6, "failed": 1}[status],
+        "lr": lr,
+        "val_error": None if status == "failed" else float(error),
+        "val_loss": 2 * error,
+        "train_loss": error,
+        "seconds": 7.3,
+        "threads": 1,
+        "precision": "fp32",
+        "num_trained_parameters": 11_000_000,
+    }
+
+
+def _curves(rng: np.random.Generator, trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ends = [("search", t["trial_id"], t["epochs"], t["val_error"] or 0.9) for t in trials]
+    ends += [("refit", f"{role}-{seed}", 20, error) for role, error in ERRORS.items() for seed in range(3)]
+    ends += [("pretrain", name, 30, error) for name, error in (("glyphs", 0.05), ("textures", 0.12))]
+    return [row for stage, run, epochs, end in ends for row in _curve(rng, stage, run, epochs, end)]
+
+
+def _curve(rng: np.random.Generator, stage: str, run: str, epochs: int, end: float) -> list[dict[str, Any]]:
+    errors = end + (0.9 - end) * np.exp(-np.arange(epochs) / 3) + rng.normal(0, 0.008, epochs)
+    rest = {"stage": stage, "run": run, "lr": 0.01, "seconds": 0.4, "images_per_s": 900.0}
+    return [
+        {**rest, "epoch": e, "val_error": float(x), "val_loss": float(2.4 * x), "train_loss": float(2 * x * 0.9**e)}
+        for e, x in enumerate(errors)
+    ]
+
+
+def _sources() -> list[dict[str, Any]]:
+    return [
+        {"name": n, "arch": "resnet18", "kind": k, "num_classes": c, "source_error": e, "fingerprint": f, "seconds": s}
+        for n, k, c, e, f, s in (
+            ("glyphs", "pretrain", 10, 0.05, "9f86d081884c7d659a2f", 81.0),
+            ("textures", "pretrain", 10, 0.12, "60303ae22b998861bce3", 79.0),
+            ("scratch", "scratch", None, None, None, 0.0),
+        )
+    ]
+
+
+def _manifest(classes: list[str]) -> dict[str, Any]:
+    counts = {split: dict.fromkeys(classes, num) for split, num in (("train", 3), ("val", 30), ("test", 120))}
+    extra = {"num_quarantined": 2, "num_leaks": 1, "fingerprint": "ab12" * 16, "source": "sklearn:digits"}
+    return {"classes": classes, "counts": counts, **extra}
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render(study()), encoding="utf-8")

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pyarrow as pa
+import pytest
+from report_cases import CURVES, DIGITS, SOURCES, TRIALS, study
+
+from translearn.report.page import render
+
+WICKED = ["<script>alert(1)</script>", "a$b$", "漢字", '"quoted" & <b>bold</b>', *DIGITS[4:]]
+
+
+class Page(HTMLParser):
+    """The tags, attributes, headings and plain text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.headings: list[str] = []
+        self.labels: list[str | None] = []
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.labels += [value for name, value in attrs if name == "aria-label" and tag == "figure"]
+
+    def handle_data(self, data):
+        if data.strip():
+            self.text.append(data.strip())
+            if self.tags[-1] in ("h1", "h2"):
+                self.headings.append(data.strip())
+
+    @property
+    def plain(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render(study())
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def test_the_verdict_comes_first_and_sections_follow_in_order(page):
+    assert page.headings[0] == "Transfer helped"
+    assert page.headings[1:5] == ["Target error", "From scratch", "Transfer gain", "Winner"]
+    sections = ["Trials", "Learning curves", "Models", "Errors", "Calibration", "Forgetting", "Sources", "Data"]
+    assert page.headings[5:] == [*sections, "Repeat it"]
+
+
+def test_figures_agree_with_the_evaluation(page):
+    found = study().evaluation
+    assert found["summary"][-1] in page.plain
+    assert f"{100 * found['target']['error']:.1f} %" in page.text
+    assert f"{100 * found['transfer']['gain']:+.1f}" in page.text
+    assert page.plain.count("the loss became NaN in epoch 1") == 3
+    assert "24 done, 13 stopped early, 3 failed." in page.plain
+    assert "translearn run workflows/configs/demo.yaml" in page.text
+
+
+def test_every_plot_is_there_and_inline(page):
+    assert page.tags.count("svg") == len(page.labels) == 8
+
+
+def test_nothing_is_loaded_from_elsewhere(page, html):
+    links = [value or "" for name, value in page.attributes if name in ("src", "href", "xlink:href", "srcset")]
+    assert all(link.startswith("#") for link in links)
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert "@import" not in html
+    assert html.count("url(") == html.count("url(#") > 0
+
+
+def test_equal_records_give_equal_pages(html):
+    assert render(study()) == html
+
+
+@pytest.mark.parametrize(
+    ("errors", "heading", "words"),
+    [
+        ({"winner": 0.5, "scratch": 0.3}, "Transfer hurt", "points higher than from scratch"),
+        ({"winner": 0.3, "scratch": 0.3}, "No difference shown", "No difference shown: transfer gained"),
+        ({"winner": 0.3}, "Scratch won", "so there is no transfer gain"),
+    ],
+)
+def test_what_did_not_help_is_said_as_plainly(errors, heading, words):
+    page = Page(render(study(errors=errors)))
+    assert page.headings[0] == heading
+    assert words in page.plain
+    assert ("Transfer gain" in page.headings) == ("scratch" in errors)
+
+
+def test_what_users_name_is_escaped():
+    record = study(classes=WICKED)
+    name = "<img src=x onerror=alert(2)>"
+    trials = [{**row, "source": name} for row in record.trials.to_pylist()]
+    sources = [{**record.sources.to_pylist()[0], "name": name}]
+    wicked = replace(
+        record,
+        spec={"name": name, "notes": [name]},
+        provenance={"command": name, "path": name},
+        evaluation={**record.evaluation, "winner": {"source": name, "freeze_depth": 0, "lr": 0.1}},
+        sources=pa.Table.from_pylist(sources, SOURCES),
+        trials=pa.Table.from_pylist(trials, TRIALS),
+    )
+    page = Page(render(wicked))
+    assert not {"script", "img", "b"} & set(page.tags)
+    assert set(WICKED) <= set(page.text)
+    assert page.text.count(name) >= 5
+
+
+def test_missing_parts_leave_their_section_out():
+    record = study()
+    bare = replace(
+        record,
+        provenance={},
+        evaluation={**record.evaluation, "forgetting": None},
+        sources=SOURCES.empty_table(),
+        trials=TRIALS.empty_table(),
+        curves=CURVES.empty_table(),
+        datasets={},
+    )
+    headings = Page(render(bare)).headings
+    assert headings[5:] == ["Models", "Errors", "Calibration", "Repeat it"]
+
+
+def test_refits_without_scratch_and_errors_that_are_missing():
+    record = study()
+    rows = [r for r in record.curves.to_pylist() if not r["run"].startswith("scratch")]
+    curves = [{**row, "val_error": None, "val_loss": None} for row in rows]
+    trials = [{**row, "val_error": None, "status": "failed"} for row in record.trials.to_pylist()]
+    some = replace(record, curves=pa.Table.from_pylist(curves, CURVES), trials=pa.Table.from_pylist(trials, TRIALS))
+    page = Page(render(some))
+    assert "0 done, 0 stopped early, 40 failed." in page.plain
+    assert "The first 10 of 40." in page.plain
+    assert {"Refits: loss, mean over seeds."} <= set(page.labels)
+
+
+def test_very_many_classes_are_cut_and_it_says_so():
+    classes = [f"class {index}" for index in range(250)]
+    page = Page(render(study(classes=classes)))
+    assert "The first 200 of 250 classes; evaluation.json has all." in page.plain
+    assert not any(str(label).startswith("Confusion") for label in page.labels)

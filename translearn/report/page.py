@@ -1,0 +1,75 @@
+"""From a study's record to its page."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from translearn.report.record import StudyRecord
+from translearn.report.words import FILTERS
+
+_MAX_TRIALS, _MAX_FAILURES, _MAX_CLASSES = 20, 10, 200
+
+
+def render(study: StudyRecord) -> str:
+    """One HTML page that needs nothing but itself; sections whose content is missing are left out.
+
+    Args:
+        study: What the study left.
+
+    Returns:
+        The page. All that comes from users (names of classes and sources, paths) is escaped.
+    """
+    from translearn.report.plots import plots
+
+    environment = Environment(
+        loader=PackageLoader("translearn", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    style, _, _ = PackageLoader("translearn", "report").get_source(environment, "style.css")
+    return environment.get_template("study.html.j2").render(
+        style=Markup(style), plots=plots(study), study=study, evaluation=study.evaluation, **_tables(study)
+    )
+
+
+def _tables(study: StudyRecord) -> dict[str, Any]:
+    trials = study.trials.to_pylist()
+    finished = sorted((t for t in trials if t["val_error"] is not None), key=lambda t: t["val_error"])
+    provenance = dict(_flat({key: value for key, value in study.provenance.items() if key != "command"}))
+    return {
+        "sources": study.sources.to_pylist(),
+        "trials": finished[:_MAX_TRIALS],
+        "statuses": {s: sum(t["status"] == s for t in trials) for s in ("done", "stopped", "failed")},
+        "failures": [t for t in trials if t["status"] == "failed"][:_MAX_FAILURES],
+        "datasets": [_dataset(name, manifest) for name, manifest in study.datasets.items()],
+        "provenance": provenance,
+        "command": study.provenance.get("command"),
+        "spec_yaml": yaml.safe_dump(json.loads(json.dumps(study.spec)), sort_keys=False, allow_unicode=True),
+        "max_classes": _MAX_CLASSES,
+    }
+
+
+def _dataset(name: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    counts = manifest["counts"]
+    per_class = [(c, [counts[split].get(c, 0) for split in counts]) for c in manifest["classes"]]
+    totals = {split: sum(of_class.values()) for split, of_class in counts.items()}
+    return {**manifest, "name": name, "totals": totals, "per_class": per_class[:_MAX_CLASSES]}
+
+
+def _flat(nest: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested values as (dotted key, text), in order."""
+    rows: list[tuple[str, str]] = []
+    for key, value in nest.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, default=str)))
+    return rows

@@ -1,0 +1,34 @@
+"""What a report is made of: what a study leaves, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class StudyRecord:
+    """A finished study.
+
+    Attributes:
+        spec: The resolved study file.
+        provenance: Versions, commit, seeds, fingerprints, ``command``, times; any nest of plain values.
+        evaluation: The content of evaluation.json (docs/evaluation.md).
+        sources: A row a source: ``name, arch, kind, num_classes, source_error, fingerprint, seconds``.
+        trials: A row a trial: ``trial_id, source, arch, freeze_depth, lr, status, reason, epochs,
+            val_error, ..., seconds``; status is done, stopped or failed.
+        curves: A row a run and epoch: ``stage`` (search, refit, pretrain), ``run, epoch, train_loss,
+            val_loss, val_error, ...``; refits are called ``winner-0``, ``scratch-0`` and so on.
+        datasets: Name to manifest: ``classes``, ``counts`` ({split: {class: number}}), ``num_quarantined``,
+            ``num_leaks``, ``fingerprint``, ``source``.
+    """
+
+    spec: dict[str, Any]
+    provenance: dict[str, Any]
+    evaluation: dict[str, Any]
+    sources: pa.Table
+    trials: pa.Table
+    curves: pa.Table
+    datasets: dict[str, dict[str, Any]]

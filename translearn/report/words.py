@@ -1,0 +1,58 @@
+"""How the report writes numbers; None is a dash everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DASH = "–"
+
+
+def percent(value: float | None) -> str:
+    """A fraction as percent: ``0.123`` is ``12.3 %``."""
+    return DASH if value is None else f"{100 * value:.1f} %"
+
+
+def points(value: float | None) -> str:
+    """A difference of fractions in percentage points, with its sign: ``0.123`` is ``+12.3``."""
+    return DASH if value is None else f"{100 * value:+.1f}"
+
+
+def percent_interval(ends: dict[str, Any]) -> str:
+    """The ``low`` and ``high`` of a dict as percent: ``10.1 to 14.9 %``."""
+    if ends["low"] is None or ends["high"] is None:
+        return DASH
+    return f"{100 * ends['low']:.1f} to {100 * ends['high']:.1f} %"
+
+
+def points_interval(ends: dict[str, Any]) -> str:
+    """The ``low`` and ``high`` of a dict as signed percentage points: ``-1.0 to +3.2``."""
+    return f"{points(ends['low'])} to {points(ends['high'])}"
+
+
+def number(value: Any) -> str:
+    """A number with three significant digits, thousands apart; other values as they are."""
+    if value is None:
+        return DASH
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them: ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds is None:
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+FILTERS = {
+    "percent": percent,
+    "points": points,
+    "percent_interval": percent_interval,
+    "points_interval": points_interval,
+    "number": number,
+    "duration": duration,
+}
