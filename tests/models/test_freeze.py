@@ -10,7 +10,7 @@ from torch import nn
 
 from translearn.archs import STAGES, num_stages
 from translearn.errors import InputError
-from translearn.models.freeze import freeze, freeze_account, parameter_groups, train_mode, trained_state
+from translearn.models.freeze import freeze, freeze_account, parameter_groups, trained_state
 from translearn.models.network import Network, build, skeleton
 
 ARCHS_AND_DEPTHS = [(arch, depth) for arch in STAGES for depth in range(num_stages(arch) + 1)]
@@ -55,7 +55,7 @@ def test_steps_leave_the_prefix_bit_identical_and_move_all_else(arch: str, depth
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("arch", "depth"), [("vgg11_bn", depth) for depth in range(7)])
+@pytest.mark.parametrize(("arch", "depth"), [("vgg11_bn", 3), ("vgg11_bn", 6)])
 def test_steps_leave_the_prefix_of_a_vgg_bit_identical(arch: str, depth: int) -> None:
     network = build(arch, 3, seed=0)
     account = freeze(network, depth)
@@ -86,7 +86,7 @@ def test_a_deeper_freeze_never_thaws(arch: str, data: st.DataObject) -> None:
 def test_frozen_stages_stay_in_eval_mode_for_good() -> None:
     network = build("resnet18", 3, seed=0)
     freeze(network, 2)
-    for toggle in (network.train, network.eval, network.train, lambda: train_mode(network, 2)):
+    for toggle in (network.train, network.eval, network.train):
         toggle()
         assert not any(
             module.training for module in network.prefix(2).modules() if not isinstance(module, nn.Sequential)

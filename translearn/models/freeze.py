@@ -43,14 +43,9 @@ def freeze(network: Network, depth: int) -> FreezeAccount:
     frozen = set(account.frozen)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in frozen)
-    train_mode(network, depth)
-    return account
-
-
-def train_mode(network: Network, depth: int) -> None:
-    """Puts a network into training mode, its first ``depth`` stages into eval mode, now and for later ``train()``."""
     network.freeze_depth = depth
     network.train()
+    return account
 
 
 def freeze_account(network: Network, depth: int) -> FreezeAccount:
