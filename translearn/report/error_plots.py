@@ -13,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 from translearn.report.figure import GRID, INK, MUTED, draw
 
 _MAX_NAMED, _MAX_COUNTED = 60, 20  # classes, beyond which names and counts cannot be read
+_MAX_NAME = 24  # characters; a longer name would leave no room for the matrix
 _BLUE = "#0072B2"
 
 
@@ -43,13 +44,14 @@ def confusion_plot(confusion: list[list[int]], classes: list[str]) -> Markup | N
         return None
     counts = np.array(confusion, dtype=np.float64)
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…" for name in classes]
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.pcolormesh(fractions, cmap="Blues", vmin=0, vmax=1, edgecolors=GRID, linewidth=0.4)
         centres = np.arange(len(classes)) + 0.5
-        axes.set_xticks(centres, classes, rotation=90 if max(map(len, classes)) > 2 else 0)
-        axes.set_yticks(centres, classes)
+        axes.set_xticks(centres, names, rotation=90 if max(map(len, names)) > 2 else 0)
+        axes.set_yticks(centres, names)
         axes.set(xlabel="predicted", ylabel="class", aspect="equal", ylim=(len(classes), 0))
         axes.grid(visible=False)
         if len(classes) <= _MAX_COUNTED:
