@@ -10,7 +10,8 @@ import pyarrow as pa
 from translearn import __version__
 from translearn.data.dataset import Dataset, open_dataset
 from translearn.data.manifest import MANIFEST, Manifest
-from translearn.data.plan import IngestOptions, IngestPlan, inspected, plan_ingest
+from translearn.data.options import IngestOptions
+from translearn.data.plan import IngestPlan, inspected, plan_ingest
 from translearn.data.schema import ROWS, SPLITS
 from translearn.data.shards import ShardWriter, by_split
 from translearn.data.tally import Tally, class_counts

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -15,34 +14,9 @@ from translearn.data.carve import carve_splits, example_keys, first_per_class
 from translearn.data.formats.reader import Reader
 from translearn.data.formats.source import open_source
 from translearn.data.inspection import inspect_batch
-from translearn.data.pixels import MAX_PIXELS
+from translearn.data.options import IngestOptions
 from translearn.data.schema import SPLITS, class_order
 from translearn.errors import DataError, fault, raise_faults
-
-
-@dataclass(frozen=True)
-class IngestOptions:
-    """How a source becomes a data set.
-
-    Attributes:
-        split: Fractions of train, val and test where the source does not say; they sum to 1.
-        max_bad_fraction: The largest part of the images, in [0, 1], that may be bad.
-        drop_leaks: Whether training images that are exact duplicates of val or test images are left out.
-        limit_per_class: At most so many images of each class and split; None for all.
-        max_pixels: The most pixels an image may have.
-        root: Where torchvision's data sets are kept; None for the usual place.
-    """
-
-    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
-    max_bad_fraction: float = 0.01
-    drop_leaks: bool = False
-    limit_per_class: int | None = None
-    max_pixels: int = MAX_PIXELS
-    root: str | None = None
-
-    def recorded(self) -> dict[str, Any]:
-        """What a manifest holds: all but places of this machine, as JSON values."""
-        return {key: value for key, value in (asdict(self) | {"split": list(self.split)}).items() if key != "root"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +64,7 @@ def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan
             that differ between the splits.
     """
     options = options or IngestOptions()
-    raise_faults(_option_faults(options), DataError)
+    raise_faults(options.faults(), DataError)
     reader = open_source(source, options.root)
     offered = reader.listing()
     names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None})
@@ -117,20 +91,6 @@ def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:
     ordered = np.concatenate([rows[splits[rows] == split] for split in SPLITS])
     listing = listing.set_column(2, "split", pa.array(splits.tolist(), pa.string()))
     return listing.take(pa.array(ordered)).combine_chunks()
-
-
-def _option_faults(options: IngestOptions) -> list[str]:
-    faults = []
-    if abs(sum(options.split) - 1) > 1e-6 or min(options.split) < 0:
-        rule = "must be three fractions (train, val, test) that sum to 1"
-        faults.append(fault("ingest.split", rule, list(options.split), "For example 0.7 0.15 0.15."))
-    if not 0 <= options.max_bad_fraction <= 1:
-        faults.append(fault("ingest.max_bad_fraction", "must lie in [0, 1]", options.max_bad_fraction, ""))
-    for name in ("limit_per_class", "max_pixels"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            faults.append(fault(f"ingest.{name}", "must be at least 1", value, ""))
-    return faults
 
 
 def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str]) -> list[str]:
