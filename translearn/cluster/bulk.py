@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.data.formats.reader import Reader
 from translearn.data.inspection import inspect_batch
@@ -52,4 +51,4 @@ def _placement(reader: Reader) -> dict[str, Any] | None:
     node = next(node for node in ray.nodes() if node["NodeID"] == here)
     if not node["Resources"].get("CPU"):
         return None
-    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
+    return {"label_selector": {"ray.io/node-id": here}}
