@@ -78,7 +78,7 @@ def test_a_perfect_score_beats_a_hopeless_static_ranker():
     assert card.beats_static is True
     assert card.sentence == (
         "The score oracle beat the best static ranker here: weighted tau 1.00 of oracle against -1.00 "
-        "of num_params, difference 2.00 (2.00 to 2.00), 8 sources."
+        "of num_params, difference 2.00 (95 % interval 2.00 to 2.00), 8 sources."
     )
 
 
@@ -94,6 +94,14 @@ def test_a_lucky_score_among_three_sources_proves_nothing():
     card = report_card({"knn": [3, 2, 1]}, {"accuracy": [2, 3, 1]}, [0.1, 0.2, 0.3], num_resamples=500)
     assert card.rows[0].name == "knn"
     assert card.beats_static is False
+
+
+def test_the_more_scores_are_tried_the_more_the_best_must_show():
+    knn = [-0.28, -0.52, -0.46, -0.39, -1.13, -0.65, -1.01, -0.98]
+    static = {"size": [0.13, -0.13, 0.64, 0.10, -0.54, 0.36, 1.30, 0.95]}
+    alone = report_card({"knn": knn}, static, ERRORS, num_resamples=500)
+    among = report_card({f"score{i}": knn for i in range(20)}, static, ERRORS, num_resamples=500)
+    assert (alone.beats_static, among.beats_static) == (True, False)
 
 
 def test_random_scores_rarely_beat_a_random_static_ranker():

@@ -22,9 +22,6 @@ class Estimate:
     low: float
     high: float
 
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
-
 
 @dataclass(frozen=True)
 class RankerRow:
@@ -129,7 +126,8 @@ def _conclusion(rows: list[RankerRow], taus: dict[str, np.ndarray], num: int) ->
     gain = _estimate(taus[score.name] - taus[static.name], (1 - _LEVEL) / 2 / num_scores)
     numbers = (
         f"weighted tau {score.weighted_tau.value:.2f} of {score.name} against {static.weighted_tau.value:.2f} "
-        f"of {static.name}, difference {gain}, {num} sources"
+        f"of {static.name}, difference {gain.value:.2f} "
+        f"(95 % interval {gain.low:.2f} to {gain.high:.2f}), {num} sources"
     )
     if gain.low > 0:
         return True, f"The score {score.name} beat the best static ranker here: {numbers}."
