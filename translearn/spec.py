@@ -31,11 +31,12 @@ class _Model(BaseModel):
 
 
 class IngestSpec(_Model):
-    """How a data set that is not ingested yet becomes one."""
+    """How a data set that is not ingested yet becomes one; ``limit_per_class`` holds for any."""
 
     split: Annotated[tuple[Fraction, Fraction, Fraction], Field(description="train, val, test")] = (0.7, 0.15, 0.15)
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     drop_leaks: bool = False
+    limit_per_class: Annotated[Count | None, Field(description="images of each class and split, at most")] = None
 
 
 class TargetSpec(_Model):
@@ -104,12 +105,17 @@ class TrainSpec(_Model):
 
 
 class ClusterSpec(_Model):
-    """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs."""
+    """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
+
+    ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
+    follow another within so many seconds, which is quicker where an epoch takes less than a second.
+    """
 
     workers_per_trial: Count = 1
     gpus_per_worker: Literal["auto"] | NonNegative = "auto"
     cpus_per_worker: Count = 1
     refit_workers: Literal["auto"] | Count = "auto"
+    checkpoint_interval_s: NonNegative = 0.0
 
 
 class RefitSpec(_Model):

@@ -7,7 +7,7 @@ import numpy as np
 from translearn.evaluate.predictions import Predictions
 
 
-def predictions(labels, predicted, role="winner", seed=0, num_classes=3, confidence=0.9) -> Predictions:
+def predictions(labels, predicted, role="transfer", seed=0, num_classes=3, confidence=0.9) -> Predictions:
     """Predictions that give ``predicted`` the probability ``confidence`` and share the rest equally."""
     labels, predicted = np.asarray(labels, np.int64), np.asarray(predicted, np.int64)
     probabilities = np.full((len(labels), num_classes), (1 - confidence) / (num_classes - 1))
@@ -15,7 +15,7 @@ def predictions(labels, predicted, role="winner", seed=0, num_classes=3, confide
     return Predictions(role, seed, probabilities, labels)
 
 
-def with_errors(errors, role="winner", seed=0) -> Predictions:
+def with_errors(errors, role="transfer", seed=0) -> Predictions:
     """Predictions of class 0 examples that are wrong exactly where ``errors`` says so."""
     errors = np.asarray(errors)
     return predictions(np.zeros(len(errors)), errors.astype(np.int64), role, seed)

@@ -14,7 +14,7 @@ from translearn.data.inspection import inspect_batch
 from translearn.data.plan import IngestPlan, inspected
 from translearn.data.schema import INSPECTED
 
-_MIN_ROWS = 1000  # below, Ray Data takes longer to start than one process to finish
+_MIN_ROWS = 10_000  # below, Ray Data takes longer to start than one process to finish
 
 
 def inspected_in_parallel(plan: IngestPlan, batch_rows: int = 64, min_rows: int = _MIN_ROWS) -> Iterator[pa.Table]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from translearn.errors import fault, raise_faults
 
-WINNER, SCRATCH = "winner", "scratch"
+TRANSFER, SCRATCH = "transfer", "scratch"
 _TOLERANCE = 1e-4  # of a row's sum: a softmax in float32 stays well within it
 
 
@@ -18,7 +18,7 @@ class Predictions:
     """Predictions of one trained model on one split.
 
     Attributes:
-        role: ``"winner"`` or ``"scratch"``: which configuration was trained.
+        role: ``"transfer"`` or ``"scratch"``: which configuration was trained.
         seed: The seed that it was trained with.
         probabilities: float64, shape (N, C), rows sum to 1.
         labels: int64, shape (N,), in [0, C).

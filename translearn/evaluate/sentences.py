@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from translearn.evaluate.predictions import TRANSFER
 from translearn.evaluate.transfer import HELPED, HURT
 
 _CLAIMS = {
@@ -22,13 +23,11 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
     Returns:
         Lines without a trailing newline; errors in percent, gains in percentage points.
     """
-    return [_target(evaluation), _winner(evaluation["winner"]), verdict_sentence(evaluation["transfer"])]
+    return [_target(evaluation), _winner(evaluation), verdict_sentence(evaluation["transfer"])]
 
 
-def verdict_sentence(transfer: dict[str, Any] | None) -> str:
-    """The verdict in one line; without a comparison (scratch itself won) it says so."""
-    if transfer is None:
-        return "Scratch won: no source had a lower validation error, so there is no transfer gain."
+def verdict_sentence(transfer: dict[str, Any]) -> str:
+    """The verdict in one line."""
     claim = _CLAIMS.get(transfer["verdict"], _NO_CLAIM)
     text = claim.format(size=f"{100 * abs(transfer['gain']):.1f}", gain=f"{100 * transfer['gain']:+.1f}")
     low, high = 100 * transfer["low"], 100 * transfer["high"]
@@ -42,8 +41,13 @@ def _target(evaluation: dict[str, Any]) -> str:
     return f"Target error: {100 * target['error']:.1f} % ({interval}; {extent})."
 
 
-def _winner(winner: dict[str, Any]) -> str:
-    return f"Winner: {winner['source']}, freeze depth {winner['freeze_depth']}, learning rate {winner['lr']:.2g}."
+def _winner(evaluation: dict[str, Any]) -> str:
+    winner = evaluation["winner"]
+    setting = f"{winner['source']}, freeze depth {winner['freeze_depth']}, learning rate {winner['lr']:.2g}"
+    if winner["role"] == TRANSFER:
+        return f"Winner: {setting}."
+    beaten = evaluation["configurations"][TRANSFER]["trial"]["source"]
+    return f"Winner: {setting}: its validation error is lower than that of the best transfer, from {beaten}."
 
 
 def _extent(transfer: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from translearn.errors import fault, raise_faults
 from translearn.evaluate.calibration import calibration
 from translearn.evaluate.classification import classification
 from translearn.evaluate.interval import CONFIDENCE, crossed_wilson, over_seeds, wilson
-from translearn.evaluate.predictions import SCRATCH, WINNER, Predictions, comparable_faults, of_role
+from translearn.evaluate.predictions import SCRATCH, TRANSFER, Predictions, comparable_faults, of_role
 from translearn.evaluate.sentences import sentence
 from translearn.evaluate.transfer import method, transfer_gain
 
@@ -23,16 +23,16 @@ def evaluate(
     validation: Sequence[Predictions],
     classes: Sequence[str],
     *,
-    winner: dict[str, Any],
+    trials: dict[str, dict[str, Any]],
     forgetting: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything a study claims about its models, as JSON without NaN or infinity.
 
     Args:
-        predictions: On test: the winner's, one a seed; and scratch's, with the same seeds, unless scratch won.
-        validation: The same models' predictions on validation. They choose the deployed model.
+        predictions: On test, of the best transferred configuration and of scratch, with the same seeds.
+        validation: The same models' predictions on validation. They choose the winner and the deployed model.
         classes: The C class names, in order of the labels.
-        winner: The winning trial; ``source``, ``freeze_depth`` and ``lr`` are needed. It is passed through.
+        trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
         forgetting: What ``forgetting.forgetting`` gave, where the source's data is at hand.
 
     Returns:
@@ -42,19 +42,22 @@ def evaluate(
         InputError: Predictions are missing or do not fit each other; every fault at once.
     """
     raise_faults(_faults(predictions, validation, classes))
-    winners, baseline = of_role(predictions, WINNER), of_role(predictions, SCRATCH)
-    roles = {role: _role(of_role(predictions, role), of_role(validation, role)) for role in (WINNER, SCRATCH)}
-    deployed = _deployed(roles[WINNER]["models"])
-    model = next(p for p in winners if p.seed == deployed["seed"])
+    by_role = {role: of_role(predictions, role) for role in (TRANSFER, SCRATCH)}
+    configurations = {
+        role: {"trial": dict(trials[role]), **_role(by_role[role], of_role(validation, role))} for role in by_role
+    }
+    winner = _winner(configurations)
+    deployed = {"role": winner, **_deployed(configurations[winner]["models"])}
+    model = next(p for p in by_role[winner] if p.seed == deployed["seed"])
     evaluation: dict[str, Any] = {
         "confidence": CONFIDENCE,
         "classes": list(classes),
-        "num_test": len(winners[0].labels),
+        "num_test": len(model.labels),
         "num_validation": len(validation[0].labels),
-        "winner": dict(winner),
-        "target": roles[WINNER],
-        "scratch": roles[SCRATCH] if baseline else None,
-        "transfer": asdict(transfer_gain(winners, baseline)) if baseline else None,
+        "winner": {"role": winner, **trials[winner]},
+        "target": configurations[winner],
+        "configurations": configurations,
+        "transfer": asdict(transfer_gain(by_role[TRANSFER], by_role[SCRATCH])),
         "deployed": deployed,
         "classification": classification(model, list(classes)),
         "calibration": calibration(model),
@@ -75,8 +78,6 @@ def finite(value: Any) -> Any:
 
 def _role(test: list[Predictions], validation: list[Predictions]) -> dict[str, Any]:
     """One configuration over its seeds: the mean test error with its interval, and each seed's model."""
-    if not test:
-        return {}
     errors_SN = np.stack([p.errors for p in test])
     spread = over_seeds([p.error for p in test])
     return {
@@ -86,6 +87,15 @@ def _role(test: list[Predictions], validation: list[Predictions]) -> dict[str, A
         "over_seeds": asdict(spread) if spread else None,
         "models": [_model(t, v) for t, v in zip(test, validation, strict=True)],
     }
+
+
+def _winner(configurations: dict[str, dict[str, Any]]) -> str:
+    """The role with the lower mean validation error over the seeds; test has no say. Transfer on a tie."""
+    means = {
+        role: float(np.mean([model["validation_error"] for model in configuration["models"]]))
+        for role, configuration in configurations.items()
+    }
+    return SCRATCH if means[SCRATCH] < means[TRANSFER] else TRANSFER
 
 
 def _model(test: Predictions, validation: Predictions) -> dict[str, Any]:
@@ -106,8 +116,9 @@ def _deployed(models: list[dict[str, Any]]) -> dict[str, Any]:
 def _faults(predictions: Sequence[Predictions], validation: Sequence[Predictions], classes: Sequence[str]) -> list[str]:
     faults = []
     test_runs, validation_runs = ([(p.role, p.seed) for p in group] for group in (predictions, validation))
-    if WINNER not in [role for role, _ in test_runs]:
-        faults.append(fault("evaluation", "needs the winner's predictions on test", test_runs, "Refit the winner."))
+    missing = sorted({TRANSFER, SCRATCH} - {role for role, _ in test_runs})
+    if missing:
+        faults.append(fault("evaluation", "needs predictions of both roles", f"none of {missing}", "Refit both."))
     if sorted(test_runs) != sorted(validation_runs):
         value = f"{sorted(test_runs)} on test and {sorted(validation_runs)} on validation"
         faults.append(fault("evaluation", "every model must predict both splits", value, "Predict both."))

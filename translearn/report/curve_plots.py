@@ -33,7 +33,7 @@ def search_plot(rows: Rows, source_of: dict[str, str], colours: dict[str, str]) 
 
 
 def refit_error_plot(rows: Rows, roles: dict[str, str]) -> Markup:
-    """Validation error by epoch of the winner's and scratch's refits: a thin line a seed, their mean bold.
+    """Validation error by epoch of the refits by role: a thin line a seed, their mean bold.
 
     Args:
         rows: Rows of the curves table, of the refits.
@@ -82,7 +82,7 @@ def by_run(rows: Rows) -> dict[str, Rows]:
 
 
 def role_of(run: str) -> str:
-    """``winner-0`` to ``winner``."""
+    """``transfer-0`` to ``transfer``."""
     return run.rsplit("-", 1)[0]
 
 

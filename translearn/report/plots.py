@@ -24,9 +24,8 @@ def plots(study: StudyRecord) -> dict[str, Markup]:
 
 
 def _error_plots(evaluation: dict[str, Any], by_source: dict[str, str]) -> dict[str, Markup | None]:
-    label = f"winner ({evaluation['winner']['source']})"
-    rows = {label: evaluation["target"]} | ({"scratch": evaluation["scratch"]} if evaluation["scratch"] else {})
-    of_rows = {label: by_source.get(evaluation["winner"]["source"], MUTED), "scratch": MUTED}
+    rows = {_label(role, made): made for role, made in evaluation["configurations"].items()}
+    of_rows = {label: by_source.get(made["trial"]["source"], MUTED) for label, made in rows.items()}
     confusion = evaluation["classification"]["confusion"]
     return {
         "intervals": error_plots.interval_plot(rows, of_rows),
@@ -45,7 +44,8 @@ def _curve_plots(
     search = [row for row in curves if row["stage"] == "search" and row["run"] in source_of]
     refit = [row for row in curves if row["stage"] == "refit"]
     pretrain = [row for row in curves if row["stage"] == "pretrain"]
-    of_roles = {"winner": by_source.get(evaluation["winner"]["source"], MUTED), "scratch": MUTED}
+    made = evaluation["configurations"]
+    of_roles = {role: by_source.get(made[role]["trial"]["source"], MUTED) for role in made}
     roles = {role: of_roles[role] for role in of_roles if role in {curve_plots.role_of(row["run"]) for row in refit}}
     return {
         "search": curve_plots.search_plot(search, source_of, by_source) if search else None,
@@ -53,3 +53,8 @@ def _curve_plots(
         "refit_loss": curve_plots.refit_loss_plot(refit, roles) if roles else None,
         "pretrain": curve_plots.pretrain_plot(pretrain, by_source) if pretrain else None,
     }
+
+
+def _label(role: str, configuration: dict[str, Any]) -> str:
+    source = configuration["trial"]["source"]
+    return role if source == role else f"{role} ({source})"

@@ -20,7 +20,7 @@ class StudyRecord:
         trials: A row a trial: ``trial_id, source, arch, freeze_depth, lr, status, reason, epochs,
             val_error, ..., seconds``; status is done, stopped or failed.
         curves: A row a run and epoch: ``stage`` (search, refit, pretrain), ``run, epoch, train_loss,
-            val_loss, val_error, ...``; refits are called ``winner-0``, ``scratch-0`` and so on.
+            val_loss, val_error, ...``; refits are called ``transfer-0``, ``scratch-0`` and so on.
         datasets: Name to manifest: ``classes``, ``counts`` ({split: {class: number}}), ``num_quarantined``,
             ``num_leaks``, ``fingerprint``, ``source``.
     """

@@ -1,0 +1,38 @@
+"""How numbers are computed: precision, declared and recorded, and what ``auto`` stands for on a device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from translearn.errors import InputError, fault
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """``fp32`` or ``bf16``: what ``auto`` means on a device.
+
+    ``auto`` is bf16 where the hardware multiplies it (CPUs with AVX512-BF16 or AMX, GPUs from compute
+    capability 8.0), else fp32.
+
+    Raises:
+        InputError: bf16 was asked for on a GPU that has none.
+    """
+    native = _has_bf16(device)
+    if precision == "bf16" and device.type == "cuda" and not native:
+        name = torch.cuda.get_device_name(device)
+        raise InputError(
+            fault("train.precision", "must be one that the GPU has", f"bf16 on {name}", "Use fp32 or auto.")
+        )
+    return ("bf16" if native else "fp32") if precision == "auto" else precision
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context in which a forward pass of this precision runs. ``precision`` is a resolved one."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,169 @@
+"""Every command, defined once: ``translearn <command>`` and ``python workflows/<command>.py`` are the same."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from translearn.archs import num_stages
+from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError, fault, raise_faults
+from translearn.spec import IngestSpec, StudySpec, load_spec
+
+if TYPE_CHECKING:
+    from translearn.study.run import Study
+
+_STUDY_COMMANDS = {
+    "run": "the whole study: sources, search, refit, evaluation, report",
+    "pretrain": "pre-train the study's sources, or one of them",
+    "finetune": "one source, freeze depth and learning rate on the target",
+    "search": "trials over source, freeze depth and learning rate",
+    "evaluate": "everything up to the figures on test",
+    "report": "write report.html from what the study has",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    options = _parser().parse_args(arguments)
+    try:
+        result = _ingest(options) if options.command == "ingest" else _study(options)
+    except TranslearnError as error:
+        return _failed(options, error, EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED)
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return EXIT_FAILED
+    if options.json:
+        print(json.dumps({"command": options.command, "status": "done", **result}))
+    return EXIT_DONE
+
+
+def _failed(options: argparse.Namespace, error: TranslearnError, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    if options.json:
+        faults = str(error).splitlines()
+        status = "bad input" if code == EXIT_BAD_INPUT else "failed"
+        print(json.dumps({"command": options.command, "status": status, "faults": faults}))
+    return code
+
+
+def _ingest(options: argparse.Namespace) -> dict[str, Any]:
+    ingest_spec = IngestSpec(
+        split=tuple(options.split),
+        max_bad_fraction=options.max_bad_fraction,
+        drop_leaks=options.drop_leaks,
+        limit_per_class=options.limit_per_class,
+    )
+    _quiet()
+    from translearn.cluster.session import session
+    from translearn.study.ingest import check_ingest, run_ingest
+
+    check_ingest(options.source, options.out, ingest_spec)
+    with session(options.address, dashboard=False):
+        if not options.dry_run:
+            return run_ingest(options.source, options.out, ingest_spec)
+        with tempfile.TemporaryDirectory(prefix="translearn-") as out:
+            sample = ingest_spec.model_copy(update={"limit_per_class": 4, "max_bad_fraction": 1.0})
+            return {**run_ingest(options.source, f"{out}/sample", sample), "dry_run": True}
+
+
+def _study(options: argparse.Namespace) -> dict[str, Any]:
+    spec = load_spec(options.study, options.set)
+    _check_finetune(options, spec)
+    _quiet()  # heavy imports wait until the file is known to be good
+    from translearn.cluster.console import say
+    from translearn.cluster.session import session
+    from translearn.study.run import dry_run, open_study
+
+    work = _work(options)
+    dashboard = not (options.no_dashboard or options.dry_run)
+    with session(options.address, dashboard=dashboard) as url:
+        if options.dry_run:
+            dry_run(spec, work)
+            return {"dry_run": True}
+        if url:
+            say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
+        return work(open_study(spec, _command(options)))
+
+
+def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
+    from translearn.study import run
+
+    return {
+        "run": run.run_study,
+        "pretrain": lambda study: run.run_pretrain(study, options.source),
+        "finetune": lambda study: run.run_finetune(study, options.source, options.freeze_depth, options.lr),
+        "search": run.run_search,
+        "evaluate": run.run_evaluate,
+        "report": run.run_report,
+    }[str(options.command)]
+
+
+def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
+    if options.command != "finetune":
+        return
+    archs = {source.name: source.arch for source in spec.sources}
+    archs |= {spec.scratch_name(arch): arch for arch in spec.archs}
+    faults = []
+    if options.source not in archs:
+        faults.append(fault("--source", f"must be one of {', '.join(archs)}", repr(options.source), ""))
+    elif not 0 <= options.freeze_depth <= num_stages(archs[options.source]):
+        rule = f"must be from 0 to {num_stages(archs[options.source])}, the number of stages in {archs[options.source]}"
+        faults.append(fault("--freeze-depth", rule, options.freeze_depth, "The highest is a linear probe."))
+    if not options.lr > 0:
+        faults.append(fault("--lr", "must be greater than 0", options.lr, ""))
+    raise_faults(faults)
+
+
+def _command(options: argparse.Namespace) -> str:
+    sets = [part for override in options.set for part in ("--set", override)]
+    return shlex.join(["translearn", options.command, options.study, *sets])
+
+
+def _quiet() -> None:
+    """Keeps notices of libraries that no user can act on out of the output."""
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="translearn", description=sys.modules["translearn"].__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    ingest = commands.add_parser("ingest", help="make a data set of images")
+    ingest.add_argument("source", metavar="SRC", help="a folder, a manifest, sklearn:digits, torchvision:NAME, ...")
+    ingest.add_argument("out", metavar="OUT", help="the new data set's directory")
+    defaults = IngestSpec()
+    ingest.add_argument("--split", type=float, nargs=3, default=defaults.split, metavar=("TRAIN", "VAL", "TEST"))
+    ingest.add_argument("--max-bad-fraction", type=float, default=defaults.max_bad_fraction, metavar="F")
+    ingest.add_argument("--drop-leaks", action="store_true", help="leave out training images that val or test has too")
+    ingest.add_argument("--limit-per-class", type=int, metavar="N", help="at most N images of each class and split")
+    _common(ingest)
+    for name, help_text in _STUDY_COMMANDS.items():
+        command = commands.add_parser(name, help=help_text)
+        command.add_argument("study", metavar="STUDY.yaml")
+        command.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a field")
+        command.add_argument("--no-dashboard", action="store_true", help="start a local Ray without its dashboard")
+        _common(command)
+        if name == "pretrain":
+            command.add_argument("--source", metavar="NAME", help="only this source")
+        if name == "finetune":
+            command.add_argument("--source", required=True, metavar="NAME", help="a source of the study, or scratch")
+            command.add_argument("--freeze-depth", type=int, default=0, metavar="D")
+            command.add_argument("--lr", type=float, required=True, metavar="LR")
+    return parser
+
+
+def _common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--dry-run", action="store_true", help="check everything, then try it on a tiny sample")
+    command.add_argument("--json", action="store_true", help="end with one line of JSON")
+    command.add_argument("--address", metavar="ADDRESS", help="a Ray cluster; default: RAY_ADDRESS, else a local Ray")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

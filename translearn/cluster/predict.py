@@ -1,0 +1,45 @@
+"""Predictions of several models on one split, each model in a task of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from translearn.arithmetic import resolve_precision
+from translearn.cluster.resources import Resources
+from translearn.data.image_set import ImageSet
+from translearn.inference import probabilities
+from translearn.models.load import load_source
+from translearn.models.network import build
+from translearn.models.weights import State
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network, head included: its architecture, its tensors and how many classes it tells apart."""
+
+    arch: str
+    state: State
+    num_classes: int
+
+
+def predict(models: list[Model], images: ImageSet, precision: str, resources: Resources) -> list[np.ndarray]:
+    """The class probabilities that each model gives each image: float64, (N, C) a model, in order.
+
+    ``precision`` may be ``auto``; models run with the CPUs and the GPU of a refit's worker.
+    """
+    task = ray.remote(num_cpus=resources.refit_cpus, num_gpus=resources.refit_gpus)(_predict)
+    split = (ray.put(images),)  # in a tuple Ray hands on the reference
+    return ray.get([task.remote(model, split, precision, resources.refit_cpus) for model in models])
+
+
+def _predict(model: Model, split: tuple[Any], precision: str, threads: int) -> np.ndarray:
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = build(model.arch, model.num_classes, seed=0)
+    load_source(network, model.state, keep_head=True, where=model.arch)
+    return probabilities(network.to(device), ray.get(split[0]), resolve_precision(precision, device), device)

@@ -1,0 +1,228 @@
+"""The search: Ray Tune over source, freeze depth and learning rate, by target validation error."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import ray
+import torch
+from ray import tune
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from translearn.arithmetic import resolve_precision
+from translearn.cluster.resources import Resources
+from translearn.cluster.train import scaling
+from translearn.cluster.worker import (
+    CheckpointClock,
+    Job,
+    Orders,
+    Task,
+    diverged,
+    figures,
+    load_state,
+    save_state,
+    work,
+)
+from translearn.errors import NonFiniteLossError
+from translearn.fine_tune import Recipe, fine_tune
+from translearn.seeds import derive_seed
+from translearn.sources import initial_network
+from translearn.spec import StudySpec
+from translearn.storage import Folder
+from translearn.team import Team
+
+_MAX_FAILURES = 3
+
+
+def recipe(spec: StudySpec, freeze_depth: int, lr: float, epochs: int, seed: int) -> Recipe:
+    """A recipe with the study's training settings."""
+    return Recipe(freeze_depth=freeze_depth, lr=lr, epochs=epochs, seed=seed, train=spec.train)
+
+
+def run_search(
+    spec: StudySpec, task: Task, folder: Folder, resources: Resources, callbacks: list[tune.Callback]
+) -> tune.ResultGrid:
+    """Makes the study's trials, or goes on with them where an interrupted search left off.
+
+    Args:
+        spec: The study.
+        task: Target data and the sources, scratch among them.
+        folder: The study's directory; Ray Tune's files go into ``tune`` below it.
+        resources: The layout.
+        callbacks: Are told of results in this process; must survive pickling.
+    """
+    single = resources.workers_per_trial == 1
+    own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": 0.01}
+    setting = {"spec": spec, "resources": resources, "folder": folder}
+    body = tune.with_parameters(_trial if single else _nested_trial, task=(ray.put(task),), **setting)
+    trainable = tune.with_resources(body, own)
+    path = folder.file("tune")
+    if tune.Tuner.can_restore(path, storage_filesystem=folder.fs):
+        tuner = tune.Tuner.restore(path, trainable, resume_errored=True, storage_filesystem=folder.fs)
+        return tuner.fit()
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            metric="val_error",
+            mode="min",
+            search_alg=_searcher(spec, task),
+            scheduler=_scheduler(spec),
+            num_samples=spec.search.trials,
+            max_concurrent_trials=resources.concurrent_trials,
+            # A worker group started by a trial does not survive the reuse of its actor.
+            reuse_actors=single,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=folder.path,
+            storage_filesystem=folder.fs,
+            callbacks=callbacks,
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=_MAX_FAILURES),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+        ),
+    )
+    return tuner.fit()
+
+
+class _SparingScratch(ASHAScheduler):
+    """ASHA (Li et al. 2020, arXiv 1810.05934) that never stops the baseline: its gain is measured against it."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict) -> str:
+        if trial.config["is_scratch"]:
+            return TrialScheduler.CONTINUE
+        return str(super().on_trial_result(tune_controller, trial, result))
+
+
+def _scheduler(spec: StudySpec) -> TrialScheduler:
+    search = spec.search
+    if search.early_stopping == "none" or search.epochs <= search.grace_epochs:
+        return FIFOScheduler()
+    return _SparingScratch(
+        time_attr="epoch",
+        max_t=search.epochs,
+        grace_period=search.grace_epochs,
+        reduction_factor=search.reduction_factor,
+    )
+
+
+def _searcher(spec: StudySpec, task: Task) -> OptunaSearch:
+    seed = derive_seed(spec.seed, "search") % 2**31
+    samplers = {
+        "random": optuna.samplers.RandomSampler(seed=seed),
+        "optuna": optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
+    }
+    return OptunaSearch(
+        _space(spec, task),
+        metric="val_error",
+        mode="min",
+        sampler=samplers[spec.search.algorithm],
+        points_to_evaluate=first_points(spec, task)[: spec.search.trials],
+    )
+
+
+@dataclass(frozen=True)
+class _Space:
+    """The conditional space, one draw a call; Tune pickles it with the searcher.
+
+    Attributes:
+        archs: The architecture of each source.
+        scratch: The names of the sources that have no weights.
+        depths: The freeze depths of each architecture.
+        lr: Lowest and highest learning rate.
+        epochs: Length of a trial.
+    """
+
+    archs: dict[str, str]
+    scratch: frozenset[str]
+    depths: dict[str, tuple[int, ...]]
+    lr: tuple[float, float]
+    epochs: int
+
+    def __call__(self, trial: optuna.Trial) -> dict[str, Any]:
+        source = trial.suggest_categorical("source", list(self.archs))
+        trial.suggest_float("lr", *self.lr, log=True)
+        # Random stages are not worth freezing.
+        depth = 0 if source in self.scratch else self._depth(trial, self.archs[source])
+        return {"freeze_depth": depth, "is_scratch": source in self.scratch, "epochs": self.epochs}
+
+    def _depth(self, trial: optuna.Trial, arch: str) -> int:
+        return int(trial.suggest_categorical(depth_key(arch), self.depths[arch]))
+
+
+def _space(spec: StudySpec, task: Task) -> _Space:
+    archs = {name: source.arch for name, source in task.sources.items()}
+    scratch = frozenset(name for name, source in task.sources.items() if source.kind == "scratch")
+    depths = {arch: spec.freeze_depths(arch) for arch in set(archs.values())}
+    return _Space(archs, scratch, depths, spec.search.lr, spec.search.epochs)
+
+
+def first_points(spec: StudySpec, task: Task) -> list[dict[str, Any]]:
+    """What is tried first: the default configuration, the same for every other source, and for scratch.
+
+    Scratch is tried at a third and three times of the default learning rate too, because the gain over a
+    baseline that nobody tuned would mean nothing.
+    """
+    low, high = spec.search.lr
+    points: list[dict[str, Any]] = []
+    for name, source in task.sources.items():
+        factors = (1.0, 3.0, 1 / 3) if source.kind == "scratch" else (1.0,)
+        lrs = dict.fromkeys(min(max(spec.default_lr * factor, low), high) for factor in factors)
+        depth = {} if source.kind == "scratch" else {depth_key(source.arch): min(spec.freeze_depths(source.arch))}
+        points += [{"source": name, "lr": lr, **depth} for lr in lrs]
+    return points
+
+
+def depth_key(arch: str) -> str:
+    """The searcher's name of the freeze depth of an architecture: their ranges differ."""
+    return f"freeze_depth_{arch}"
+
+
+def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources, folder: Folder) -> None:  # noqa: ARG001
+    torch.set_num_threads(resources.cpus)
+    shared: Task = ray.get(task[0])
+    settings = recipe(spec, config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed)
+    network, _ = initial_network(shared.sources[config["source"]], shared.num_classes, spec.seed)
+    team = Team(device=torch.device("cuda" if resources.gpus else "cpu"))
+    saved = load_state(tune.get_checkpoint())
+    clock = CheckpointClock(spec.cluster.checkpoint_interval_s)
+    facts = {"precision": resolve_precision(spec.train.precision, team.device), "threads": resources.cpus}
+    try:
+        for result in fine_tune(network, shared.train, shared.val, settings, team, saved and saved["state"]):
+            metrics = {**figures(result), **facts}
+            if not clock.due(is_last=False) or result.epoch == spec.search.epochs:
+                tune.report(metrics)  # a finished trial's state is of no use
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                save_state(Path(folder), {"state": result.state()})
+                tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+    except NonFiniteLossError as error:
+        tune.report({**diverged("trial", settings, error), **facts})
+
+
+def _nested_trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources, folder: Folder) -> None:
+    settings = recipe(spec, config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed)
+    job = Job(run="trial", source=config["source"], recipe=settings)
+    orders = Orders((job,), task, resources.cpus, spec.cluster.checkpoint_interval_s)
+    trainer = TorchTrainer(
+        work,
+        train_loop_config={"orders": orders},
+        torch_config=TorchConfig(backend="nccl" if resources.gpus else "gloo"),
+        scaling_config=scaling(resources.workers_per_trial, resources.cpus, resources.gpus),
+        run_config=ray.train.RunConfig(
+            name=tune.get_context().get_trial_id(),
+            storage_path=(folder / "tune" / "workers").path,
+            storage_filesystem=folder.fs,
+            callbacks=[TuneReportCallback()],
+            failure_config=ray.train.FailureConfig(max_failures=_MAX_FAILURES, controller_failure_limit=_MAX_FAILURES),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+        ),
+    )
+    trainer.fit()

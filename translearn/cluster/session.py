@@ -1,0 +1,57 @@
+"""The connection to Ray: a cluster that is there, or a local one that only this machine can reach."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+import ray.data
+
+# Ray's own: its listeners bind to 127.0.0.1 with this, and to every interface without it.
+_LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# Ray Train polls its workers every 2 s by default, which is one report in 2 s.
+_QUICK = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "60",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+
+
+@contextmanager
+def session(address: str | None = None, dashboard: bool = True, num_cpus: int | None = None) -> Iterator[str]:
+    """Connects to Ray, and disconnects at the end; yields where its dashboard is, empty when there is none.
+
+    Args:
+        address: A cluster's address, ``auto``, or ``local``. None: ``RAY_ADDRESS`` (which ``ray job submit``
+            sets), else a new local Ray that listens on 127.0.0.1 only and ends with the session.
+        dashboard: Whether a new local Ray has a dashboard.
+        num_cpus: CPUs of a new local Ray; all of the machine's when None.
+    """
+    if ray.is_initialized():  # a caller's own session, for example a test's
+        yield ""
+        return
+    _prepare_environment()
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    options = {"include_dashboard": dashboard, "num_cpus": num_cpus} if address == "local" else {}
+    if address == "local":
+        os.environ.update(_LOCAL)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    try:
+        yield context.dashboard_url or ""
+    finally:
+        ray.shutdown()
+
+
+def _prepare_environment() -> None:
+    for name, value in _QUICK.items():
+        os.environ.setdefault(name, value)

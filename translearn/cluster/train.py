@@ -1,0 +1,97 @@
+"""Data-parallel runs by Ray Train: refits, pre-training and single fine-tunes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Empty
+from typing import Any
+
+import ray
+import ray.train
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.util.queue import Queue
+
+from translearn.cluster.resources import Resources
+from translearn.cluster.worker import Job, Orders, Task, work
+from translearn.models.model_dir import MARKER
+from translearn.storage import Folder
+
+_MAX_FAILURES = 3
+_GROUP = "group"
+
+
+def scaling(num_workers: int, cpus: int, gpus: float) -> ray.train.ScalingConfig:
+    """Ray's configuration of so many workers, near each other, each with so many CPUs and GPUs."""
+    resources = {"CPU": float(cpus), **({"GPU": gpus} if gpus else {})}
+    return ray.train.ScalingConfig(num_workers=num_workers, use_gpu=gpus > 0, resources_per_worker=resources)
+
+
+def train_jobs(
+    jobs: list[Job],
+    task: Task,
+    out: Folder,
+    resources: Resources,
+    checkpoint_interval_s: float = 0.0,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> None:
+    """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
+
+    Jobs whose model is already there are not done again. A worker that dies is replaced, and the group goes
+    on from the last epoch that was checkpointed.
+
+    Args:
+        jobs: What to do; their names are unique in ``out``.
+        task: What the jobs share.
+        out: Where the models go.
+        resources: The layout; the refit's part of it is used.
+        checkpoint_interval_s: See ``spec.ClusterSpec``.
+        on_epoch: Is called, in a thread of this process, with the figures of each epoch.
+    """
+    todo = tuple(job for job in jobs if not (out / job.run).exists(MARKER))
+    if not todo:
+        return
+    with _progress(on_epoch) as progress:
+        task_ref = (ray.put(task),)
+        orders = Orders(todo, task_ref, resources.refit_cpus, checkpoint_interval_s, out, progress)
+        trainer = TorchTrainer(
+            work,
+            train_loop_config={"orders": orders},
+            torch_config=TorchConfig(backend="nccl" if resources.refit_gpus else "gloo"),
+            scaling_config=scaling(resources.refit_workers, resources.refit_cpus, resources.refit_gpus),
+            run_config=ray.train.RunConfig(
+                name=_GROUP,  # always the same: Ray goes on from what an interrupted driver left there
+                storage_path=(out / ".ray").path,
+                storage_filesystem=out.fs,
+                failure_config=ray.train.FailureConfig(
+                    max_failures=_MAX_FAILURES, controller_failure_limit=_MAX_FAILURES
+                ),
+                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+            ),
+        )
+        trainer.fit()
+    (out / ".ray").remove()
+
+
+@contextmanager
+def _progress(on_epoch: Callable[[dict[str, Any]], None]) -> Iterator[Queue]:
+    queue, done = Queue(actor_options={"num_cpus": 0}), threading.Event()
+    drain = threading.Thread(target=_drain, args=(queue, done, on_epoch), daemon=True)
+    drain.start()
+    try:
+        yield queue
+    finally:
+        done.set()
+        drain.join()
+        queue.shutdown()
+
+
+def _drain(queue: Queue, done: threading.Event, on_epoch: Callable[[dict[str, Any]], None]) -> None:
+    while True:
+        finished = done.is_set()  # read before the queue, so that what came last is not lost
+        try:
+            on_epoch(queue.get(timeout=0.3))
+        except Empty:
+            if finished:
+                return

@@ -1,0 +1,160 @@
+"""What a worker does: runs of the fine-tune loop, one after the other, told to Ray Train.
+
+Refits, pre-training and trials of several workers are all this one loop. It is the only caller of
+``ray.train.report``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.train
+import ray.train.torch
+import torch
+from ray.util.queue import Queue
+
+from translearn.data.image_set import ImageSet
+from translearn.errors import NonFiniteLossError
+from translearn.fine_tune import EpochResult, Recipe, fine_tune
+from translearn.models.model_dir import ModelInfo, save_model
+from translearn.models.network import Network
+from translearn.sources import Source, initial_network
+from translearn.storage import Folder
+from translearn.team import Team
+
+CURVE = "curve.parquet"
+_STATE = "state.pt"
+_FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "state")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the runs of a step share; it lies once in the object store of each node."""
+
+    train: ImageSet
+    val: ImageSet
+    num_classes: int
+    sources: dict[str, Source]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a source and what to do with it. ``run`` names it, ``info`` goes into its ``model.json``."""
+
+    run: str
+    source: str
+    recipe: Recipe
+    info: ModelInfo | None = None
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the workers of a group are told. ``out`` is None where only the figures are wanted."""
+
+    jobs: tuple[Job, ...]
+    task: Any  # ray.ObjectRef[Task], in a tuple, so that Ray passes the reference on
+    threads: int
+    checkpoint_interval_s: float
+    out: Folder | None = None
+    progress: Queue | None = None
+
+
+def figures(result: EpochResult) -> dict[str, float]:
+    """An epoch's figures, as rows of ``curves.parquet`` have them."""
+    return {name: getattr(result, name) for name in _FIGURES}
+
+
+class CheckpointClock:
+    """Says when loop state is due: always at the end, else at most once an interval."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s, self._last = interval_s, time.monotonic()
+
+    def due(self, is_last: bool) -> bool:
+        now = time.monotonic()
+        if not is_last and now - self._last < self._interval_s:
+            return False
+        self._last = now
+        return True
+
+
+def work(config: dict[str, Orders]) -> None:
+    """The train loop of every worker: goes through the jobs, from the last checkpoint on."""
+    orders = config["orders"]
+    torch.set_num_threads(orders.threads)
+    task: Task = ray.get(orders.task[0])
+    saved = load_state(ray.train.get_checkpoint())
+    for job in _remaining(orders.jobs, saved):
+        resumed = saved if saved and saved["run"] == job.run else None
+        try:
+            _do(job, task, orders, resumed)
+        except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
+            _tell(diverged(job.run, job.recipe, error), orders)
+
+
+def _remaining(jobs: tuple[Job, ...], saved: dict[str, Any] | None) -> tuple[Job, ...]:
+    """The jobs from the one that the checkpoint is of; all of them where it is of none of these."""
+    runs = [job.run for job in jobs]
+    return jobs[runs.index(saved["run"]) :] if saved and saved["run"] in runs else jobs
+
+
+def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:
+    team = Team.joined(ray.train.torch.get_device(), job.recipe.train.sync_batchnorm)
+    network, _ = initial_network(task.sources[job.source], task.num_classes, job.recipe.seed)
+    curve: list[dict[str, float]] = list(saved["curve"]) if saved else []
+    clock = CheckpointClock(orders.checkpoint_interval_s)
+    state = saved["state"] if saved else None
+    for result in fine_tune(network, task.train, task.val, job.recipe, team, state):
+        curve.append(figures(result))
+        is_last = result.epoch == job.recipe.epochs
+        if is_last and team.rank == 0:
+            _keep(job, network, curve, orders.out)
+        saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
+        _tell({"run": job.run, **curve[-1]}, orders, saved_state)
+
+
+def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder | None) -> None:
+    if out is None or job.info is None:
+        return
+    folder = out / job.run
+    folder.write_table(CURVE, pa.Table.from_pylist(curve))
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    save_model(folder, state, job.info)
+
+
+def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = None) -> None:
+    """Reports an epoch to Ray Train, from every worker, with loop state from the first where it is due."""
+    is_first = ray.train.get_context().get_world_rank() == 0
+    if saved and is_first:
+        with tempfile.TemporaryDirectory() as folder:
+            save_state(Path(folder), {**saved, "state": saved["state"]()})
+            ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
+    else:
+        ray.train.report(row)
+    if orders.progress and is_first:
+        orders.progress.put(row)
+
+
+def diverged(run: str, recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
+    """The last row of a run that diverged: the worst error there is, and why."""
+    return {"run": run, "epoch": recipe.epochs, "val_error": 1.0, "reason": str(error)}
+
+
+def save_state(folder: Path, saved: dict[str, Any]) -> None:
+    """Writes loop state into a checkpoint's directory."""
+    torch.save(saved, folder / _STATE)
+
+
+def load_state(checkpoint: Any) -> dict[str, Any] | None:
+    """The loop state in a checkpoint of Ray Train or Tune; None without one."""
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        saved: dict[str, Any] = torch.load(Path(folder) / _STATE, map_location="cpu", weights_only=True)
+    return saved

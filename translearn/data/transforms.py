@@ -1,0 +1,75 @@
+"""From uint8 images to a network's input, a batch at a time, with augmentation that repeats.
+
+Every image of a batch is augmented differently, by numbers that depend on (seed, epoch, example) alone.
+The random classes of ``torchvision.transforms.v2`` draw once a batch and from a global generator, so only
+its functions are used here. Shapes: N images, S pixels a side, colours last in memory throughout.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torchvision.transforms.v2 import functional as tv
+
+from translearn.seeds import derive_seed, uniforms
+
+#: The channel statistics of ImageNet, which every source of torchvision was trained with.
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+_MIN_AREA, _MAX_RATIO = 0.35, 4 / 3
+
+
+def to_input(images_NSSC: torch.Tensor) -> torch.Tensor:
+    """uint8 images as normalised float32 (N, 3, S, S) in channels_last memory."""
+    x = tv.to_dtype(images_NSSC.permute(0, 3, 1, 2), torch.float32, scale=True)
+    return tv.normalize(x, MEAN, STD)
+
+
+def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int, epoch: int) -> torch.Tensor:
+    """Each image changed at random, as a function of (seed, epoch, its key).
+
+    Args:
+        images_NSSC: uint8, shape (N, S, S, 3).
+        keys: uint64, shape (N,): the examples' keys.
+        policy: ``none``; ``crop``: shifted by up to S/16 pixels, edges repeated; ``flip_crop``: also mirrored
+            with probability 1/2; ``resized_crop``: a random 35 to 100 % of the area, ratio 3/4 to 4/3,
+            enlarged to S, and mirrored with probability 1/2 (Szegedy et al. 2015, arXiv 1409.4842).
+        seed: The run's seed.
+        epoch: Counted from 1.
+
+    Returns:
+        uint8, the same shape.
+    """
+    if policy == "none":
+        return images_NSSC
+    numbers = torch.from_numpy(uniforms(keys, derive_seed(seed, "augment", epoch), 5))
+    mirrored = (numbers[:, 0] < 0.5) if policy != "crop" else torch.zeros(len(keys), dtype=torch.bool)
+    if policy == "resized_crop":
+        return _resized_crop(images_NSSC, numbers[:, 1:].to(torch.float32), mirrored)
+    return _shift(images_NSSC, numbers[:, 1:3], mirrored)
+
+
+def _shift(images_NSSC: torch.Tensor, numbers_N2: torch.Tensor, mirrored_N: torch.Tensor) -> torch.Tensor:
+    size, device = images_NSSC.shape[1], images_NSSC.device
+    reach = max(1, round(size / 16))
+    offsets_N2 = (numbers_N2 * (2 * reach + 1)).long() - reach
+    # Clamped indices repeat the edge, as padding by replication would.
+    rows_NS, columns_NS = ((torch.arange(size) + offsets_N2[:, axis, None]).clamp(0, size - 1) for axis in (0, 1))
+    columns_NS = torch.where(mirrored_N[:, None], columns_NS.flip(1), columns_NS)
+    n = torch.arange(len(images_NSSC), device=device)[:, None, None]
+    return images_NSSC[n, rows_NS[:, :, None].to(device), columns_NS[:, None, :].to(device)]
+
+
+def _resized_crop(images_NSSC: torch.Tensor, numbers_N4: torch.Tensor, mirrored_N: torch.Tensor) -> torch.Tensor:
+    area = _MIN_AREA + (1 - _MIN_AREA) * numbers_N4[:, 0]
+    ratio = _MAX_RATIO ** (2 * numbers_N4[:, 1] - 1)
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    theta = torch.zeros(len(area), 2, 3)
+    theta[:, 0, 0] = torch.where(mirrored_N, -width, width)
+    theta[:, 1, 1] = height
+    theta[:, 0, 2] = (1 - width) * (2 * numbers_N4[:, 2] - 1)
+    theta[:, 1, 2] = (1 - height) * (2 * numbers_N4[:, 3] - 1)
+    x = images_NSSC.permute(0, 3, 1, 2).to(torch.float32)
+    grid = F.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
+    cropped = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return cropped.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

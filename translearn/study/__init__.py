@@ -1,0 +1,1 @@
+"""A study, step by step: data, sources, search, refit, evaluation, report, in one directory."""

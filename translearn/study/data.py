@@ -1,0 +1,72 @@
+"""A study's data sets: ingested where they are not yet, then decoded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from translearn.cluster.bulk import inspected_in_parallel
+from translearn.cluster.console import say
+from translearn.data.dataset import Dataset, open_dataset
+from translearn.data.decode import decode_split
+from translearn.data.image_set import ImageSet
+from translearn.data.ingest import IngestOptions, ingest, plan_ingest
+from translearn.data.manifest import MANIFEST
+from translearn.spec import IngestSpec, StudySpec
+from translearn.storage import Folder
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set's splits, decoded at one size."""
+
+    dataset: Dataset
+    train: ImageSet
+    val: ImageSet
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most images of a class that are used: of training, and of each other split; None for all."""
+
+    train: int | None
+    other: int | None
+
+
+def limits(ingest: IngestSpec, train_per_class: int | None = None) -> Limits:
+    """The limits that a study file sets."""
+    given = [limit for limit in (train_per_class, ingest.limit_per_class) if limit is not None]
+    return Limits(min(given, default=None), ingest.limit_per_class)
+
+
+def ingest_options(spec: IngestSpec) -> IngestOptions:
+    """The options of a study file as those of an ingest."""
+    return IngestOptions(**spec.model_dump())
+
+
+def is_ingested(source: str) -> bool:
+    """Whether a data source is the directory of an ingested data set."""
+    prefix = source.partition(":")[0]
+    return prefix not in {"sklearn", "torchvision", "procedural"} and Folder.open(source).exists(MANIFEST)
+
+
+def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:
+    """The data set of a source: itself where it is ingested, else what ingesting it into ``out`` gives."""
+    if is_ingested(source):
+        return open_dataset(source)
+    if out.exists(MANIFEST):
+        return open_dataset(out)
+    say(f"ingesting {source}")
+    plan = plan_ingest(source, options)
+    return ingest(plan, out, inspected_in_parallel(plan))
+
+
+def target_dataset(spec: StudySpec, folder: Folder) -> Dataset:
+    """The target's data set, ingested into the study's directory where needed."""
+    return dataset_of(spec.target.data, ingest_options(spec.target.ingest), folder / "data" / "target")
+
+
+def decode(dataset: Dataset, image_size: int, limits: Limits, seed: int) -> Splits:
+    """Training and validation images of a data set. The test split is not touched here."""
+    train = decode_split(dataset, "train", image_size, per_class=limits.train, seed=seed)
+    val = decode_split(dataset, "val", image_size, per_class=limits.other, seed=seed)
+    return Splits(dataset, train, val)

@@ -1,0 +1,95 @@
+"""The directory of a study: what it is a study of, made from what, by which command."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import translearn
+from translearn.errors import SpecError, fault, raise_faults
+from translearn.spec import StudySpec
+from translearn.storage import Folder
+
+SPEC, PROVENANCE = "spec.yaml", "provenance.json"
+SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
+EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
+_PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
+
+
+def open_study(spec: StudySpec, command: str) -> Folder:
+    """The study's directory: a new one, or the one of the same spec, to go on with.
+
+    Args:
+        spec: The resolved spec.
+        command: What the user can repeat to get the study.
+
+    Raises:
+        SpecError: The directory holds a study with another spec; names each changed field.
+        StorageError: The storage cannot be written.
+    """
+    folder = Folder.open(spec.storage) / spec.name
+    raise_faults(changes(folder, spec), SpecError)
+    if not folder.exists(PROVENANCE):
+        folder.write_bytes(SPEC, dump_spec(spec).encode())
+        folder.write_json(PROVENANCE, provenance(spec, command))
+    return folder
+
+
+def dump_spec(spec: StudySpec) -> str:
+    """The resolved spec as YAML."""
+    return yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, width=110)
+
+
+def changes(folder: Folder, spec: StudySpec) -> list[str]:
+    """A line for each field that differs from the spec of the study in the folder; none where it is new."""
+    if not folder.exists(SPEC):
+        return []
+    old = _flat(yaml.safe_load(folder.read_bytes(SPEC)))
+    new = _flat(spec.model_dump(mode="json"))
+    remedy = f"Use another `name`, or delete {folder.uri} to start again."
+    return [
+        fault(path, f"must stay {old.get(path)!r} as in {folder.uri}/{SPEC}", repr(new.get(path)), remedy)
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    ]
+
+
+def provenance(spec: StudySpec, command: str) -> dict[str, Any]:
+    """Who made the study: versions, commit, machine, seed, command and start; JSON."""
+    return {
+        "command": command,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seed": spec.seed,
+        "spec_sha256": hashlib.sha256(dump_spec(spec).encode()).hexdigest(),
+        "translearn": translearn.__version__,
+        "commit": _commit(),
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in _PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    leaves = {path: value} if not isinstance(value, dict | list) or not value else {}
+    for key, inner in items:
+        leaves |= _flat(inner, f"{path}.{key}" if path else str(key))
+    return leaves
+
+
+def _commit() -> str | None:
+    """The commit of this source tree, marked where files differ from it; None where it is installed."""
+    here = Path(translearn.__file__).parent
+    try:
+        command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

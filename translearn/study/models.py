@@ -1,0 +1,55 @@
+"""Model directories of a study: what is written beside the tensors, and the errors added at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import translearn
+from translearn.cluster.predict import Model, predict
+from translearn.cluster.resources import Resources
+from translearn.data.image_set import ImageSet
+from translearn.data.transforms import MEAN, STD
+from translearn.errors import TranslearnError
+from translearn.models.model_dir import MARKER, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
+from translearn.spec import StudySpec
+from translearn.storage import Folder
+
+
+def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
+    """What ``model.json`` says of a model that this study trains, but for its errors."""
+    preprocessing = Preprocessing(
+        image_size=spec.target.image_size,
+        mean=tuple(MEAN),
+        std=tuple(STD),
+        resize="shorter side to image_size, bilinear with antialiasing, then the central square",
+    )
+    own = {"translearn": translearn.__version__, "study": spec.name, "seed": spec.seed}
+    return ModelInfo(arch=arch, classes=tuple(classes), preprocessing=preprocessing, provenance={**own, **provenance})
+
+
+def load(folder: Folder) -> Model:
+    """The model in a model directory, to predict with."""
+    state, info = load_model(folder)
+    return Model(info.arch, state, len(info.classes))
+
+
+def publish(source: Folder, out: Folder, errors: TaskErrors, provenance: dict[str, Any] | None = None) -> None:
+    """Copies a model directory to where users find it, with its errors and more provenance."""
+    state, info = load_model(source)
+    update = {"errors": errors, "provenance": {**info.provenance, **(provenance or {})}}
+    save_model(out, state, info.model_copy(update=update))
+
+
+def error_of(model: Model, images: ImageSet, spec: StudySpec, resources: Resources) -> float:
+    """A model's error on a split, a fraction in [0, 1]."""
+    (probabilities,) = predict([model], images, spec.train.precision, resources)
+    return float(np.mean(probabilities.argmax(1) != images.labels))
+
+
+def check_trained(folder: Folder, reason: str | None) -> None:
+    """Raises TranslearnError, with the reason that its last report gave, where a run left no model."""
+    if not folder.exists(MARKER):
+        raise TranslearnError(f"{folder.uri}: training ended without a model. {reason or 'See the logs of Ray.'}")

@@ -1,0 +1,143 @@
+"""What a study would do, checked and estimated before it does it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from translearn.cluster.resources import Resources
+from translearn.data.batches import num_steps
+from translearn.data.dataset import open_dataset
+from translearn.data.image_set import ImageSet
+from translearn.data.plan import plan_ingest
+from translearn.errors import TranslearnError, raise_faults
+from translearn.fine_tune import Recipe, fine_tune
+from translearn.models.network import build
+from translearn.seeds import generator
+from translearn.sources import check_sources
+from translearn.spec import IngestSpec, StudySpec
+from translearn.storage import Folder
+from translearn.study.data import ingest_options, is_ingested, limits
+from translearn.study.directory import changes
+
+_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many classes and training images a data set has, within the study's limits."""
+
+    num_classes: int
+    num_train: int
+
+
+def check_study(spec: StudySpec) -> dict[str, Size]:
+    """Checks data, weights and storage; nothing is trained, and images are not decoded yet.
+
+    Returns:
+        The size of the target's and of each pre-training's data set, by ``target`` or the source's name.
+
+    Raises:
+        TranslearnError: Holds every fault, a line each.
+    """
+    faults = check_sources([source for source in spec.sources if source.pretrain is None])
+    sizes: dict[str, Size] = {}
+    bounds = limits(spec.target.ingest, spec.target.train_per_class)
+    wanted = [("target", spec.target.data, spec.target.ingest, bounds.train)]
+    wanted += [
+        (source.name, source.pretrain.data, source.pretrain.ingest, source.pretrain.ingest.limit_per_class)
+        for source in spec.sources
+        if source.pretrain
+    ]
+    for name, data, ingest, per_class in wanted:
+        try:
+            sizes[name] = _size(data, ingest, per_class)
+        except TranslearnError as error:
+            faults += [f"{name}: {line}" for line in str(error).splitlines()]
+    faults += _storage_faults(spec)
+    raise_faults(faults)
+    return sizes
+
+
+def _size(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
+    if is_ingested(data):
+        counts = list(open_dataset(data).manifest.counts["train"].values())
+    else:
+        plan = plan_ingest(data, ingest_options(ingest))
+        labels = plan.listing.filter(np.array(plan.listing["split"].to_pylist()) == "train")["label"]
+        counts = np.bincount(labels.drop_null().to_numpy(), minlength=len(plan.classes)).tolist()
+    return Size(len(counts), int(sum(count if per_class is None else min(count, per_class) for count in counts)))
+
+
+def _storage_faults(spec: StudySpec) -> list[str]:
+    try:
+        folder = Folder.open(spec.storage)
+        is_new = not folder.exists()
+        folder.make().check_writable()
+        if is_new and folder.is_local:
+            folder.remove()
+        return changes(folder / spec.name, spec)
+    except TranslearnError as error:
+        return [f"storage: {error}"]
+
+
+def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) -> list[str]:
+    """The plan for people: what runs where, how many steps, and about how long, from a few measured steps."""
+    target = sizes["target"]
+    steps = num_steps(target.num_train, spec.train.batch_size)
+    seconds = {arch: _step_seconds(spec, arch, target, resources) for arch in spec.archs}
+    slowest = max(seconds.values())
+    trial_s = spec.search.epochs * steps * slowest
+    search_s = spec.search.trials * trial_s / resources.concurrent_trials
+    refit_epochs, num_refits = spec.refit.epochs or spec.search.epochs, 2 * spec.refit.seeds
+    refit_s = num_refits * refit_epochs * steps * slowest
+    lines = [
+        f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
+        f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of {steps} steps, "
+        f"{resources.concurrent_trials} at once, {_workers(resources.workers_per_trial, resources.cpus, resources.gpus)} "
+        f"a trial: at most {_duration(search_s)}",
+        f"refit: {num_refits} runs of {refit_epochs} epochs, "
+        f"{_workers(resources.refit_workers, resources.refit_cpus, resources.refit_gpus)}: at most {_duration(refit_s)}",
+    ]
+    pretrains = [_pretrain_line(spec, sizes, name, seconds) for name in sizes if name != "target"]
+    return [lines[0], *pretrains, *lines[1:]]
+
+
+def _pretrain_line(spec: StudySpec, sizes: dict[str, Size], name: str, seconds: dict[str, float]) -> str:
+    source = next(source for source in spec.sources if source.name == name)
+    assert source.pretrain
+    batch_size = source.pretrain.batch_size or spec.train.batch_size
+    steps = num_steps(sizes[name].num_train, batch_size)
+    per_step = seconds[source.arch] * batch_size / spec.train.batch_size
+    whole = _duration(source.pretrain.epochs * steps * per_step)
+    return f"pre-train {name}: {source.pretrain.epochs} epochs of {steps} steps: about {whole} on one worker"
+
+
+def _step_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:
+    """Seconds of a step of a full fine-tune, measured here on noise."""
+    size, num = spec.target.image_size, spec.train.batch_size * _STEPS
+    noise = generator(0, "plan").integers(0, 256, (num, size, size, 3), dtype=np.uint8)
+    images = ImageSet(noise, np.arange(num) % target.num_classes, np.arange(num, dtype=np.uint64))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(resources.cpus)
+    recipe = Recipe(0, 1e-4, 2, 0, spec.train.model_copy(update={"clip_norm": 1.0}))
+    epochs = fine_tune(build(arch, target.num_classes, 0), images, images.take(np.arange(1)), recipe)
+    next(epochs)
+    started = time.perf_counter()
+    next(epochs)
+    torch.set_num_threads(threads)
+    return (time.perf_counter() - started) / num_steps(num, spec.train.batch_size)
+
+
+def _workers(num: int, cpus: int, gpus: float) -> str:
+    each = f"{cpus} CPU{'s' if cpus > 1 else ''}" + (f" and {gpus:g} GPU" if gpus else "")
+    return f"{num} worker{'s' if num > 1 else ''} of {each}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,207 @@
+"""The steps of a study in their order. Each does nothing that an earlier run of the study has done."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+from translearn.cluster.console import board, say
+from translearn.cluster.resources import Resources, plan_resources
+from translearn.cluster.train import train_jobs
+from translearn.cluster.worker import Job, Task
+from translearn.errors import InputError, fault
+from translearn.fine_tune import Recipe
+from translearn.models.model_dir import TaskErrors, read_info
+from translearn.report.record import StudyRecord
+from translearn.report.page import render
+from translearn.sources import Source, scratch
+from translearn.spec import StudySpec
+from translearn.storage import Folder
+from translearn.study import directory
+from translearn.study.data import Splits, decode, limits, target_dataset
+from translearn.study.evaluation import evaluate_study
+from translearn.study.models import check_trained, error_of, load, model_info, publish
+from translearn.study.plan import Size, check_study, plan_lines
+from translearn.study.refit import chosen, refit
+from translearn.study.search import search
+from translearn.study.sources import obtain_sources, source_dataset
+
+
+@dataclass(frozen=True)
+class Study:
+    """An open study: its spec, its directory and the layout of its work."""
+
+    spec: StudySpec
+    folder: Folder
+    resources: Resources
+
+
+def open_study(spec: StudySpec, command: str) -> Study:
+    """Checks a study whole, and opens its directory. Raises TranslearnError with every fault."""
+    check_study(spec)
+    resources = plan_resources(spec.cluster)
+    return Study(spec, directory.open_study(spec, command), resources)
+
+
+def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
+    """Obtains the sources, or one of them, pre-training where the study says so."""
+    if only is not None and only not in {source.name for source in study.spec.sources}:
+        names = ", ".join(source.name for source in study.spec.sources)
+        raise InputError(fault("--source", f"must be one of {names}", repr(only), "See the study file."))
+    sources = obtain_sources(study.spec, study.folder, study.resources, only)
+    errors = {name: source.source_error for name, source in sources.items() if source.source_error is not None}
+    for name, error in errors.items():
+        say(f"{name}: source error {100 * error:.1f} %")
+    return {"sources": {name: {"source_error": errors.get(name)} for name in sources}}
+
+
+def run_search(study: Study) -> dict[str, Any]:
+    """Everything up to the trials; returns the best one."""
+    _, _, roles = _searched(study)
+    for role, trial in roles.items():
+        setting = f"{trial['source']}, freeze depth {trial['freeze_depth']}, learning rate {trial['lr']:.2g}"
+        say(f"best {role} trial: {setting}: validation error {100 * trial['val_error']:.1f} %")
+    return {"best": roles}
+
+
+def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dict[str, Any]:
+    """One source, freeze depth and learning rate on the target; leaves ``finetune/<run>/`` in the study."""
+    spec, folder = study.spec, study.folder
+    splits = _splits(study)
+    known = {spec.scratch_name(arch): arch for arch in spec.archs}
+    found = (
+        scratch(known[source], source)
+        if source in known
+        else obtain_sources(spec, folder, study.resources, source)[source]
+    )
+    classes, run = splits.dataset.manifest.classes, f"{source}-d{freeze_depth}-lr{lr:g}"
+    setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
+    info = model_info(found.arch, classes, spec, setting)
+    job = Job(run, source, Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train), info)
+    out = folder / "finetune"
+    with board("fine-tune", 1, spec.search.epochs) as shown:
+        task = Task(splits.train, splits.val, len(classes), {source: found})
+        train_jobs([job], task, out, study.resources, spec.cluster.checkpoint_interval_s, shown.follow)
+    check_trained(out / run, shown.reason)
+    if read_info(out / run).errors.validation is None:
+        error = error_of(load(out / run), splits.val, spec, study.resources)
+        publish(out / run, out / run, TaskErrors(validation=error))
+    error = read_info(out / run).errors.validation
+    say(f"validation error {100 * (error or 0):.1f} %; model in {(out / run).uri}")
+    return {**setting, "val_error": error, "model": (out / run).uri}
+
+
+def run_evaluate(study: Study) -> dict[str, Any]:
+    """Everything up to the figures of ``evaluation.json``."""
+    splits, sources, roles = _searched(study)
+    if not study.folder.exists(directory.EVALUATION):
+        refit(study.spec, study.folder, splits, sources, roles, study.resources)
+    evaluation = evaluate_study(study.spec, study.folder, splits, sources, roles, study.resources)
+    for line in evaluation["summary"]:
+        say(line)
+    return _closing(evaluation)
+
+
+def run_report(study: Study) -> dict[str, Any]:
+    """Writes ``report.html`` from what the study has; it must have been evaluated."""
+    folder = study.folder
+    if not folder.exists(directory.EVALUATION):
+        rule = f"must hold {directory.EVALUATION}"
+        raise InputError(fault(folder.uri, rule, "none", "Run `translearn run` or `translearn evaluate` first."))
+    record = StudyRecord(
+        spec=study.spec.model_dump(mode="json"),
+        provenance=folder.read_json(directory.PROVENANCE),
+        evaluation=folder.read_json(directory.EVALUATION),
+        sources=folder.read_table(directory.SOURCES),
+        trials=folder.read_table(directory.TRIALS),
+        curves=folder.read_table(directory.CURVES),
+        datasets=_manifests(study),
+    )
+    folder.write_bytes(directory.REPORT, render(record).encode())
+    say(f"report: {folder.uri}/{directory.REPORT}")
+    return {"report": f"{folder.uri}/{directory.REPORT}"}
+
+
+def run_study(study: Study) -> dict[str, Any]:
+    """The whole study."""
+    result = run_evaluate(study)
+    say(f"model:  {study.folder.uri}/{directory.MODEL}")
+    return {**result, **run_report(study), "model": f"{study.folder.uri}/{directory.MODEL}"}
+
+
+def dry_run(spec: StudySpec, work: Any) -> None:
+    """Checks a study, shows its plan, and does ``work`` on a tiny sample of it in a temporary directory."""
+    sizes = check_study(spec)
+    resources = plan_resources(spec.cluster)
+    say(directory.dump_spec(spec))
+    for line in plan_lines(spec, sizes, resources):
+        say(line)
+    with tempfile.TemporaryDirectory(prefix="translearn-") as storage:
+        say("\nthe same on a tiny sample, which is deleted afterwards:")
+        sample = tiny(spec, sizes, storage)
+        work(Study(sample, directory.open_study(sample, "dry run"), resources))
+    say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")
+
+
+def tiny(spec: StudySpec, sizes: dict[str, Size], storage: str) -> StudySpec:
+    """The study on a few images, a few trials and one epoch, in another place."""
+
+    def few(name: str, ingest: Any) -> Any:
+        return ingest.model_copy(
+            update={"limit_per_class": max(2, 24 // sizes[name].num_classes), "max_bad_fraction": 1.0}
+        )
+
+    sources = tuple(
+        source.model_copy(
+            update={
+                "pretrain": source.pretrain.model_copy(
+                    update={"epochs": 1, "ingest": few(source.name, source.pretrain.ingest)}
+                )
+            }
+        )
+        if source.pretrain
+        else source
+        for source in spec.sources
+    )
+    search_update = {"trials": min(spec.search.trials, len(sources) + 1), "epochs": 1, "grace_epochs": 1}
+    return spec.model_copy(
+        update={
+            "storage": storage,
+            "target": spec.target.model_copy(update={"ingest": few("target", spec.target.ingest)}),
+            "sources": sources,
+            "search": spec.search.model_copy(update=search_update),
+            "refit": spec.refit.model_copy(update={"seeds": 1, "epochs": 1}),
+        }
+    )
+
+
+def _splits(study: Study) -> Splits:
+    spec = study.spec
+    bounds = limits(spec.target.ingest, spec.target.train_per_class)
+    return decode(target_dataset(spec, study.folder), spec.target.image_size, bounds, spec.seed)
+
+
+def _searched(study: Study) -> tuple[Splits, dict[str, Source], dict[str, dict[str, Any]]]:
+    splits = _splits(study)
+    sources = obtain_sources(study.spec, study.folder, study.resources)
+    trials = search(study.spec, study.folder, splits, sources, study.resources)
+    return splits, sources, chosen(trials, sources)
+
+
+def _manifests(study: Study) -> dict[str, dict[str, Any]]:
+    sets = {"target": target_dataset(study.spec, study.folder)}
+    for source in study.spec.sources:
+        dataset = source_dataset(source, study.folder)
+        if dataset:
+            sets[source.name] = dataset
+    return {name: dataset.manifest.model_dump(mode="json") for name, dataset in sets.items()}
+
+
+def _closing(evaluation: dict[str, Any]) -> dict[str, Any]:
+    target, transfer = evaluation["target"], evaluation["transfer"]
+    return {
+        "winner": evaluation["winner"],
+        "target_error": {name: target[name] for name in ("error", "low", "high")},
+        "transfer_gain": {name: transfer[name] for name in ("gain", "low", "high", "verdict")},
+    }

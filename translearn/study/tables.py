@@ -1,0 +1,69 @@
+"""The tables of a study: ``sources.parquet``, ``trials.parquet``, ``curves.parquet``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+_text, _int, _float = pa.string(), pa.int64(), pa.float64()
+
+SOURCE_SCHEMA = pa.schema(
+    [
+        ("name", _text),
+        ("arch", _text),
+        ("kind", _text),
+        ("num_classes", _int),
+        ("source_error", _float),
+        ("fingerprint", _text),
+        ("seconds", _float),
+    ]
+)
+TRIAL_SCHEMA = pa.schema(
+    [
+        ("trial_id", _text),
+        ("source", _text),
+        ("arch", _text),
+        ("freeze_depth", _int),
+        ("lr", _float),
+        ("status", _text),
+        ("reason", _text),
+        ("epochs", _int),
+        ("val_error", _float),
+        ("val_loss", _float),
+        ("train_loss", _float),
+        ("seconds", _float),
+        ("threads", _int),
+        ("precision", _text),
+        ("num_trained_parameters", _int),
+    ]
+)
+CURVE_SCHEMA = pa.schema(
+    [
+        ("stage", _text),
+        ("run", _text),
+        ("epoch", _int),
+        ("train_loss", _float),
+        ("val_loss", _float),
+        ("val_error", _float),
+        ("lr", _float),
+        ("seconds", _float),
+        ("images_per_s", _float),
+    ]
+)
+
+
+def table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table; what a row lacks is null, what the schema lacks is left out."""
+    return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)
+
+
+def best_trial(trials: list[dict[str, Any]], sources: set[str]) -> dict[str, Any] | None:
+    """The trial with the lowest validation error among these sources; ties go to the lower loss.
+
+    Trials that were stopped early count only where none ran its full length; failed ones never do.
+    """
+    candidates = [row for row in trials if row["source"] in sources and row["status"] != "failed"]
+    finished = [row for row in candidates if row["status"] == "done"]
+    ranked = sorted(finished or candidates, key=lambda row: (row["val_error"], row["val_loss"], row["trial_id"]))
+    return ranked[0] if ranked else None

@@ -1,0 +1,115 @@
+"""What several workers that train one network have in common. Models and the loop never mention ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Team:
+    """The workers of one run, seen from one of them; the default is a worker alone.
+
+    Attributes:
+        rank: This worker's number, from 0.
+        num_workers: How many there are.
+        device: Where this worker computes.
+        sync_batchnorm: Whether BatchNorm's statistics are those of the global batch, so that the number of
+            workers changes no result (but for rounding).
+    """
+
+    rank: int = 0
+    num_workers: int = 1
+    device: torch.device = torch.device("cpu")
+    sync_batchnorm: bool = True
+
+    @classmethod
+    def joined(cls, device: torch.device, sync_batchnorm: bool = True) -> Team:
+        """The team of the torch.distributed process group that this process is in."""
+        return cls(dist.get_rank(), dist.get_world_size(), device, sync_batchnorm)
+
+    def adopt(self, network: nn.Module) -> None:
+        """Moves a network to the device, and makes its BatchNorm that of the team, in place."""
+        network.to(self.device)
+        if self.num_workers > 1 and self.sync_batchnorm:
+            _replace_batchnorm(network)
+
+    def parallel(self, module: nn.Module) -> nn.Module:
+        """The module with its gradients averaged over the workers, where there are several."""
+        if self.num_workers == 1:
+            return module
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
+
+    def sum(self, counts: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over the workers; every worker gets it."""
+        if self.num_workers > 1:
+            dist.all_reduce(counts)
+        return counts
+
+
+class TeamBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm over the global batch, on any device; a worker's share may be empty.
+
+    torch's own SyncBatchNorm needs a GPU. Mean first, then the centred squares, so that nothing cancels.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return super().forward(x)
+        y = x.float()
+        shape = (1, -1, 1, 1)
+        num = _AllReduce.apply(torch.tensor(float(y.numel() // y.shape[1]), device=y.device))
+        mean = _AllReduce.apply(y.sum((0, 2, 3))) / num
+        centred = y - mean.view(shape)
+        variance = _AllReduce.apply(centred.square().sum((0, 2, 3))) / num
+        self._update(mean.detach(), variance.detach(), num)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+
+    def _update(self, mean: torch.Tensor, variance: torch.Tensor, num: torch.Tensor) -> None:
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (num / (num - 1)), self.momentum)
+
+
+class _AllReduce(torch.autograd.Function):
+    """A sum over workers whose gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: torch.Tensor) -> torch.Tensor:
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        total = gradient.contiguous()
+        dist.all_reduce(total)
+        return total
+
+
+def _replace_batchnorm(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if type(child) is nn.BatchNorm2d:
+            setattr(module, name, _team_batchnorm(child))
+        _replace_batchnorm(child)
+
+
+def _team_batchnorm(old: nn.BatchNorm2d) -> nn.Module:
+    if old.weight.is_cuda:
+        return nn.SyncBatchNorm.convert_sync_batchnorm(old)
+    new = TeamBatchNorm2d(old.num_features, old.eps, old.momentum)
+    new.weight, new.bias = old.weight, old.bias
+    new.running_mean, new.running_var, new.num_batches_tracked = (
+        old.running_mean,
+        old.running_var,
+        old.num_batches_tracked,
+    )
+    return new.train(old.training)
