@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from translearn.errors import InputError, fault
+
+#: M_MMAP_THRESHOLD (its maximum, 32 MiB), M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h.
+_MALLOC = {-3: 32 * 2**20, -1: 2**31 - 1, -2: 2**28}
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
@@ -30,6 +34,19 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """The context in which a forward pass of this precision runs. ``precision`` is a resolved one."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def prepare_process(threads: int) -> None:
+    """Sets up this process for training: so many threads, and freed memory kept for the next step.
+
+    glibc gives large blocks back to the kernel as soon as they are freed, and every step then faults them in
+    again: measured here, half of the time of a step of a ResNet-18 at 32 pixels. Other C libraries are left alone.
+    """
+    torch.set_num_threads(threads)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _MALLOC.items():
+            mallopt(parameter, value)
 
 
 def _has_bf16(device: torch.device) -> bool:

@@ -6,6 +6,7 @@ device, data, who is told) is passed in. Pre-training is the same loop, from scr
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from translearn.arithmetic import autocast, resolve_precision
@@ -118,7 +118,7 @@ def fine_tune(
             lr=run.optimizer.param_groups[0]["lr"],
             seconds=time.perf_counter() - started,
             images_per_s=len(train) / (trained - started),
-            state=lambda epoch=epoch: run.state(epoch),
+            state=functools.partial(run.state, epoch),
         )
 
 
@@ -164,7 +164,7 @@ class _Run:
                 boundary = self.prefix(x)
             z = self.suffix(boundary)
         smoothing = self.recipe.train.label_smoothing
-        loss = F.cross_entropy(z.float(), labels, reduction="sum", label_smoothing=smoothing)
+        loss = nn.functional.cross_entropy(z.float(), labels, reduction="sum", label_smoothing=smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over workers; this makes the average that over the global batch's examples.
         (loss * (self.team.num_workers / global_size)).backward()

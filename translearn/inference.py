@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from translearn.arithmetic import autocast
@@ -48,7 +47,7 @@ def loss_and_error(network: nn.Module, images: ImageSet, precision: str, team: T
     sums = torch.zeros(3, dtype=torch.float64, device=team.device)
     for rows, z in logits(network, images, precision, team):
         labels = torch.from_numpy(images.labels[rows]).to(team.device)
-        loss = F.cross_entropy(z, labels, reduction="none").double().sum()
+        loss = nn.functional.cross_entropy(z, labels, reduction="none").double().sum()
         mistakes = (z.argmax(1) != labels).sum().double()
         sums += torch.stack([loss, mistakes, torch.full_like(loss, len(rows))])
     total_loss, num_errors, num = team.sum(sums).tolist()

@@ -59,4 +59,4 @@ def uniforms(keys: np.ndarray, seed: int, num: int) -> np.ndarray:
 def _mix(z: np.ndarray) -> np.ndarray:
     z = (z ^ (z >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> _U64(27))) * _U64(0x94D049BB133111EB)
-    return z ^ (z >> _U64(31))
+    return np.asarray(z ^ (z >> _U64(31)))

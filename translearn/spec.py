@@ -207,7 +207,7 @@ _Loader.add_implicit_resolver(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror}). Give the path of a study file.") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -228,7 +228,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     for parent in parents:
         node = node[int(parent)] if _is_index(node, parent) else _child(node, parent, override)
     try:
-        value = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+        value = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise SpecError(f"--set {override}: the value is not YAML ({error}). Quote it.") from None
     if _is_index(node, last):

@@ -66,7 +66,7 @@ class Folder:
 
     def exists(self, name: str = "") -> bool:
         """Whether the file or directory ``name`` (or the directory itself) is there."""
-        return self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound
+        return bool(self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound)
 
     def names(self) -> list[str]:
         """The sorted names of what lies directly in it; empty when it does not exist."""
@@ -146,7 +146,7 @@ def _write_local(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

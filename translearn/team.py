@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -25,7 +25,7 @@ class Team:
 
     rank: int = 0
     num_workers: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     sync_batchnorm: bool = True
 
     @classmethod
@@ -70,9 +70,13 @@ class TeamBatchNorm2d(nn.BatchNorm2d):
         variance = _AllReduce.apply(centred.square().sum((0, 2, 3))) / num
         self._update(mean.detach(), variance.detach(), num)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
+        return torch.as_tensor(centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
 
     def _update(self, mean: torch.Tensor, variance: torch.Tensor, num: torch.Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
@@ -83,13 +87,13 @@ class _AllReduce(torch.autograd.Function):
     """A sum over workers whose gradient is the sum of their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, tensor: torch.Tensor) -> torch.Tensor:
+    def forward(_ctx: Any, tensor: torch.Tensor) -> torch.Tensor:
         total = tensor.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(_ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         total = gradient.contiguous()
         dist.all_reduce(total)
         return total
@@ -104,12 +108,9 @@ def _replace_batchnorm(module: nn.Module) -> None:
 
 def _team_batchnorm(old: nn.BatchNorm2d) -> nn.Module:
     if old.weight.is_cuda:
-        return nn.SyncBatchNorm.convert_sync_batchnorm(old)
+        return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(old))
     new = TeamBatchNorm2d(old.num_features, old.eps, old.momentum)
     new.weight, new.bias = old.weight, old.bias
-    new.running_mean, new.running_var, new.num_batches_tracked = (
-        old.running_mean,
-        old.running_var,
-        old.num_batches_tracked,
-    )
+    new.running_mean, new.running_var = old.running_mean, old.running_var
+    new.num_batches_tracked = old.num_batches_tracked
     return new.train(old.training)

@@ -43,8 +43,8 @@ class Board:
     def follow(self, row: dict[str, Any]) -> None:
         """Takes a row of Ray Train's workers: they name their run and tell when it diverged."""
         self.reason = row.get("reason") or self.reason
-        ended = row["epoch"] >= self._num_epochs
-        self.update(row["run"], row, status_of(row, self._num_epochs) if ended else "running")
+        ended = row["epoch"] >= row["epochs"]
+        self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 
     def _num_ended(self) -> int:
         return sum(row["status"] != "running" for row in self._rows.values())
@@ -93,16 +93,16 @@ def board(title: str, num_runs: int, num_epochs: int) -> Iterator[Board]:
 class TuneProgress(tune.Callback):
     """Shows Tune's trials on the board of this process. It has no state, so that Tune can pickle it."""
 
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:
+    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:  # noqa: ARG002
         if _board:
             _board.update(label(trial.config), result)
 
-    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
         last = trial.last_result or {}
         if _board:
             _board.update(label(trial.config), last, status_of(last, trial.config["epochs"]))
 
-    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
         if _board:
             _board.update(label(trial.config), {"reason": str(trial.pickled_error_file or "")}, "failed")
 

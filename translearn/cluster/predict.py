@@ -9,7 +9,7 @@ import numpy as np
 import ray
 import torch
 
-from translearn.arithmetic import resolve_precision
+from translearn.arithmetic import prepare_process, resolve_precision
 from translearn.cluster.resources import Resources
 from translearn.data.image_set import ImageSet
 from translearn.inference import probabilities
@@ -34,11 +34,11 @@ def predict(models: list[Model], images: ImageSet, precision: str, resources: Re
     """
     task = ray.remote(num_cpus=resources.refit_cpus, num_gpus=resources.refit_gpus)(_predict)
     split = (ray.put(images),)  # in a tuple Ray hands on the reference
-    return ray.get([task.remote(model, split, precision, resources.refit_cpus) for model in models])
+    return list(ray.get([task.remote(model, split, precision, resources.refit_cpus) for model in models]))
 
 
 def _predict(model: Model, split: tuple[Any], precision: str, threads: int) -> np.ndarray:
-    torch.set_num_threads(threads)
+    prepare_process(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = build(model.arch, model.num_classes, seed=0)
     load_source(network, model.state, keep_head=True, where=model.arch)

@@ -91,7 +91,8 @@ def _faults(spec: ClusterSpec, nodes: list[dict[str, float]], slots: int, gpus: 
         rule = f"must be at most {most}, the CPUs of the largest node"
         faults.append(fault("cluster.cpus_per_worker", rule, spec.cpus_per_worker, "Lower it."))
     elif slots < spec.workers_per_trial:
-        rule = f"must be at most {slots}, the workers of {spec.cpus_per_worker} CPU and {gpus:g} GPU that the cluster holds"
+        shape = f"{spec.cpus_per_worker} CPU and {gpus:g} GPU"
+        rule = f"must be at most {slots}, the workers of {shape} that the cluster holds"
         faults.append(fault("cluster.workers_per_trial", rule, spec.workers_per_trial, "Lower it or add nodes."))
     room = int(sum(node.get("GPU", 0) for node in nodes)) if gpus >= 1 else sum(int(n.get("CPU", 0)) for n in nodes)
     if refit_workers > room:

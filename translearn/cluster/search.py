@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,10 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from translearn.arithmetic import resolve_precision
+from translearn.arithmetic import prepare_process, resolve_precision
+from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import scaling
+from translearn.cluster.train import scaling, share
 from translearn.cluster.worker import (
     CheckpointClock,
     Job,
@@ -28,7 +31,6 @@ from translearn.cluster.worker import (
     figures,
     load_state,
     save_state,
-    work,
 )
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import Recipe, fine_tune
@@ -41,6 +43,16 @@ from translearn.team import Team
 _MAX_FAILURES = 3
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial: its configuration, its last report, its failure, and all its reports."""
+
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    error: str | None
+    curve: list[dict[str, Any]]
+
+
 def recipe(spec: StudySpec, freeze_depth: int, lr: float, epochs: int, seed: int) -> Recipe:
     """A recipe with the study's training settings."""
     return Recipe(freeze_depth=freeze_depth, lr=lr, epochs=epochs, seed=seed, train=spec.train)
@@ -48,7 +60,7 @@ def recipe(spec: StudySpec, freeze_depth: int, lr: float, epochs: int, seed: int
 
 def run_search(
     spec: StudySpec, task: Task, folder: Folder, resources: Resources, callbacks: list[tune.Callback]
-) -> tune.ResultGrid:
+) -> list[Outcome]:
     """Makes the study's trials, or goes on with them where an interrupted search left off.
 
     Args:
@@ -57,16 +69,20 @@ def run_search(
         folder: The study's directory; Ray Tune's files go into ``tune`` below it.
         resources: The layout.
         callbacks: Are told of results in this process; must survive pickling.
+
+    Returns:
+        What became of each trial, in the order in which they ended.
     """
     single = resources.workers_per_trial == 1
     own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": 0.01}
-    setting = {"spec": spec, "resources": resources, "folder": folder}
-    body = tune.with_parameters(_trial if single else _nested_trial, task=(ray.put(task),), **setting)
+    setting = {"task": share(task), "spec": spec, "resources": resources}
+    nested = functools.partial(tune.with_parameters, _nested_trial, folder=folder)
+    body = tune.with_parameters(_trial, **setting) if single else nested(**setting)
     trainable = tune.with_resources(body, own)
     path = folder.file("tune")
     if tune.Tuner.can_restore(path, storage_filesystem=folder.fs):
         tuner = tune.Tuner.restore(path, trainable, resume_errored=True, storage_filesystem=folder.fs)
-        return tuner.fit()
+        return _outcomes(tuner.fit())
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
@@ -89,16 +105,28 @@ def run_search(
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
         ),
     )
-    return tuner.fit()
+    return _outcomes(tuner.fit())
+
+
+def _outcomes(results: tune.ResultGrid) -> list[Outcome]:
+    ended = sorted(results, key=lambda result: (result.metrics or {}).get("timestamp", math.inf))
+    return [
+        Outcome(
+            config=result.config or {},
+            metrics=result.metrics or {},
+            error=str(result.error) if result.error else None,
+            curve=[] if result.metrics_dataframe is None else result.metrics_dataframe.to_dict("records"),
+        )
+        for result in ended
+    ]
 
 
 class _SparingScratch(ASHAScheduler):
     """ASHA (Li et al. 2020, arXiv 1810.05934) that never stops the baseline: its gain is measured against it."""
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict) -> str:
-        if trial.config["is_scratch"]:
-            return TrialScheduler.CONTINUE
-        return str(super().on_trial_result(tune_controller, trial, result))
+        keeps_on = trial.config["is_scratch"]
+        return str(TrialScheduler.CONTINUE if keeps_on else super().on_trial_result(tune_controller, trial, result))
 
 
 def _scheduler(spec: StudySpec) -> TrialScheduler:
@@ -185,8 +213,8 @@ def depth_key(arch: str) -> str:
     return f"freeze_depth_{arch}"
 
 
-def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources, folder: Folder) -> None:  # noqa: ARG001
-    torch.set_num_threads(resources.cpus)
+def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources) -> None:
+    prepare_process(resources.cpus)
     shared: Task = ray.get(task[0])
     settings = recipe(spec, config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed)
     network, _ = initial_network(shared.sources[config["source"]], shared.num_classes, spec.seed)
@@ -200,20 +228,20 @@ def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resour
             if not clock.due(is_last=False) or result.epoch == spec.search.epochs:
                 tune.report(metrics)  # a finished trial's state is of no use
                 continue
-            with tempfile.TemporaryDirectory() as folder:
-                save_state(Path(folder), {"state": result.state()})
-                tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+            with tempfile.TemporaryDirectory() as local:
+                save_state(Path(local), {"state": result.state()})
+                tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(local))
     except NonFiniteLossError as error:
         tune.report({**diverged("trial", settings, error), **facts})
 
 
 def _nested_trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources, folder: Folder) -> None:
     settings = recipe(spec, config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed)
-    job = Job(run="trial", source=config["source"], recipe=settings)
-    orders = Orders((job,), task, resources.cpus, spec.cluster.checkpoint_interval_s)
+    job = Job(run="trial", task=task, source=config["source"], recipe=settings)
+    orders = Orders((job,), resources.cpus, spec.cluster.checkpoint_interval_s)
     trainer = TorchTrainer(
-        work,
-        train_loop_config={"orders": orders},
+        train_loop,
+        train_loop_config={"orders": (ray.put(orders),)},
         torch_config=TorchConfig(backend="nccl" if resources.gpus else "gloo"),
         scaling_config=scaling(resources.workers_per_trial, resources.cpus, resources.gpus),
         run_config=ray.train.RunConfig(

@@ -13,8 +13,9 @@ import ray.train
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
+from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
-from translearn.cluster.worker import Job, Orders, Task, work
+from translearn.cluster.worker import Job, Orders, Task
 from translearn.models.model_dir import MARKER
 from translearn.storage import Folder
 
@@ -28,13 +29,17 @@ def scaling(num_workers: int, cpus: int, gpus: float) -> ray.train.ScalingConfig
     return ray.train.ScalingConfig(num_workers=num_workers, use_gpu=gpus > 0, resources_per_worker=resources)
 
 
+def share(task: Task) -> tuple[Any]:
+    """Puts what jobs share into the object store; the reference to it, in a tuple so that Ray passes it on."""
+    return (ray.put(task),)
+
+
 def train_jobs(
     jobs: list[Job],
-    task: Task,
     out: Folder,
     resources: Resources,
     checkpoint_interval_s: float = 0.0,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
+    on_epoch: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
 
@@ -43,7 +48,6 @@ def train_jobs(
 
     Args:
         jobs: What to do; their names are unique in ``out``.
-        task: What the jobs share.
         out: Where the models go.
         resources: The layout; the refit's part of it is used.
         checkpoint_interval_s: See ``spec.ClusterSpec``.
@@ -53,11 +57,10 @@ def train_jobs(
     if not todo:
         return
     with _progress(on_epoch) as progress:
-        task_ref = (ray.put(task),)
-        orders = Orders(todo, task_ref, resources.refit_cpus, checkpoint_interval_s, out, progress)
+        orders = Orders(todo, resources.refit_cpus, checkpoint_interval_s, out, progress)
         trainer = TorchTrainer(
-            work,
-            train_loop_config={"orders": orders},
+            train_loop,
+            train_loop_config={"orders": (ray.put(orders),)},
             torch_config=TorchConfig(backend="nccl" if resources.refit_gpus else "gloo"),
             scaling_config=scaling(resources.refit_workers, resources.refit_cpus, resources.refit_gpus),
             run_config=ray.train.RunConfig(
@@ -75,7 +78,7 @@ def train_jobs(
 
 
 @contextmanager
-def _progress(on_epoch: Callable[[dict[str, Any]], None]) -> Iterator[Queue]:
+def _progress(on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Queue]:
     queue, done = Queue(actor_options={"num_cpus": 0}), threading.Event()
     drain = threading.Thread(target=_drain, args=(queue, done, on_epoch), daemon=True)
     drain.start()
@@ -87,11 +90,13 @@ def _progress(on_epoch: Callable[[dict[str, Any]], None]) -> Iterator[Queue]:
         queue.shutdown()
 
 
-def _drain(queue: Queue, done: threading.Event, on_epoch: Callable[[dict[str, Any]], None]) -> None:
+def _drain(queue: Queue, done: threading.Event, on_epoch: Callable[[dict[str, Any]], None] | None) -> None:
     while True:
         finished = done.is_set()  # read before the queue, so that what came last is not lost
         try:
-            on_epoch(queue.get(timeout=0.3))
+            row = queue.get(timeout=0.3)
+            if on_epoch:
+                on_epoch(row)
         except Empty:
             if finished:
                 return

@@ -19,10 +19,12 @@ import ray.train.torch
 import torch
 from ray.util.queue import Queue
 
+from translearn.arithmetic import prepare_process, resolve_precision
 from translearn.data.image_set import ImageSet
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import EpochResult, Recipe, fine_tune
-from translearn.models.model_dir import ModelInfo, save_model
+from translearn.inference import loss_and_error
+from translearn.models.model_dir import ModelInfo, TaskErrors, save_model
 from translearn.models.network import Network
 from translearn.sources import Source, initial_network
 from translearn.storage import Folder
@@ -35,12 +37,16 @@ _FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "s
 
 @dataclass(frozen=True)
 class Task:
-    """What the runs of a step share; it lies once in the object store of each node."""
+    """What several runs share; it lies once in the object store of each node.
+
+    ``test`` is given where the trained model's error on it is wanted, as of a source; never for a target.
+    """
 
     train: ImageSet
     val: ImageSet
     num_classes: int
     sources: dict[str, Source]
+    test: ImageSet | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Job:
     """One run: a source and what to do with it. ``run`` names it, ``info`` goes into its ``model.json``."""
 
     run: str
+    task: tuple[Any]  # an ObjectRef[Task]; in a tuple, so that Ray passes the reference on
     source: str
     recipe: Recipe
     info: ModelInfo | None = None
@@ -58,7 +65,6 @@ class Orders:
     """What the workers of a group are told. ``out`` is None where only the figures are wanted."""
 
     jobs: tuple[Job, ...]
-    task: Any  # ray.ObjectRef[Task], in a tuple, so that Ray passes the reference on
     threads: int
     checkpoint_interval_s: float
     out: Folder | None = None
@@ -84,16 +90,14 @@ class CheckpointClock:
         return True
 
 
-def work(config: dict[str, Orders]) -> None:
-    """The train loop of every worker: goes through the jobs, from the last checkpoint on."""
-    orders = config["orders"]
-    torch.set_num_threads(orders.threads)
-    task: Task = ray.get(orders.task[0])
+def work(orders: Orders) -> None:
+    """What every worker does: goes through the jobs, from the last checkpoint on."""
+    prepare_process(orders.threads)
     saved = load_state(ray.train.get_checkpoint())
     for job in _remaining(orders.jobs, saved):
         resumed = saved if saved and saved["run"] == job.run else None
         try:
-            _do(job, task, orders, resumed)
+            _do(job, ray.get(job.task[0]), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
             _tell(diverged(job.run, job.recipe, error), orders)
 
@@ -113,19 +117,26 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
     for result in fine_tune(network, task.train, task.val, job.recipe, team, state):
         curve.append(figures(result))
         is_last = result.epoch == job.recipe.epochs
-        if is_last and team.rank == 0:
-            _keep(job, network, curve, orders.out)
+        if is_last and orders.out is not None:
+            _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
         saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
-        _tell({"run": job.run, **curve[-1]}, orders, saved_state)
+        _tell({"run": job.run, "epochs": job.recipe.epochs, **curve[-1]}, orders, saved_state)
 
 
-def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder | None) -> None:
-    if out is None or job.info is None:
+def _errors(network: Network, task: Task, job: Job, team: Team, last: EpochResult) -> TaskErrors:
+    if task.test is None:
+        return TaskErrors(validation=last.val_error)
+    precision = resolve_precision(job.recipe.train.precision, team.device)
+    _, test_error = loss_and_error(network, task.test, precision, team)
+    return TaskErrors(validation=last.val_error, test=test_error)
+
+
+def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder, errors: TaskErrors) -> None:
+    if ray.train.get_context().get_world_rank() > 0 or job.info is None:
         return
     folder = out / job.run
     folder.write_table(CURVE, pa.Table.from_pylist(curve))
-    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
-    save_model(folder, state, job.info)
+    save_model(folder, network.state_dict(), job.info.model_copy(update={"errors": errors}))
 
 
 def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = None) -> None:
@@ -137,13 +148,13 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
             ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
     else:
         ray.train.report(row)
-    if orders.progress and is_first:
+    if is_first and orders.progress is not None:  # an empty queue is false
         orders.progress.put(row)
 
 
 def diverged(run: str, recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
     """The last row of a run that diverged: the worst error there is, and why."""
-    return {"run": run, "epoch": recipe.epochs, "val_error": 1.0, "reason": str(error)}
+    return {"run": run, "epochs": recipe.epochs, "epoch": recipe.epochs, "val_error": 1.0, "reason": str(error)}
 
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:

@@ -22,7 +22,9 @@ class ImageSet:
     keys: np.ndarray
 
     def __post_init__(self) -> None:
-        assert self.images.dtype == np.uint8 and self.images.ndim == 4 and self.images.shape[3] == 3
+        assert self.images.dtype == np.uint8
+        assert self.images.ndim == 4
+        assert self.images.shape[3] == 3
         assert len(self.images) == len(self.labels) == len(self.keys)
 
     def __len__(self) -> int:

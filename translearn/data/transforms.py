@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch import nn
 from torchvision.transforms.v2 import functional as tv
 
 from translearn.seeds import derive_seed, uniforms
 
 #: The channel statistics of ImageNet, which every source of torchvision was trained with.
-MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _MIN_AREA, _MAX_RATIO = 0.35, 4 / 3
 
 
 def to_input(images_NSSC: torch.Tensor) -> torch.Tensor:
     """uint8 images as normalised float32 (N, 3, S, S) in channels_last memory."""
     x = tv.to_dtype(images_NSSC.permute(0, 3, 1, 2), torch.float32, scale=True)
-    return tv.normalize(x, MEAN, STD)
+    return torch.as_tensor(tv.normalize(x, list(MEAN), list(STD)))
 
 
 def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int, epoch: int) -> torch.Tensor:
@@ -70,6 +70,6 @@ def _resized_crop(images_NSSC: torch.Tensor, numbers_N4: torch.Tensor, mirrored_
     theta[:, 0, 2] = (1 - width) * (2 * numbers_N4[:, 2] - 1)
     theta[:, 1, 2] = (1 - height) * (2 * numbers_N4[:, 3] - 1)
     x = images_NSSC.permute(0, 3, 1, 2).to(torch.float32)
-    grid = F.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
-    cropped = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid = nn.functional.affine_grid(theta.to(x.device), list(x.shape), align_corners=False)
+    cropped = nn.functional.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     return cropped.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

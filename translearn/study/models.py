@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 import translearn
-from translearn.cluster.predict import Model, predict
-from translearn.cluster.resources import Resources
-from translearn.data.image_set import ImageSet
+from translearn.cluster.predict import Model
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
 from translearn.models.model_dir import MARKER, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
@@ -22,8 +18,8 @@ def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: d
     """What ``model.json`` says of a model that this study trains, but for its errors."""
     preprocessing = Preprocessing(
         image_size=spec.target.image_size,
-        mean=tuple(MEAN),
-        std=tuple(STD),
+        mean=MEAN,
+        std=STD,
         resize="shorter side to image_size, bilinear with antialiasing, then the central square",
     )
     own = {"translearn": translearn.__version__, "study": spec.name, "seed": spec.seed}
@@ -41,12 +37,6 @@ def publish(source: Folder, out: Folder, errors: TaskErrors, provenance: dict[st
     state, info = load_model(source)
     update = {"errors": errors, "provenance": {**info.provenance, **(provenance or {})}}
     save_model(out, state, info.model_copy(update=update))
-
-
-def error_of(model: Model, images: ImageSet, spec: StudySpec, resources: Resources) -> float:
-    """A model's error on a split, a fraction in [0, 1]."""
-    (probabilities,) = predict([model], images, spec.train.precision, resources)
-    return float(np.mean(probabilities.argmax(1) != images.labels))
 
 
 def check_trained(folder: Folder, reason: str | None) -> None:

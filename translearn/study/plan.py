@@ -94,13 +94,13 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
     search_s = spec.search.trials * trial_s / resources.concurrent_trials
     refit_epochs, num_refits = spec.refit.epochs or spec.search.epochs, 2 * spec.refit.seeds
     refit_s = num_refits * refit_epochs * steps * slowest
+    trial_workers = _workers(resources.workers_per_trial, resources.cpus, resources.gpus)
+    refit_workers = _workers(resources.refit_workers, resources.refit_cpus, resources.refit_gpus)
     lines = [
         f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
         f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of {steps} steps, "
-        f"{resources.concurrent_trials} at once, {_workers(resources.workers_per_trial, resources.cpus, resources.gpus)} "
-        f"a trial: at most {_duration(search_s)}",
-        f"refit: {num_refits} runs of {refit_epochs} epochs, "
-        f"{_workers(resources.refit_workers, resources.refit_cpus, resources.refit_gpus)}: at most {_duration(refit_s)}",
+        f"{resources.concurrent_trials} at once, {trial_workers} a trial: at most {_duration(search_s)}",
+        f"refit: {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
     ]
     pretrains = [_pretrain_line(spec, sizes, name, seconds) for name in sizes if name != "target"]
     return [lines[0], *pretrains, *lines[1:]]

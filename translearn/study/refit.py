@@ -6,7 +6,7 @@ from typing import Any
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import train_jobs
+from translearn.cluster.train import share, train_jobs
 from translearn.cluster.worker import CURVE, Job, Task
 from translearn.errors import TranslearnError
 from translearn.fine_tune import Recipe
@@ -61,22 +61,24 @@ def refit(
     """Trains both roles with every seed under the same budget; leaves ``refit/<role>-<n>/`` model directories."""
     classes = splits.dataset.manifest.classes
     used = {trial["source"]: sources[trial["source"]] for trial in roles.values()}
+    task = share(Task(splits.train, splits.val, len(classes), used))
     jobs = [
-        _job(spec, splits, role, trial, index, seed)
+        _job(spec, splits, role, trial, index, seed, task)
         for index, seed in enumerate(refit_seeds(spec))
         for role, trial in roles.items()
     ]
     epochs = spec.refit.epochs or spec.search.epochs
     say(f"refitting: {len(jobs)} runs of {epochs} epochs on {resources.refit_workers} worker(s)")
-    task = Task(splits.train, splits.val, len(classes), used)
     with board("refits", len(jobs), epochs) as shown:
-        train_jobs(jobs, task, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, shown.follow)
+        train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, shown.follow)
     for job in jobs:
         check_trained(folder / REFIT / job.run, shown.reason)
     _add_curves(folder, [job.run for job in jobs])
 
 
-def _job(spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], index: int, seed: int) -> Job:
+def _job(
+    spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], index: int, seed: int, task: tuple[Any]
+) -> Job:
     manifest = splits.dataset.manifest
     provenance = {
         "role": role,
@@ -89,7 +91,7 @@ def _job(spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], inde
     epochs = spec.refit.epochs or spec.search.epochs
     recipe = Recipe(trial["freeze_depth"], trial["lr"], epochs, seed, spec.train)
     info = model_info(trial["arch"], manifest.classes, spec, provenance)
-    return Job(run_name(role, index), trial["source"], recipe, info)
+    return Job(run_name(role, index), task, trial["source"], recipe, info)
 
 
 def _add_curves(folder: Folder, runs: list[str]) -> None:

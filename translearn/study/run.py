@@ -8,20 +8,20 @@ from typing import Any
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources, plan_resources
-from translearn.cluster.train import train_jobs
+from translearn.cluster.train import share, train_jobs
 from translearn.cluster.worker import Job, Task
 from translearn.errors import InputError, fault
 from translearn.fine_tune import Recipe
-from translearn.models.model_dir import TaskErrors, read_info
-from translearn.report.record import StudyRecord
+from translearn.models.model_dir import read_info
 from translearn.report.page import render
+from translearn.report.record import StudyRecord
 from translearn.sources import Source, scratch
 from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study import directory
 from translearn.study.data import Splits, decode, limits, target_dataset
 from translearn.study.evaluation import evaluate_study
-from translearn.study.models import check_trained, error_of, load, model_info, publish
+from translearn.study.models import check_trained, model_info
 from translearn.study.plan import Size, check_study, plan_lines
 from translearn.study.refit import chosen, refit
 from translearn.study.search import search
@@ -78,17 +78,14 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     classes, run = splits.dataset.manifest.classes, f"{source}-d{freeze_depth}-lr{lr:g}"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
     info = model_info(found.arch, classes, spec, setting)
-    job = Job(run, source, Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train), info)
+    task = share(Task(splits.train, splits.val, len(classes), {source: found}))
+    job = Job(run, task, source, Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train), info)
     out = folder / "finetune"
     with board("fine-tune", 1, spec.search.epochs) as shown:
-        task = Task(splits.train, splits.val, len(classes), {source: found})
-        train_jobs([job], task, out, study.resources, spec.cluster.checkpoint_interval_s, shown.follow)
+        train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, shown.follow)
     check_trained(out / run, shown.reason)
-    if read_info(out / run).errors.validation is None:
-        error = error_of(load(out / run), splits.val, spec, study.resources)
-        publish(out / run, out / run, TaskErrors(validation=error))
-    error = read_info(out / run).errors.validation
-    say(f"validation error {100 * (error or 0):.1f} %; model in {(out / run).uri}")
+    error = read_info(out / run).errors.validation or 0.0
+    say(f"validation error {100 * error:.1f} %; model in {(out / run).uri}")
     return {**setting, "val_error": error, "model": (out / run).uri}
 
 

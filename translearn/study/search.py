@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ray import tune
-
 from translearn.cluster.console import TuneProgress, board, say, status_of
 from translearn.cluster.resources import Resources
-from translearn.cluster.search import run_search
+from translearn.cluster.search import Outcome, run_search
 from translearn.cluster.worker import Task
 from translearn.models.freeze import freeze_account
 from translearn.models.network import skeleton
@@ -18,6 +16,7 @@ from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study.data import Splits
 from translearn.study.directory import CURVES, TRIALS
+from translearn.study.sources import pretrain_curves
 from translearn.study.tables import CURVE_SCHEMA, TRIAL_SCHEMA, table
 
 
@@ -41,26 +40,26 @@ def search(
 
 
 def _keep(
-    results: tune.ResultGrid, folder: Folder, sources: dict[str, Source], num_classes: int, spec: StudySpec
+    outcomes: list[Outcome], folder: Folder, sources: dict[str, Source], num_classes: int, spec: StudySpec
 ) -> None:
-    ordered = sorted(results, key=lambda result: (result.metrics or {}).get("timestamp", math.inf))
-    trials = [_trial_row(result, sources, num_classes, spec) for result in ordered]
-    curves = [row for result, trial in zip(ordered, trials, strict=True) for row in _curve(result, trial["trial_id"])]
-    folder.write_table(CURVES, table(curves, CURVE_SCHEMA))
+    trials = [_trial_row(outcome, number, sources, num_classes, spec) for number, outcome in enumerate(outcomes, 1)]
+    curves = [row for outcome, trial in zip(outcomes, trials, strict=True) for row in _curve(outcome, trial)]
+    folder.write_table(CURVES, table(pretrain_curves(spec, folder) + curves, CURVE_SCHEMA))
     folder.write_table(TRIALS, table(trials, TRIAL_SCHEMA))
 
 
-def _trial_row(result: tune.Result, sources: dict[str, Source], num_classes: int, spec: StudySpec) -> dict[str, Any]:
-    metrics, config = result.metrics or {}, result.config or {}
-    source = sources[config["source"]]
-    failed = result.error or metrics.get("reason")
+def _trial_row(
+    outcome: Outcome, number: int, sources: dict[str, Source], num_classes: int, spec: StudySpec
+) -> dict[str, Any]:
+    metrics, config = outcome.metrics, outcome.config
+    source, reason = sources[config["source"]], metrics.get("reason") or outcome.error
     return {
-        **({} if failed else metrics),
+        **({} if reason else metrics),
         **{name: config[name] for name in ("source", "freeze_depth", "lr")},
-        "trial_id": metrics.get("trial_id", str(result.path).rsplit("/", 1)[-1]),
+        "trial_id": metrics.get("trial_id", f"unknown-{number}"),
         "arch": source.arch,
-        "status": "failed" if failed else status_of(metrics, spec.search.epochs),
-        "reason": metrics.get("reason") or (str(result.error) if result.error else None),
+        "status": "failed" if reason else status_of(metrics, spec.search.epochs),
+        "reason": reason,
         "epochs": metrics.get("epoch", 0),
         "seconds": metrics.get("time_total_s", 0.0),
         "num_trained_parameters": _num_trained(source.arch, num_classes, config["freeze_depth"]),
@@ -73,10 +72,8 @@ def _num_trained(arch: str, num_classes: int, depth: int) -> int:
     return sum(parameter.numel() for name, parameter in network.named_parameters() if name in trained)
 
 
-def _curve(result: tune.Result, trial_id: str) -> list[dict[str, Any]]:
-    frame = result.metrics_dataframe
-    if frame is None or "train_loss" not in frame:
-        return []
+def _curve(outcome: Outcome, trial: dict[str, Any]) -> list[dict[str, Any]]:
     # A trial that was restored reports an epoch again; the later report is the one that counts.
-    frame = frame.dropna(subset=["train_loss"]).drop_duplicates("epoch", keep="last")
-    return [{**row, "stage": "search", "run": trial_id} for row in frame.to_dict("records")]
+    reports = {report["epoch"]: report for report in outcome.curve if report.get("train_loss") is not None}
+    finite = [report for report in reports.values() if math.isfinite(report["train_loss"])]
+    return [{**report, "stage": "search", "run": trial["trial_id"]} for report in finite]

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import time
+from typing import Any
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import train_jobs
-from translearn.cluster.worker import Job, Task
+from translearn.cluster.train import share, train_jobs
+from translearn.cluster.worker import CURVE, Job, Task
 from translearn.data.dataset import Dataset
 from translearn.data.decode import decode_split
 from translearn.fine_tune import Recipe
-from translearn.models.model_dir import MARKER, TaskErrors
+from translearn.models.model_dir import MARKER
 from translearn.sources import Source, from_model_dir, obtain, scratch
 from translearn.spec import SourceSpec, StudySpec, TrainSpec
 from translearn.storage import Folder
 from translearn.study.data import dataset_of, decode, ingest_options, limits
 from translearn.study.directory import SOURCES
-from translearn.study.models import check_trained, error_of, load, model_info, publish
+from translearn.study.models import check_trained, model_info
 from translearn.study.tables import SOURCE_SCHEMA, table
 
 
 def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: str | None = None) -> dict[str, Source]:
     """Every source by name, scratch last; those to be pre-trained are, unless they were.
 
-    Leaves ``sources.parquet`` and, of each pre-trained source, ``sources/<name>/`` in the study's directory.
+    Leaves ``sources/<name>/`` for each pre-trained source and, unless ``only`` is given, ``sources.parquet``.
 
     Args:
         spec: The study.
@@ -32,18 +32,12 @@ def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: 
         resources: The layout for pre-training.
         only: The name of the one source wanted.
     """
-    rows, sources = [], {}
-    for candidate in spec.sources:
-        if only in (None, candidate.name):
-            started = time.monotonic()
-            sources[candidate.name] = _obtain(candidate, spec, folder, resources)
-            rows.append(_row(sources[candidate.name], time.monotonic() - started))
+    wanted = [source for source in spec.sources if only in (None, source.name)]
+    _pretrain([source for source in wanted if source.pretrain], spec, folder, resources)
+    sources = {source.name: _obtain(source, folder) for source in wanted}
     if only is None:
-        baselines = {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
-        if not folder.exists(SOURCES):
-            rows += [_row(baseline, 0.0) for baseline in baselines.values()]
-            folder.write_table(SOURCES, table(rows, SOURCE_SCHEMA))
-        sources |= baselines
+        sources |= {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
+        folder.write_table(SOURCES, table([_row(source, folder) for source in sources.values()], SOURCE_SCHEMA))
     return sources
 
 
@@ -55,40 +49,47 @@ def source_dataset(source: SourceSpec, folder: Folder) -> Dataset | None:
     return dataset_of(source.pretrain.data, options, folder / "data" / f"source-{source.name}")
 
 
-def _obtain(source: SourceSpec, spec: StudySpec, folder: Folder, resources: Resources) -> Source:
+def pretrain_curves(spec: StudySpec, folder: Folder) -> list[dict[str, Any]]:
+    """The rows of the sources' pre-training in ``curves.parquet``."""
+    return [
+        {**row, "stage": "pretrain", "run": source.name}
+        for source in spec.sources
+        if source.pretrain
+        for row in (folder / "sources" / source.name).read_table(CURVE).to_pylist()
+    ]
+
+
+def _obtain(source: SourceSpec, folder: Folder) -> Source:
     if source.pretrain is None:
         return obtain(source)
+    return from_model_dir(source.name, folder / "sources" / source.name, arch=source.arch)
+
+
+def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resources: Resources) -> None:
     out = folder / "sources"
-    if not (out / source.name).exists(MARKER):
-        _pretrain(source, spec, folder, resources)
-    return from_model_dir(source.name, out / source.name, arch=source.arch)
+    todo = [source for source in sources if not (out / source.name).exists(MARKER)]
+    if not todo:
+        return
+    jobs = [_job(source, spec, folder) for source in todo]
+    say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_workers} worker(s)")
+    with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs)) as shown:
+        train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
+    for job in jobs:
+        check_trained(out / job.run, shown.reason)
 
 
-def _pretrain(source: SourceSpec, spec: StudySpec, folder: Folder, resources: Resources) -> None:
+def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     assert source.pretrain
     dataset = source_dataset(source, folder)
     assert dataset
-    out, epochs = folder / "sources", source.pretrain.epochs
-    say(f"pre-training {source.name}: {source.arch} on {source.pretrain.data}, {epochs} epochs")
-    bounds = limits(source.pretrain.ingest)
-    splits = decode(dataset, spec.target.image_size, bounds, spec.seed)
-    classes = dataset.manifest.classes
-    info = model_info(
-        source.arch, classes, spec, {"data": source.pretrain.data, "fingerprint": dataset.manifest.fingerprint}
-    )
-    recipe = Recipe(0, source.pretrain.lr, epochs, spec.seed, _train_spec(source, spec))
-    task = Task(splits.train, splits.val, len(classes), {source.name: scratch(source.arch, source.name)})
-    job = Job(f"{source.name}.unfinished", source.name, recipe, info)
-    with board("pre-training", 1, epochs) as shown:
-        train_jobs([job], task, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
-    check_trained(out / job.run, shown.reason)
-    test = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
-    model = load(out / job.run)
-    errors = TaskErrors(
-        validation=error_of(model, splits.val, spec, resources), test=error_of(model, test, spec, resources)
-    )
-    publish(out / job.run, out / source.name, errors)
-    (out / job.run).remove()
+    size, bounds, classes = spec.target.image_size, limits(source.pretrain.ingest), dataset.manifest.classes
+    splits = decode(dataset, size, bounds, spec.seed)
+    test = decode_split(dataset, "test", size, bounds.other, spec.seed)
+    baseline = {source.name: scratch(source.arch, source.name)}
+    task = share(Task(splits.train, splits.val, len(classes), baseline, test))
+    origin = {"data": source.pretrain.data, "data_fingerprint": dataset.manifest.fingerprint}
+    recipe = Recipe(0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec))
+    return Job(source.name, task, source.name, recipe, model_info(source.arch, classes, spec, origin))
 
 
 def _train_spec(source: SourceSpec, spec: StudySpec) -> TrainSpec:
@@ -97,7 +98,9 @@ def _train_spec(source: SourceSpec, spec: StudySpec) -> TrainSpec:
     return spec.train.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
-def _row(source: Source, seconds: float) -> dict[str, object]:
+def _row(source: Source, folder: Folder) -> dict[str, object]:
+    trained = folder / "sources" / source.name
+    epochs = trained.read_table(CURVE).to_pylist() if source.kind == "pretrain" else []
     return {
         "name": source.name,
         "arch": source.arch,
@@ -105,5 +108,5 @@ def _row(source: Source, seconds: float) -> dict[str, object]:
         "num_classes": len(source.classes) if source.classes else None,
         "source_error": source.source_error,
         "fingerprint": source.fingerprint,
-        "seconds": seconds,
+        "seconds": sum(row["seconds"] for row in epochs),
     }
