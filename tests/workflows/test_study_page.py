@@ -23,7 +23,7 @@ def field_rows(page: str) -> dict[str, tuple[str, str]]:
 def leaves(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted path and pydantic's field, for each field that holds no model itself."""
     for name, field in model.model_fields.items():
-        inner = spec._model_in(field.annotation)
+        inner = spec.check.model_in(field.annotation)
         yield from leaves(inner, f"{above}{name}.") if inner else [(above + name, field)]
 
 

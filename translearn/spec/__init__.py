@@ -1,0 +1,31 @@
+"""A study file and what it says. Its every fault is found at once, before anything expensive starts."""
+
+from translearn.spec.check import parse_spec
+from translearn.spec.file import load_spec
+from translearn.spec.study import (
+    SCRATCH,
+    ClusterSpec,
+    IngestSpec,
+    PretrainSpec,
+    RefitSpec,
+    SearchSpec,
+    SourceSpec,
+    StudySpec,
+    TargetSpec,
+    TrainSpec,
+)
+
+__all__ = [
+    "SCRATCH",
+    "ClusterSpec",
+    "IngestSpec",
+    "PretrainSpec",
+    "RefitSpec",
+    "SearchSpec",
+    "SourceSpec",
+    "StudySpec",
+    "TargetSpec",
+    "TrainSpec",
+    "load_spec",
+    "parse_spec",
+]

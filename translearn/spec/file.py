@@ -1,0 +1,109 @@
+"""From a YAML file and overrides to plain data, and on to a study."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from translearn.errors import SpecError, fault, raise_faults
+from translearn.spec.check import parse_spec
+from translearn.spec.study import StudySpec
+
+
+def load_spec(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> StudySpec:
+    """The study in a YAML file, with ``a.b=c`` overrides applied.
+
+    Args:
+        path: The study file.
+        overrides: Dotted paths and YAML values, for example ``search.trials=8``.
+
+    Raises:
+        SpecError: Holds every fault, a line each: dotted path, rule, value, remedy.
+    """
+    tree = _read_yaml(Path(path))
+    raise_faults([line for override in overrides for line in _apply(tree, override)], SpecError)
+    return parse_spec(tree)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only, no key twice, dates are text, and ``1e-5`` is a number."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise SpecError(f"line {node.start_mark.line + 1}: the key {key!r} stands twice. Keep one of them.")
+    loader.flatten_mapping(node)
+    return {str(key): value for key, value in loader.construct_pairs(node, deep=True)}
+
+
+def _text(_: _Loader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+def _refuse(loader: _Loader, node: yaml.Node) -> None:
+    loader.construct_undefined(node)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
+for _tag in ("binary", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refuse)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+# SafeLoader's constructors raise ValueError for some texts that look like a number.
+_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror}). Give the path of a study file.") from None
+    except _NOT_YAML as error:
+        raise SpecError(f"{path}: is not plain YAML ({error}). Mend it, or start from workflows/configs.") from None
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    if not isinstance(tree, dict):
+        raise SpecError(fault(str(path), "must hold keys and values", type(tree).__name__, "See workflows/configs."))
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> list[str]:
+    """Sets one value in the tree; returns what is wrong with the override."""
+    path, equals, text = override.partition("=")
+    if not equals or not path.strip():
+        return [fault("--set", "must have the form path=value", repr(override), "For example search.trials=8.")]
+    try:
+        value = yaml.load(text, _Loader)
+    except (*_NOT_YAML, SpecError) as error:
+        return [f"--set {override}: the value is not YAML ({error}). Quote it."]
+    *parents, last = path.strip().split(".")
+    node: Any = tree
+    for parent in parents:
+        node = _child(node, parent)
+    if isinstance(node, list) and _is_index(node, last):
+        node[int(last)] = value
+    elif isinstance(node, dict):
+        node[last] = value
+    else:
+        return [f"--set {override}: {'.'.join(parents)} has no item {last!r}. See the study file."]
+    return []
+
+
+def _child(node: Any, key: str) -> Any:
+    """What stands under a key, made where nothing does; None where nothing can."""
+    if isinstance(node, list):
+        return node[int(key)] if _is_index(node, key) else None
+    if isinstance(node, dict) and node.get(key) is None:
+        node[key] = {}
+    return node[key] if isinstance(node, dict) else None
+
+
+def _is_index(node: list[Any], key: str) -> bool:
+    return key.isdecimal() and int(key) < len(node)
