@@ -30,7 +30,8 @@ def logits(
         rows = mine[first : first + BATCH_SIZE]
         pixels = torch.from_numpy(images.images[rows]).to(team.device, non_blocking=True)
         with torch.inference_mode(), autocast(precision, team.device):
-            yield rows, network(to_input(pixels)).float()
+            z = network(to_input(pixels)).float()
+        yield rows, z  # outside, so that a caller does not run in these contexts
 
 
 def probabilities(network: nn.Module, images: ImageSet, precision: str, device: torch.device) -> np.ndarray:

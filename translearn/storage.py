@@ -11,6 +11,8 @@ import json
 import os
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,50 +68,47 @@ class Folder:
 
     def exists(self, name: str = "") -> bool:
         """Whether the file or directory ``name`` (or the directory itself) is there."""
-        return bool(self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound)
+        with _reading(self.uri):
+            return bool(self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound)
 
     def names(self) -> list[str]:
         """The sorted names of what lies directly in it; empty when it does not exist."""
         selector = pafs.FileSelector(self.path, allow_not_found=True)
-        return sorted(info.base_name for info in self.fs.get_file_info(selector))
+        with _reading(self.uri):
+            return sorted(info.base_name for info in self.fs.get_file_info(selector))
 
     def make(self) -> Folder:
         """Creates the directory and its parents where missing; returns itself."""
-        try:
+        with _writing(self.uri):
             self.fs.create_dir(self.path, recursive=True)
-        except OSError as error:
-            raise StorageError(_unusable(self.uri, error)) from error
         return self
 
     def remove(self) -> None:
         """Deletes the directory and all in it; does nothing when it does not exist."""
         if self.exists():
-            self.fs.delete_dir(self.path)
+            with _writing(self.uri):
+                self.fs.delete_dir(self.path)
 
     def remove_file(self, name: str) -> None:
         """Deletes a file in it; does nothing when it does not exist."""
         if self.exists(name):
-            self.fs.delete_file(self.file(name))
+            with _writing(f"{self.uri}/{name}"):
+                self.fs.delete_file(self.file(name))
 
     def read_bytes(self, name: str) -> bytes:
         """The content of a file in it."""
-        try:
-            with self.fs.open_input_file(self.file(name)) as stream:
-                return bytes(stream.read())
-        except OSError as error:
-            raise StorageError(f"{self.uri}/{name}: cannot be read ({error}).") from error
+        with _reading(f"{self.uri}/{name}"), self.fs.open_input_file(self.file(name)) as stream:
+            return bytes(stream.read())
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Writes a file whole or not at all, replacing what was there."""
         self.make()
-        try:
-            if not self.is_local:
-                with self.fs.open_output_stream(self.file(name)) as stream:
-                    stream.write(content)
+        with _writing(f"{self.uri}/{name}"):
+            if self.is_local:
+                _write_local(Path(self.file(name)), content)
                 return
-            _write_local(Path(self.file(name)), content)
-        except OSError as error:
-            raise StorageError(_unusable(f"{self.uri}/{name}", error)) from error
+            with self.fs.open_output_stream(self.file(name)) as stream:
+                stream.write(content)
 
     def read_json(self, name: str) -> Any:
         """The value in a JSON file."""
@@ -124,7 +123,11 @@ class Folder:
 
     def read_table(self, name: str) -> pa.Table:
         """The table in a Parquet file."""
-        return pq.read_table(pa.BufferReader(self.read_bytes(name)))
+        try:
+            return pq.read_table(pa.BufferReader(self.read_bytes(name)))
+        except pa.ArrowInvalid as error:
+            message = f"{self.uri}/{name}: is not Parquet ({error}). Delete it to have it made again."
+            raise StorageError(message) from error
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Writes a table as one Parquet file."""
@@ -151,5 +154,18 @@ def _write_local(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _unusable(where: str, error: OSError) -> str:
-    return f"{where}: cannot be written ({error}). Free space or choose another `storage`."
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{where}: cannot be read ({error}).") from error
+
+
+@contextmanager
+def _writing(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"{where}: cannot be written ({error}). Free space or choose another `storage`."
+        raise StorageError(message) from error

@@ -44,21 +44,18 @@ def plan_resources(spec: ClusterSpec, nodes: list[dict[str, float]] | None = Non
         InputError: The cluster can not hold one trial or one refit; says which number to change.
     """
     nodes = _nodes() if nodes is None else nodes
-    num_gpus = int(sum(node.get("GPU", 0) for node in nodes))
-    gpus = (1.0 if num_gpus else 0.0) if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
-    slots = sum(_slots(node, spec.cpus_per_worker, gpus) for node in nodes)
-    refit_gpus = float(gpus >= 1) if gpus else 0.0
-    refit_workers = _refit_workers(spec, nodes, num_gpus if refit_gpus else 0)
-    refit_cpus = spec.cpus_per_worker if refit_gpus else _refit_cpus(nodes, refit_workers)
-    raise_faults(_faults(spec, nodes, slots, gpus, refit_workers))
+    auto = float(any(node.get("GPU", 0) >= 1 for node in nodes))
+    gpus = auto if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
+    raise_faults(_worker_faults(spec, nodes, gpus) or _number_faults(spec, nodes, gpus))
+    refit_workers = _refit_workers(spec, nodes, gpus)
     return Resources(
         cpus=spec.cpus_per_worker,
         gpus=gpus,
         workers_per_trial=spec.workers_per_trial,
-        concurrent_trials=slots // spec.workers_per_trial,
+        concurrent_trials=_slots(nodes, spec.cpus_per_worker, gpus) // spec.workers_per_trial,
         refit_workers=refit_workers,
-        refit_cpus=refit_cpus,
-        refit_gpus=refit_gpus,
+        refit_cpus=spec.cpus_per_worker if gpus else _refit_cpus(nodes, refit_workers),
+        refit_gpus=1.0 if gpus else 0.0,
     )
 
 
@@ -66,36 +63,57 @@ def _nodes() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def _slots(node: dict[str, float], cpus: int, gpus: float) -> int:
+def _slots(nodes: list[dict[str, float]], cpus: int, gpus: float) -> int:
+    """How many workers fit; none spans two nodes."""
+    return sum(_slots_on(node, cpus, gpus) for node in nodes)
+
+
+def _slots_on(node: dict[str, float], cpus: int, gpus: float) -> int:
     by_cpu = int(node.get("CPU", 0) // cpus)
-    return min(by_cpu, int(node.get("GPU", 0) / gpus + 1e-9)) if gpus else by_cpu
+    if not gpus:
+        return by_cpu
+    num_gpus = int(node.get("GPU", 0))
+    # A fraction of a GPU is one GPU's: 0.4 leaves a fifth of each unused.
+    by_gpu = num_gpus * int(1 / gpus + 1e-9) if gpus < 1 else num_gpus // int(gpus)
+    return min(by_cpu, by_gpu)
 
 
-def _refit_workers(spec: ClusterSpec, nodes: list[dict[str, float]], num_gpus: int) -> int:
+def _refit_room(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> int:
+    """The most workers of a refit. On GPUs each has a whole one: NCCL takes no two workers on one."""
+    return _slots(nodes, spec.cpus_per_worker, 1.0) if gpus else _slots(nodes, 1, 0.0)
+
+
+def _refit_workers(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> int:
     if spec.refit_workers != "auto":
         return spec.refit_workers
-    return num_gpus or max(1, sum(node.get("CPU", 0) >= 1 for node in nodes))
+    return _refit_room(spec, nodes, gpus) if gpus else sum(node.get("CPU", 0) >= 1 for node in nodes)
 
 
 def _refit_cpus(nodes: list[dict[str, float]], num_workers: int) -> int:
     """The most CPUs that each of so many workers can have at once."""
-    sizes = [int(node.get("CPU", 0)) for node in nodes]
-    options = range(max(sizes, default=1), 0, -1)
-    return next((cpus for cpus in options if sum(size // cpus for size in sizes) >= num_workers), 1)
+    options = range(max(int(node.get("CPU", 0)) for node in nodes), 0, -1)
+    return next(cpus for cpus in options if _slots(nodes, cpus, 0.0) >= num_workers)
 
 
-def _faults(spec: ClusterSpec, nodes: list[dict[str, float]], slots: int, gpus: float, refit_workers: int) -> list[str]:
+def _worker_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> list[str]:
     faults = []
-    most = max((int(node.get("CPU", 0)) for node in nodes), default=0)
-    if spec.cpus_per_worker > most:
-        rule = f"must be at most {most}, the CPUs of the largest node"
-        faults.append(fault("cluster.cpus_per_worker", rule, spec.cpus_per_worker, "Lower it."))
-    elif slots < spec.workers_per_trial:
-        shape = f"{spec.cpus_per_worker} CPU and {gpus:g} GPU"
-        rule = f"must be at most {slots}, the workers of {shape} that the cluster holds"
+    for unit, asked in (("CPU", float(spec.cpus_per_worker)), ("GPU", gpus)):
+        most = max((int(node.get(unit, 0)) for node in nodes), default=0)
+        if asked > most:
+            rule = f"must be at most {most}, the {unit}s of the largest node"
+            faults.append(fault(f"cluster.{unit.lower()}s_per_worker", rule, f"{asked:g}", "Lower it."))
+    return faults
+
+
+def _number_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> list[str]:
+    faults, cpus = [], spec.cpus_per_worker
+    slots = _slots(nodes, cpus, gpus)
+    if slots < spec.workers_per_trial:
+        rule = f"must be at most {slots}, the workers of {cpus} CPU and {gpus:g} GPU that the cluster holds"
         faults.append(fault("cluster.workers_per_trial", rule, spec.workers_per_trial, "Lower it or add nodes."))
-    room = int(sum(node.get("GPU", 0) for node in nodes)) if gpus >= 1 else sum(int(n.get("CPU", 0)) for n in nodes)
-    if refit_workers > room:
-        rule = f"must be at most {room}, the {'GPUs' if gpus >= 1 else 'CPUs'} of the cluster"
-        faults.append(fault("cluster.refit_workers", rule, refit_workers, "Lower it, or use auto."))
+    room = _refit_room(spec, nodes, gpus)
+    if spec.refit_workers != "auto" and spec.refit_workers > room:
+        shape = f"{cpus} CPU and 1 GPU" if gpus else "1 CPU and 0 GPU"
+        rule = f"must be at most {room}, the workers of {shape} that the cluster holds"
+        faults.append(fault("cluster.refit_workers", rule, spec.refit_workers, "Lower it, or use auto."))
     return faults

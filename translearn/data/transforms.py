@@ -40,7 +40,7 @@ def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int,
     Returns:
         uint8, the same shape.
     """
-    if policy == "none":
+    if policy == "none" or not len(keys):  # a worker's share may be empty
         return images_NSSC
     numbers = torch.from_numpy(uniforms(keys, derive_seed(seed, "augment", epoch), 5))
     mirrored = (numbers[:, 0] < 0.5) if policy != "crop" else torch.zeros(len(keys), dtype=torch.bool)

@@ -1,0 +1,69 @@
+"""Precision: what ``auto`` stands for on which hardware, and that it is what a network computes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from translearn.arithmetic import autocast, prepare_process, resolve_precision
+from translearn.errors import InputError
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def with_cpu(monkeypatch: pytest.MonkeyPatch, avx: bool, amx: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+
+
+def with_gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
+
+
+@pytest.mark.parametrize(
+    ("avx", "amx", "auto"),
+    [(False, False, "fp32"), (True, False, "bf16"), (False, True, "bf16")],
+)
+def test_auto_on_a_cpu_is_bf16_where_it_multiplies_bf16(monkeypatch, avx: bool, amx: bool, auto: str) -> None:
+    with_cpu(monkeypatch, avx, amx)
+    assert resolve_precision("auto", CPU) == auto
+    assert [resolve_precision(precision, CPU) for precision in ("fp32", "bf16")] == ["fp32", "bf16"]
+
+
+@pytest.mark.parametrize(("capability", "auto"), [((7, 5), "fp32"), ((8, 0), "bf16"), ((9, 0), "bf16")])
+def test_auto_on_a_gpu_is_bf16_from_capability_8(monkeypatch, capability: tuple[int, int], auto: str) -> None:
+    with_gpu(monkeypatch, capability)
+    assert resolve_precision("auto", GPU) == auto
+    assert resolve_precision("fp32", GPU) == "fp32"
+
+
+def test_bf16_on_a_gpu_without_it_is_refused(monkeypatch) -> None:
+    with_gpu(monkeypatch, (7, 5))
+    with pytest.raises(InputError) as caught:
+        resolve_precision("bf16", GPU)
+    assert str(caught.value) == (
+        "train.precision: must be one that the GPU has, but got bf16 on Tesla T4. Use fp32 or auto."
+    )
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_a_layer_computes_in_its_precision(precision: str, dtype: torch.dtype) -> None:
+    layer = torch.nn.Linear(2, 2)
+    with autocast(precision, CPU):
+        assert layer(torch.ones(1, 2)).dtype == dtype
+    assert layer.weight.dtype == torch.float32
+
+
+@pytest.fixture
+def threads() -> Iterator[int]:
+    before = torch.get_num_threads()
+    yield before
+    torch.set_num_threads(before)
+
+
+def test_a_prepared_process_has_so_many_threads(threads: int) -> None:
+    prepare_process(threads + 1)
+    assert torch.get_num_threads() == threads + 1
