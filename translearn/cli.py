@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 import tempfile
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -35,19 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = _ingest(options) if options.command == "ingest" else _study(options)
     except TranslearnError as error:
-        return _failed(options, error, EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED)
+        return _failed(options, str(error), EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED)
+    except Exception as error:  # a fault of ours or of Ray's: all of it is shown, and a script gets its line
+        traceback.print_exc()
+        return _failed(options, f"{type(error).__name__}: {error}", EXIT_FAILED)
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return EXIT_FAILED
+        return _failed(options, "interrupted. Run the same command again to go on.", EXIT_FAILED)
     if options.json:
         print(json.dumps({"command": options.command, "status": "done", **result}))
     return EXIT_DONE
 
 
-def _failed(options: argparse.Namespace, error: TranslearnError, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
+def _failed(options: argparse.Namespace, message: str, code: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
     if options.json:
-        faults = str(error).splitlines()
+        faults = message.splitlines()
         status = "bad input" if code == EXIT_BAD_INPUT else "failed"
         print(json.dumps({"command": options.command, "status": status, "faults": faults}))
     return code
@@ -79,13 +82,13 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     _quiet()  # heavy imports wait until the file is known to be good
     from translearn.cluster.console import say
     from translearn.cluster.session import session
-    from translearn.study.run import dry_run, open_study
+    from translearn.study.run import dry_run, open_study, run_study
 
     work = _work(options)
     dashboard = not (options.no_dashboard or options.dry_run)
     with session(options.address, dashboard=dashboard) as url:
         if options.dry_run:
-            dry_run(spec, work)
+            dry_run(spec, run_study if options.command == "report" else work)
             return {"dry_run": True}
         if url:
             say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
@@ -128,7 +131,7 @@ def _command(options: argparse.Namespace) -> str:
 
 def _quiet() -> None:
     """Keeps notices of libraries that no user can act on out of the output."""
-    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
 
 

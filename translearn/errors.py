@@ -34,7 +34,9 @@ class StorageError(TranslearnError):
 
 
 class NonFiniteLossError(TranslearnError):
-    """Training diverged: the loss became infinite or not a number."""
+    """Training diverged: the loss became infinite or not a number, in the epoch ``epoch``."""
+
+    epoch: int = 0
 
 
 def fault(where: str, rule: str, value: object, remedy: str) -> str:

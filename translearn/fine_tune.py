@@ -198,4 +198,6 @@ def _check_finite(recipe: Recipe, epoch: int, **losses: float) -> None:
     for name, loss in losses.items():
         if not math.isfinite(loss):
             message = f"{name} is {loss} in epoch {epoch} at lr {recipe.lr:g}, freeze depth {recipe.freeze_depth}."
-            raise NonFiniteLossError(f"{message} A lower learning rate or train.clip_norm helps.")
+            error = NonFiniteLossError(f"{message} A lower learning rate or train.clip_norm helps.")
+            error.epoch = epoch
+            raise error

@@ -62,9 +62,9 @@ class TeamBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return super().forward(x)
-        y = x.float()
+        y = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         shape = (1, -1, 1, 1)
-        num = _AllReduce.apply(torch.tensor(float(y.numel() // y.shape[1]), device=y.device))
+        num = _AllReduce.apply(y.new_tensor(y.numel() // y.shape[1]))
         mean = _AllReduce.apply(y.sum((0, 2, 3))) / num
         centred = y - mean.view(shape)
         variance = _AllReduce.apply(centred.square().sum((0, 2, 3))) / num

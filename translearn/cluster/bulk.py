@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ def inspected_in_parallel(plan: IngestPlan, batch_rows: int = 64, min_rows: int 
     if len(plan.listing) < min_rows or placement is None:
         yield from inspected(plan, batch_rows)
         return
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     inspect = functools.partial(inspect_batch, reader=plan.reader, max_pixels=plan.options.max_pixels)
     rows = ray.data.from_arrow(list(plan.batches(batch_rows)))
     rows.context.execution_options.preserve_order = True

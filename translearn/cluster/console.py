@@ -43,7 +43,7 @@ class Board:
     def follow(self, row: dict[str, Any]) -> None:
         """Takes a row of Ray Train's workers: they name their run and tell when it diverged."""
         self.reason = row.get("reason") or self.reason
-        ended = row["epoch"] >= row["epochs"]
+        ended = row["epoch"] >= row["epochs"] or "reason" in row
         self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 
     def _num_ended(self) -> int:

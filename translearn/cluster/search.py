@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from translearn.arithmetic import prepare_process, resolve_precision
+from translearn.arithmetic import prepare_process
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
 from translearn.cluster.train import scaling, share
@@ -28,6 +29,7 @@ from translearn.cluster.worker import (
     Orders,
     Task,
     diverged,
+    facts,
     figures,
     load_state,
     save_state,
@@ -41,6 +43,8 @@ from translearn.storage import Folder
 from translearn.team import Team
 
 _MAX_FAILURES = 3
+#: What a trial that only looks after its workers takes; Tune allows no 0.
+_OWN_CPUS = 0.01
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,10 @@ def run_search(
         callbacks: Are told of results in this process; must survive pickling.
 
     Returns:
-        What became of each trial, in the order in which they ended.
+        What became of each trial, in the order in which they started.
     """
     single = resources.workers_per_trial == 1
-    own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": 0.01}
+    own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": _OWN_CPUS}
     setting = {"task": share(task), "spec": spec, "resources": resources}
     nested = functools.partial(tune.with_parameters, _nested_trial, folder=folder)
     body = tune.with_parameters(_trial, **setting) if single else nested(**setting)
@@ -94,6 +98,8 @@ def run_search(
             max_concurrent_trials=resources.concurrent_trials,
             # A worker group started by a trial does not survive the reuse of its actor.
             reuse_actors=single,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
         ),
         run_config=tune.RunConfig(
             name="tune",
@@ -108,8 +114,18 @@ def run_search(
     return _outcomes(tuner.fit())
 
 
+def _started(result: tune.Result) -> float:
+    metrics = result.metrics or {}
+    return float(metrics.get("timestamp", math.inf)) - float(metrics.get("time_total_s", 0))
+
+
+def _name(trial: Any) -> str:
+    config = trial.config
+    return f"{config['source']}-d{config['freeze_depth']}-lr{config['lr']:.1e}-{trial.trial_id}"
+
+
 def _outcomes(results: tune.ResultGrid) -> list[Outcome]:
-    ended = sorted(results, key=lambda result: (result.metrics or {}).get("timestamp", math.inf))
+    started = sorted(results, key=_started)
     return [
         Outcome(
             config=result.config or {},
@@ -117,7 +133,7 @@ def _outcomes(results: tune.ResultGrid) -> list[Outcome]:
             error=str(result.error) if result.error else None,
             curve=[] if result.metrics_dataframe is None else result.metrics_dataframe.to_dict("records"),
         )
-        for result in ended
+        for result in started
     ]
 
 
@@ -142,6 +158,8 @@ def _scheduler(spec: StudySpec) -> TrialScheduler:
 
 
 def _searcher(spec: StudySpec, task: Task) -> OptunaSearch:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     seed = derive_seed(spec.seed, "search") % 2**31
     samplers = {
         "random": optuna.samplers.RandomSampler(seed=seed),
@@ -199,13 +217,14 @@ def first_points(spec: StudySpec, task: Task) -> list[dict[str, Any]]:
     baseline that nobody tuned would mean nothing.
     """
     low, high = spec.search.lr
+    usual = spec.default_lr
+    others = {min(max(usual * factor, low), high) for factor in (3.0, 1 / 3)} - {usual}
     points: list[dict[str, Any]] = []
     for name, source in task.sources.items():
-        factors = (1.0, 3.0, 1 / 3) if source.kind == "scratch" else (1.0,)
-        lrs = dict.fromkeys(min(max(spec.default_lr * factor, low), high) for factor in factors)
         depth = {} if source.kind == "scratch" else {depth_key(source.arch): min(spec.freeze_depths(source.arch))}
-        points += [{"source": name, "lr": lr, **depth} for lr in lrs]
-    return points
+        points.append({"source": name, "lr": usual, **depth})
+    baselines = [name for name, source in task.sources.items() if source.kind == "scratch"]
+    return points + [{"source": name, "lr": lr} for lr in sorted(others, reverse=True) for name in baselines]
 
 
 def depth_key(arch: str) -> str:
@@ -221,10 +240,10 @@ def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resour
     team = Team(device=torch.device("cuda" if resources.gpus else "cpu"))
     saved = load_state(tune.get_checkpoint())
     clock = CheckpointClock(spec.cluster.checkpoint_interval_s)
-    facts = {"precision": resolve_precision(spec.train.precision, team.device), "threads": resources.cpus}
+    recorded = facts(settings, resources.cpus)
     try:
         for result in fine_tune(network, shared.train, shared.val, settings, team, saved and saved["state"]):
-            metrics = {**figures(result), **facts}
+            metrics = {**figures(result), **recorded}
             if not clock.due(is_last=False) or result.epoch == spec.search.epochs:
                 tune.report(metrics)  # a finished trial's state is of no use
                 continue
@@ -232,7 +251,7 @@ def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resour
                 save_state(Path(local), {"state": result.state()})
                 tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(local))
     except NonFiniteLossError as error:
-        tune.report({**diverged("trial", settings, error), **facts})
+        tune.report({**diverged("trial", settings, error), **recorded})
 
 
 def _nested_trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources, folder: Folder) -> None:
@@ -243,7 +262,8 @@ def _nested_trial(config: dict[str, Any], task: Any, spec: StudySpec, resources:
         train_loop,
         train_loop_config={"orders": (ray.put(orders),)},
         torch_config=TorchConfig(backend="nccl" if resources.gpus else "gloo"),
-        scaling_config=scaling(resources.workers_per_trial, resources.cpus, resources.gpus),
+        # Trial and workers together must fit into the CPUs that the workers alone were counted with.
+        scaling_config=scaling(resources.workers_per_trial, resources.cpus - _OWN_CPUS, resources.gpus),
         run_config=ray.train.RunConfig(
             name=tune.get_context().get_trial_id(),
             storage_path=(folder / "tune" / "workers").path,

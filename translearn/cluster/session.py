@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
-import ray.data
 
 # Ray's own: its listeners bind to 127.0.0.1 with this, and to every interface without it.
 _LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -43,8 +42,6 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     options = {"include_dashboard": dashboard, "num_cpus": num_cpus} if address == "local" else {}
     if address == "local":
         os.environ.update(_LOCAL)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         yield context.dashboard_url or ""

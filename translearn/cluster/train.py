@@ -15,6 +15,7 @@ from ray.util.queue import Queue
 
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
+from translearn.cluster.tensorboard import EventFiles
 from translearn.cluster.worker import Job, Orders, Task
 from translearn.models.model_dir import MARKER
 from translearn.storage import Folder
@@ -23,7 +24,7 @@ _MAX_FAILURES = 3
 _GROUP = "group"
 
 
-def scaling(num_workers: int, cpus: int, gpus: float) -> ray.train.ScalingConfig:
+def scaling(num_workers: int, cpus: float, gpus: float) -> ray.train.ScalingConfig:
     """Ray's configuration of so many workers, near each other, each with so many CPUs and GPUs."""
     resources = {"CPU": float(cpus), **({"GPU": gpus} if gpus else {})}
     return ray.train.ScalingConfig(num_workers=num_workers, use_gpu=gpus > 0, resources_per_worker=resources)
@@ -56,7 +57,7 @@ def train_jobs(
     todo = tuple(job for job in jobs if not (out / job.run).exists(MARKER))
     if not todo:
         return
-    with _progress(on_epoch) as progress:
+    with _progress(out, on_epoch) as progress:
         orders = Orders(todo, resources.refit_cpus, checkpoint_interval_s, out, progress)
         trainer = TorchTrainer(
             train_loop,
@@ -78,9 +79,17 @@ def train_jobs(
 
 
 @contextmanager
-def _progress(on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Queue]:
+def _progress(out: Folder, on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Queue]:
+    """A queue whose rows go to TensorBoard and to ``on_epoch``, as long as the block runs."""
     queue, done = Queue(actor_options={"num_cpus": 0}), threading.Event()
-    drain = threading.Thread(target=_drain, args=(queue, done, on_epoch), daemon=True)
+    events = EventFiles(out / "tensorboard")
+
+    def take(row: dict[str, Any]) -> None:
+        events.add(row)
+        if on_epoch:
+            on_epoch(row)
+
+    drain = threading.Thread(target=_drain, args=(queue, done, take), daemon=True)
     drain.start()
     try:
         yield queue
@@ -88,15 +97,14 @@ def _progress(on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Que
         done.set()
         drain.join()
         queue.shutdown()
+        events.close()
 
 
-def _drain(queue: Queue, done: threading.Event, on_epoch: Callable[[dict[str, Any]], None] | None) -> None:
+def _drain(queue: Queue, done: threading.Event, take: Callable[[dict[str, Any]], None]) -> None:
     while True:
         finished = done.is_set()  # read before the queue, so that what came last is not lost
         try:
-            row = queue.get(timeout=0.3)
-            if on_epoch:
-                on_epoch(row)
+            take(queue.get(timeout=0.3))
         except Empty:
             if finished:
                 return

@@ -76,6 +76,12 @@ def figures(result: EpochResult) -> dict[str, float]:
     return {name: getattr(result, name) for name in _FIGURES}
 
 
+def facts(recipe: Recipe, threads: int) -> dict[str, Any]:
+    """What else is recorded of a run: its precision and the threads of each worker."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return {"precision": resolve_precision(recipe.train.precision, device), "threads": threads}
+
+
 class CheckpointClock:
     """Says when loop state is due: always at the end, else at most once an interval."""
 
@@ -99,7 +105,7 @@ def work(orders: Orders) -> None:
         try:
             _do(job, ray.get(job.task[0]), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
-            _tell(diverged(job.run, job.recipe, error), orders)
+            _tell({**diverged(job.run, job.recipe, error), **facts(job.recipe, orders.threads)}, orders)
 
 
 def _remaining(jobs: tuple[Job, ...], saved: dict[str, Any] | None) -> tuple[Job, ...]:
@@ -120,7 +126,8 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
         if is_last and orders.out is not None:
             _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
         saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
-        _tell({"run": job.run, "epochs": job.recipe.epochs, **curve[-1]}, orders, saved_state)
+        row = {"run": job.run, "epochs": job.recipe.epochs, **curve[-1], **facts(job.recipe, orders.threads)}
+        _tell(row, orders, saved_state)
 
 
 def _errors(network: Network, task: Task, job: Job, team: Team, last: EpochResult) -> TaskErrors:
@@ -154,7 +161,7 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
 
 def diverged(run: str, recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
     """The last row of a run that diverged: the worst error there is, and why."""
-    return {"run": run, "epochs": recipe.epochs, "epoch": recipe.epochs, "val_error": 1.0, "reason": str(error)}
+    return {"run": run, "epochs": recipe.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}
 
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:

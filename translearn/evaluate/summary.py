@@ -24,6 +24,7 @@ def evaluate(
     classes: Sequence[str],
     *,
     trials: dict[str, dict[str, Any]],
+    num_train: int | None = None,
     forgetting: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything a study claims about its models, as JSON without NaN or infinity.
@@ -33,6 +34,7 @@ def evaluate(
         validation: The same models' predictions on validation. They choose the winner and the deployed model.
         classes: The C class names, in order of the labels.
         trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
+        num_train: How many training examples the models had.
         forgetting: What ``forgetting.forgetting`` gave, where the source's data is at hand.
 
     Returns:
@@ -52,6 +54,7 @@ def evaluate(
     evaluation: dict[str, Any] = {
         "confidence": CONFIDENCE,
         "classes": list(classes),
+        "num_train": num_train,
         "num_test": len(model.labels),
         "num_validation": len(validation[0].labels),
         "winner": {"role": winner, **trials[winner]},

@@ -51,7 +51,7 @@ def evaluate_study(
     on_test, on_val = (_predictions(refits, images, spec, resources) for images in (test, splits.val))
     forgotten = _forgetting(spec, folder, sources, roles["transfer"], refits, resources)
     classes = splits.dataset.manifest.classes
-    evaluation = evaluate(on_test, on_val, classes, trials=roles, forgetting=forgotten)
+    evaluation = evaluate(on_test, on_val, classes, trials=roles, num_train=len(splits.train), forgetting=forgotten)
     _deploy(spec, folder, evaluation["deployed"])
     folder.write_json(EVALUATION, evaluation)
     return evaluation

@@ -161,7 +161,7 @@ def tiny(spec: StudySpec, sizes: dict[str, Size], storage: str) -> StudySpec:
         else source
         for source in spec.sources
     )
-    search_update = {"trials": min(spec.search.trials, len(sources) + 1), "epochs": 1, "grace_epochs": 1}
+    search_update = {"trials": len(spec.sources) + len(spec.archs), "epochs": 1, "grace_epochs": 1}
     return spec.model_copy(
         update={
             "storage": storage,

@@ -33,8 +33,10 @@ def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: 
         only: The name of the one source wanted.
     """
     wanted = [source for source in spec.sources if only in (None, source.name)]
+    # What can be missing is looked for before anything is trained.
+    found = {source.name: obtain(source) for source in wanted if not source.pretrain}
     _pretrain([source for source in wanted if source.pretrain], spec, folder, resources)
-    sources = {source.name: _obtain(source, folder) for source in wanted}
+    sources = {source.name: found.get(source.name) or _pretrained(source, folder) for source in wanted}
     if only is None:
         sources |= {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
         folder.write_table(SOURCES, table([_row(source, folder) for source in sources.values()], SOURCE_SCHEMA))
@@ -59,9 +61,7 @@ def pretrain_curves(spec: StudySpec, folder: Folder) -> list[dict[str, Any]]:
     ]
 
 
-def _obtain(source: SourceSpec, folder: Folder) -> Source:
-    if source.pretrain is None:
-        return obtain(source)
+def _pretrained(source: SourceSpec, folder: Folder) -> Source:
     return from_model_dir(source.name, folder / "sources" / source.name, arch=source.arch)
 
 

@@ -1,0 +1,151 @@
+"""A whole study on a real Ray: what it leaves, and that it repeats nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from conftest import small_study, small_tree
+
+from translearn.cli import main
+from translearn.study.refit import refit_seeds, run_name
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+LEFT = {
+    *("spec.yaml", "provenance.json", "sources.parquet", "trials.parquet", "curves.parquet"),
+    *("evaluation.json", "report.html", "model", "sources", "refit", "tune", "data"),
+}
+
+REFITS = {"transfer-0", "transfer-1", "scratch-0", "scratch-1"}
+
+
+def write(path: Path, tree: dict) -> str:
+    path.write_text(yaml.safe_dump(tree))
+    return str(path)
+
+
+def last_json(text: str) -> dict:
+    return json.loads(text.strip().splitlines()[-1])
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def study(ray_session, tmp_path_factory):
+    storage = tmp_path_factory.mktemp("runs")
+    file = write(storage / "small.yaml", small_tree(storage))
+    assert main(["run", file, "--json"]) == 0
+    return file, storage / "small"
+
+
+def test_it_leaves_what_the_design_says(study):
+    _, folder = study
+    assert {path.name for path in folder.iterdir()} == LEFT
+    assert {path.name for path in (folder / "refit").iterdir()} >= {
+        f"{r}-{i}" for r in ("transfer", "scratch") for i in (0, 1)
+    }
+    info = json.loads((folder / "model" / "model.json").read_text())["info"]
+    assert info["classes"] == [str(digit) for digit in range(10)]
+    assert info["errors"]["test"] is not None
+
+
+def test_every_trial_and_epoch_has_a_row(study):
+    _, folder = study
+    trials, curves = (pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("trials", "curves"))
+    assert len(trials) == 5
+    assert {row["source"] for row in trials} == {"glyphs", "scratch"}
+    assert {row["threads"] for row in trials} == {1}
+    assert {row["precision"] for row in trials} == {"fp32"}
+    for trial in trials:
+        epochs = [row["epoch"] for row in curves if row["run"] == trial["trial_id"]]
+        assert epochs == list(range(1, trial["epochs"] + 1))
+    stages = {(row["stage"], row["run"]) for row in curves if row["stage"] != "search"}
+    assert stages == {("pretrain", "glyphs"), *(("refit", run) for run in REFITS)}
+
+
+def test_the_default_configuration_is_tried_and_scratch_is_never_stopped_early(study):
+    _, folder = study
+    trials = pq.read_table(folder / "trials.parquet").to_pylist()
+    assert any(row["source"] == "glyphs" and row["freeze_depth"] == 0 and row["lr"] == 0.01 for row in trials)
+    scratch = [row for row in trials if row["source"] == "scratch"]
+    assert len(scratch) >= 3
+    assert {row["status"] for row in scratch} == {"done"}
+
+
+def test_figures_agree_with_each_other(study):
+    _, folder = study
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    assert evaluation["num_train"] == 40
+    errors = {role: made["error"] for role, made in evaluation["configurations"].items()}
+    assert evaluation["transfer"]["gain"] == pytest.approx(errors["scratch"] - errors["transfer"])
+    curves = pq.read_table(folder / "curves.parquet").to_pylist()
+    ends = {row["run"]: row["val_error"] for row in curves if row["stage"] == "refit" and row["epoch"] == 2}
+    seeds = refit_seeds(small_study(folder.parent))
+    for role, made in evaluation["configurations"].items():
+        for model in made["models"]:
+            # The loop's own figure in the worker, and that of the saved model in another process.
+            run = run_name(role, seeds.index(model["seed"]))
+            assert model["validation_error"] == pytest.approx(ends[run], abs=1e-9)
+    assert evaluation["forgetting"]["before"]["value"] <= 1
+
+
+def test_tune_writes_its_files_and_tensorboard_has_all_stages(study):
+    _, folder = study
+    assert len(list(folder.glob("tune/*/result.json"))) == 5
+    assert len(list(folder.glob("tune/*/events.out.tfevents.*"))) == 5
+    assert len(list(folder.glob("refit/tensorboard/*/events.out.tfevents.*"))) == 4
+    assert len(list(folder.glob("sources/tensorboard/glyphs/events.out.tfevents.*"))) == 1
+
+
+def test_running_it_again_repeats_nothing(study, capsys):
+    file, folder = study
+    before = stamps(folder)
+    assert main(["run", file, "--json"]) == 0
+    after = stamps(folder)
+    changed = {Path(path).name for path in before if before[path] != after.get(path)}
+    assert changed <= {"report.html", "sources.parquet"}
+    assert set(after) == set(before)
+    assert last_json(capsys.readouterr().out)["status"] == "done"
+
+
+def test_what_was_lost_is_made_again_alone(study):
+    file, folder = study
+    kept = (folder / "refit" / "transfer-0" / "model.json").stat().st_mtime_ns
+    evaluation = (folder / "evaluation.json").read_text()
+    (folder / "refit" / "scratch-1" / "model.json").unlink()
+    (folder / "evaluation.json").unlink()
+    assert main(["evaluate", file]) == 0
+    assert (folder / "refit" / "transfer-0" / "model.json").stat().st_mtime_ns == kept
+    assert (folder / "evaluation.json").read_text() == evaluation  # the run repeats bit for bit
+
+
+def test_a_changed_spec_under_the_same_name_is_refused(study, capsys):
+    file, folder = study
+    assert main(["run", file, "--set", "search.trials=6", "--json"]) == 2
+    out = capsys.readouterr()
+    assert f"search.trials: must stay 5 as in {folder}/spec.yaml, but got 6." in out.err
+    assert last_json(out.out)["status"] == "bad input"
+
+
+def test_a_dry_run_leaves_nothing(ray_session, tmp_path, capsys):
+    file = write(tmp_path / "dry.yaml", small_tree(tmp_path / "never", name="dry"))
+    assert main(["run", file, "--dry-run", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert "search: 5 trials of at most 3 epochs of 3 steps, 2 at once, 1 worker of 1 CPU a trial: at most" in out
+    assert "its figures mean nothing" in out
+    assert not (tmp_path / "never").exists()
+    assert last_json(out) == {"command": "run", "status": "done", "dry_run": True}
+
+
+def test_finetune_is_one_run(study, capsys):
+    file, folder = study
+    assert main(["finetune", file, "--source", "glyphs", "--freeze-depth", "5", "--lr", "0.01", "--json"]) == 0
+    result = last_json(capsys.readouterr().out)
+    assert result["model"] == str(folder / "finetune" / "glyphs-d5-lr0.01")
+    assert 0 <= result["val_error"] <= 1
