@@ -128,6 +128,19 @@ def test_a_fault_is_one_line(path: str, value: Any, line: str | None) -> None:
         assert str(caught.value) == f"{path}: {line}"
 
 
+def test_every_source_and_scratch_get_a_trial() -> None:
+    sources = [
+        {"name": "a", "arch": "resnet18", "weights": "DEFAULT"},
+        {"name": "b", "arch": "resnet34", "weights": "DEFAULT"},
+    ]
+    with pytest.raises(SpecError) as error:
+        parse_spec({"name": "x", "target": {"data": "d"}, "sources": sources, "search": {"trials": 3}})
+    assert str(error.value) == (
+        "search.trials: must be at least 4, one for each source and one for scratch of each architecture, but got 3. "
+        "Use 4 or more."
+    )
+
+
 def test_workers_of_a_trial_can_not_share_a_gpu() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec({**SMALLEST, "cluster": {"gpus_per_worker": 0.5, "workers_per_trial": 2}})

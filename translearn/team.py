@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -44,7 +45,14 @@ class Team:
         if self.num_workers == 1:
             return module
         devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
+        with warnings.catch_warnings():
+            # torch 2.14 has another name for broadcast_buffers, which torch 2.11 does not know.
+            warnings.simplefilter("ignore", FutureWarning)
+            # Views of buckets never share memory. Else, where a worker has one example, gradients of biases that are
+            # added to the same tensor do, and clipping scales them twice.
+            return DistributedDataParallel(
+                module, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+            )
 
     def sum(self, counts: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over the workers; every worker gets it."""

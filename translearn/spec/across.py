@@ -20,7 +20,9 @@ def faults_between_values(tree: dict[str, Any]) -> list[str]:
     }
     origins = [line for index, source in sources.items() for line in _origin_faults(index, source)]
     names, archs = (_texts(sources, key) for key in ("name", "arch"))
-    return origins + _name_faults(names) + _depth_faults(archs, _section(tree, "search")) + _gpu_faults(tree)
+    search = _section(tree, "search")
+    across = _name_faults(names) + _depth_faults(archs, search) + _trial_faults(archs, search)
+    return origins + across + _gpu_faults(tree)
 
 
 def _section(tree: dict[str, Any], key: str) -> dict[str, Any]:
@@ -62,6 +64,14 @@ def _depth_faults(archs: list[str], search: dict[str, Any]) -> list[str]:
         for depth in (depths if isinstance(depths, list) else [])
         if arch in STAGES and isinstance(depth, int) and depth > num_stages(arch)
     ]
+
+
+def _trial_faults(archs: list[str], search: dict[str, Any]) -> list[str]:
+    least, trials = len(archs) + len(set(archs)), search.get("trials")
+    if not isinstance(trials, int) or isinstance(trials, bool) or not 1 <= trials < least:
+        return []
+    rule = f"must be at least {least}, one for each source and one for scratch of each architecture"
+    return [fault("search.trials", rule, trials, f"Use {least} or more.")]
 
 
 def _gpu_faults(tree: dict[str, Any]) -> list[str]:
