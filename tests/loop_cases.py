@@ -1,0 +1,66 @@
+"""Small runs of the loop, for tests that compare one run with another, also across processes."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+
+from translearn.data.image_set import ImageSet
+from translearn.fine_tune import EpochResult, Recipe, fine_tune
+from translearn.models.network import Network, build
+from translearn.seeds import example_key
+from translearn.spec import TrainSpec
+
+NUM_CLASSES = 3
+FIGURES = ("epoch", "train_loss", "val_loss", "val_error", "lr")
+
+
+def images(num: int, seed: int = 0, size: int = 32) -> ImageSet:
+    """Classes that differ in colour, under noise: easy, but not at once."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(num) % NUM_CLASSES
+    colours = np.array([[170, 90, 90], [90, 170, 90], [90, 90, 170]])[labels]
+    pixels = colours[:, None, None] + rng.normal(0, 60, (num, size, size, 3))
+    keys = np.array([example_key(f"{seed}/{index}") for index in range(num)], dtype=np.uint64)
+    return ImageSet(pixels.clip(0, 255).astype(np.uint8), labels.astype(np.int64), keys)
+
+
+def recipe(freeze_depth: int = 0, lr: float = 0.01, epochs: int = 2, seed: int = 7, **train: Any) -> Recipe:
+    return Recipe(freeze_depth, lr, epochs, seed, TrainSpec(**{"batch_size": 8, "precision": "fp32", **train}))
+
+
+@functools.cache
+def _source() -> Network:
+    """A source whose BatchNorm statistics are its own, not the initial ones."""
+    network = build("resnet18", NUM_CLASSES, seed=0)
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    return network
+
+
+def source() -> Network:
+    """A fresh copy of the same source each time."""
+    return copy.deepcopy(_source())
+
+
+def figures(result: EpochResult) -> list[float]:
+    return [getattr(result, name) for name in FIGURES]
+
+
+def curve(network: Network, train: ImageSet, val: ImageSet, settings: Recipe, **more: Any) -> list[list[float]]:
+    """A row of FIGURES an epoch."""
+    return [figures(result) for result in fine_tune(network, train, val, settings, **more)]
+
+
+def golden_csv() -> str:
+    """The content of golden/fine_tune.csv, below its comment."""
+    lines = [",".join(("freeze_depth", *FIGURES))]
+    for depth in (0, 3, 5):
+        rows = curve(source(), images(25), images(10, seed=1), recipe(depth, epochs=3))
+        lines += [",".join(map(str, [depth, *(round(value, 6) for value in row)])) for row in rows]
+    return "\n".join(lines)

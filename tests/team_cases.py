@@ -1,0 +1,102 @@
+"""What the processes of test_team do; apart from it, because each new process imports this."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from loop_cases import curve, images, recipe, source
+from torch import nn
+
+from translearn.data.batches import worker_part
+from translearn.fine_tune import fine_tune
+from translearn.inference import loss_and_error
+from translearn.models.network import Network
+from translearn.team import Team, TeamBatchNorm2d
+
+NUM_CHANNELS = 3
+# Training and validation images, pixels a side, recipe: sizes that do not divide, and batches of one.
+RUNS: dict[str, tuple[int, int, int, dict[str, Any]]] = {
+    "uneven": (13, 7, 32, {"batch_size": 5, "label_smoothing": 0.1, "clip_norm": 1.0}),
+    "adamw": (11, 4, 32, {"batch_size": 5, "freeze_depth": 3, "optimizer": "adamw", "lr": 1e-3, "augment": "crop"}),
+    "empty_share": (5, 1, 64, {"batch_size": 1, "augment": "resized_crop", "lr": 1e-3}),
+    "linear_probe": (13, 7, 32, {"batch_size": 5, "freeze_depth": 5}),
+}
+BATCH_SIZES = (5, 2, 1)
+
+
+def in_float64(network: Network) -> Network:
+    """The network in double precision, so that rounding hides nothing; its input is cast on the way in."""
+    network.get_submodule("conv1").register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
+    return network.double()
+
+
+def run(name: str, team: Team | None, exact: bool) -> dict[str, Any]:
+    num_train, num_val, size, changes = RUNS[name]
+    network = in_float64(source()) if exact else source()
+    rows = curve(network, images(num_train, 0, size), images(num_val, 1, size), recipe(**changes), team=team)
+    return {"curve": rows, "state": network.state_dict()}
+
+
+def normalise(layer: nn.Module, x: torch.Tensor, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+    """A layer's output, the gradients of a weighted sum of its squares, and its statistics."""
+    x = x.clone().requires_grad_()
+    y = layer(x)
+    (y.square() * weights).sum().backward()
+    parameters = {name: parameter.grad for name, parameter in layer.named_parameters()}
+    return {"y": y.detach(), "x": x.grad, **parameters, **dict(layer.named_buffers())}
+
+
+def batch(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(size)
+    shape = (size, NUM_CHANNELS, 4, 4)
+    return 100 + torch.randn(shape, generator=generator), torch.rand(shape, generator=generator)
+
+
+def changed(layer: nn.Module) -> nn.Module:
+    """The layer with weights and biases that are not the initial ones."""
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([0.5, -1.0, 2.0]))
+        layer.bias.copy_(torch.tensor([0.1, 0.2, -3.0]))
+    return layer
+
+
+def shared_batchnorm(rank: int, num_workers: int) -> dict[int, dict[str, torch.Tensor]]:
+    found = {}
+    for size in BATCH_SIZES:
+        rows = torch.from_numpy(worker_part(torch.arange(size).numpy(), rank, num_workers))
+        x, weights = batch(size)
+        found[size] = normalise(changed(TeamBatchNorm2d(NUM_CHANNELS)), x[rows], weights[rows])
+    return found
+
+
+def join(rank: int, num_workers: int, folder: str) -> None:
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=num_workers)
+
+
+def work(rank: int, num_workers: int, folder: str) -> None:
+    """One process: all runs, all batches, and a run that diverges; writes what came out."""
+    torch.set_num_threads(1)
+    join(rank, num_workers, folder)
+    team = Team.joined(torch.device("cpu"))
+    found: dict[str, Any] = {name: run(name, team, exact=True) for name in RUNS}
+    found["fp32"] = run("uneven", team, exact=False)
+    found["batchnorm"] = shared_batchnorm(rank, num_workers)
+    found["validation"] = {num: loss_and_error(source(), images(num), "fp32", team) for num in (1, 7, 12)}
+    try:
+        list(fine_tune(source(), images(8), images(4), recipe(lr=1e6), team))
+    except Exception as error:
+        found["diverged"] = f"{type(error).__name__}: {error}"
+    torch.save(found, Path(folder, f"{rank}.pt"))
+    dist.destroy_process_group()
+
+
+def work_together(num_workers: int, folder: Path) -> list[dict[str, Any]]:
+    """What each of so many processes found."""
+    mp.spawn(work, args=(num_workers, str(folder)), nprocs=num_workers)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(num_workers)]
