@@ -9,13 +9,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from loop_cases import curve, images, recipe, source
+from loop_cases import curve, images, in_float64, recipe, source
 from torch import nn
 
 from translearn.data.batches import worker_part
 from translearn.fine_tune import fine_tune
 from translearn.inference import loss_and_error
-from translearn.models.network import Network
 from translearn.team import Team, TeamBatchNorm2d
 
 NUM_CHANNELS = 3
@@ -27,12 +26,6 @@ RUNS: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "linear_probe": (13, 7, 32, {"batch_size": 5, "freeze_depth": 5}),
 }
 BATCH_SIZES = (5, 2, 1)
-
-
-def in_float64(network: Network) -> Network:
-    """The network in double precision, so that rounding hides nothing; its input is cast on the way in."""
-    network.get_submodule("conv1").register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
-    return network.double()
 
 
 def run(name: str, team: Team | None, exact: bool) -> dict[str, Any]:
