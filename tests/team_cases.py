@@ -67,6 +67,14 @@ def shared_batchnorm(rank: int, num_workers: int) -> dict[int, dict[str, torch.T
     return found
 
 
+def own_statistics(rank: int, num_workers: int) -> dict[str, Any]:
+    """A run whose workers keep BatchNorm statistics of their own within an epoch."""
+    team = Team(rank, num_workers, sync_batchnorm=False)
+    network = source()
+    rows = curve(network, images(12), images(7, 1), recipe(batch_size=6, freeze_depth=2), team=team)
+    return {"curve": rows, "state": network.state_dict()}
+
+
 def join(rank: int, num_workers: int, folder: str) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=num_workers)
@@ -79,6 +87,7 @@ def work(rank: int, num_workers: int, folder: str) -> None:
     team = Team.joined(torch.device("cpu"))
     found: dict[str, Any] = {name: run(name, team, exact=True) for name in RUNS}
     found["fp32"] = run("uneven", team, exact=False)
+    found["own_statistics"] = own_statistics(rank, num_workers)
     found["batchnorm"] = shared_batchnorm(rank, num_workers)
     found["validation"] = {num: loss_and_error(source(), images(num), "fp32", team) for num in (1, 7, 12)}
     try:

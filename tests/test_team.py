@@ -54,7 +54,7 @@ def test_in_fp32_workers_differ_by_rounding_that_batchnorm_over_few_values_enlar
         check_run(worker["fp32"], alone, 2e-3)
 
 
-@pytest.mark.parametrize("name", [*RUNS, "fp32"])
+@pytest.mark.parametrize("name", [*RUNS, "fp32", "own_statistics"])
 def test_workers_end_with_the_same_bits(both: list[dict[str, Any]], name: str) -> None:
     first, second = (worker[name] for worker in both)
     assert first["curve"] == second["curve"]

@@ -154,6 +154,7 @@ class _Run:
         for index, rows in enumerate(batches):
             self._set_lr((epoch - 1) * self.steps_per_epoch + index)
             total += self._step(data, worker_part(rows, self.team.rank, self.team.num_workers), len(rows), epoch)
+        self.team.average_statistics(self.network)
         return float(self.team.sum(total)) / len(data)
 
     def _step(self, data: ImageSet, rows: np.ndarray, global_size: int, epoch: int) -> torch.Tensor:

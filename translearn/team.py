@@ -54,6 +54,17 @@ class Team:
                 module, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
             )
 
+    def average_statistics(self, network: nn.Module) -> None:
+        """Gives all workers the mean of their BatchNorm statistics, where each has its own; frozen ones are equal."""
+        if self.num_workers == 1 or self.sync_batchnorm:
+            return
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d) and module.training:
+                for statistics in (module.running_mean, module.running_var):
+                    assert statistics is not None
+                    dist.all_reduce(statistics)
+                    statistics /= self.num_workers
+
     def sum(self, counts: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over the workers; every worker gets it."""
         if self.num_workers > 1:
