@@ -34,12 +34,12 @@ def predict(models: list[Model], images: ImageSet, precision: str, resources: Re
     """
     task = ray.remote(num_cpus=resources.refit_cpus, num_gpus=resources.refit_gpus)(_predict)
     split = (ray.put(images),)  # in a tuple Ray hands on the reference
-    return list(ray.get([task.remote(model, split, precision, resources.refit_cpus) for model in models]))
+    return list(ray.get([task.remote(model, split, precision, resources) for model in models]))
 
 
-def _predict(model: Model, split: tuple[Any], precision: str, threads: int) -> np.ndarray:
-    prepare_process(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _predict(model: Model, split: tuple[Any], precision: str, resources: Resources) -> np.ndarray:
+    prepare_process(resources.refit_cpus)
+    device = torch.device("cuda" if resources.refit_gpus else "cpu")
     network = build(model.arch, model.num_classes, seed=0)
     load_source(network, model.state, keep_head=True, where=model.arch)
     return probabilities(network.to(device), ray.get(split[0]), resolve_precision(precision, device), device)

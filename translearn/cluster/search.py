@@ -45,6 +45,8 @@ from translearn.team import Team
 _MAX_FAILURES = 3
 #: What a trial that only looks after its workers takes; Tune allows no 0.
 _OWN_CPUS = 0.01
+#: What each of its workers asks for less, so that ten such trials still fit beside the workers of a node.
+_SPARED_CPUS = 0.1
 
 
 @dataclass(frozen=True)
@@ -240,12 +242,12 @@ def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resour
     team = Team(device=torch.device("cuda" if resources.gpus else "cpu"))
     saved = load_state(tune.get_checkpoint())
     clock = CheckpointClock(spec.cluster.checkpoint_interval_s)
-    recorded = facts(settings, resources.cpus)
+    recorded = facts(settings, resources.cpus, team.device)
     try:
         for result in fine_tune(network, shared.train, shared.val, settings, team, saved and saved["state"]):
             metrics = {**figures(result), **recorded}
-            if not clock.due(is_last=False) or result.epoch == spec.search.epochs:
-                tune.report(metrics)  # a finished trial's state is of no use
+            if not clock.due(is_last=result.epoch == spec.search.epochs):
+                tune.report(metrics)
                 continue
             with tempfile.TemporaryDirectory() as local:
                 save_state(Path(local), {"state": result.state()})
@@ -262,8 +264,7 @@ def _nested_trial(config: dict[str, Any], task: Any, spec: StudySpec, resources:
         train_loop,
         train_loop_config={"orders": (ray.put(orders),)},
         torch_config=TorchConfig(backend="nccl" if resources.gpus else "gloo"),
-        # Trial and workers together must fit into the CPUs that the workers alone were counted with.
-        scaling_config=scaling(resources.workers_per_trial, resources.cpus - _OWN_CPUS, resources.gpus),
+        scaling_config=scaling(resources.workers_per_trial, resources.cpus - _SPARED_CPUS, resources.gpus),
         run_config=ray.train.RunConfig(
             name=tune.get_context().get_trial_id(),
             storage_path=(folder / "tune" / "workers").path,

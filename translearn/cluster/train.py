@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty
 from typing import Any
@@ -74,8 +75,22 @@ def train_jobs(
                 checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
             ),
         )
-        trainer.fit()
+        _fit(trainer)
     (out / ".ray").remove()
+
+
+def _fit(trainer: TorchTrainer) -> None:
+    """Trains in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards."""
+    ended: Future[object] = Future()
+
+    def fit() -> None:
+        try:
+            ended.set_result(trainer.fit())
+        except BaseException as error:  # raised again below, in the caller's thread
+            ended.set_exception(error)
+
+    threading.Thread(target=fit, daemon=True).start()
+    ended.result()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from translearn.data.image_set import ImageSet
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import EpochResult, Recipe, fine_tune
 from translearn.inference import loss_and_error
-from translearn.models.model_dir import ModelInfo, TaskErrors, save_model
+from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
 from translearn.models.network import Network
 from translearn.sources import Source, initial_network
 from translearn.storage import Folder
@@ -76,42 +76,42 @@ def figures(result: EpochResult) -> dict[str, float]:
     return {name: getattr(result, name) for name in _FIGURES}
 
 
-def facts(recipe: Recipe, threads: int) -> dict[str, Any]:
+def facts(recipe: Recipe, threads: int, device: torch.device) -> dict[str, Any]:
     """What else is recorded of a run: its precision and the threads of each worker."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return {"precision": resolve_precision(recipe.train.precision, device), "threads": threads}
 
 
 class CheckpointClock:
-    """Says when loop state is due: always at the end, else at most once an interval."""
+    """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s, self._last = interval_s, time.monotonic()
 
     def due(self, is_last: bool) -> bool:
         now = time.monotonic()
-        if not is_last and now - self._last < self._interval_s:
+        if is_last or now - self._last < self._interval_s:
             return False
         self._last = now
         return True
 
 
 def work(orders: Orders) -> None:
-    """What every worker does: goes through the jobs, from the last checkpoint on."""
+    """What every worker does: the jobs that have no model yet, one of them from the last checkpoint on."""
     prepare_process(orders.threads)
     saved = load_state(ray.train.get_checkpoint())
-    for job in _remaining(orders.jobs, saved):
+    for job in _remaining(orders):
         resumed = saved if saved and saved["run"] == job.run else None
         try:
             _do(job, ray.get(job.task[0]), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
-            _tell({**diverged(job.run, job.recipe, error), **facts(job.recipe, orders.threads)}, orders)
+            recorded = facts(job.recipe, orders.threads, ray.train.torch.get_device())
+            _tell({**diverged(job.run, job.recipe, error), **recorded}, orders)
 
 
-def _remaining(jobs: tuple[Job, ...], saved: dict[str, Any] | None) -> tuple[Job, ...]:
-    """The jobs from the one that the checkpoint is of; all of them where it is of none of these."""
-    runs = [job.run for job in jobs]
-    return jobs[runs.index(saved["run"]) :] if saved and saved["run"] in runs else jobs
+def _remaining(orders: Orders) -> list[Job]:
+    """The jobs without a model. The checkpoint does not say it: an earlier command may have had other jobs."""
+    out = orders.out
+    return [job for job in orders.jobs if out is None or not (out / job.run).exists(MARKER)]
 
 
 def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:
@@ -126,7 +126,8 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
         if is_last and orders.out is not None:
             _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
         saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
-        row = {"run": job.run, "epochs": job.recipe.epochs, **curve[-1], **facts(job.recipe, orders.threads)}
+        recorded = facts(job.recipe, orders.threads, team.device)
+        row = {"run": job.run, "epochs": job.recipe.epochs, **curve[-1], **recorded}
         _tell(row, orders, saved_state)
 
 
