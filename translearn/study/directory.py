@@ -43,6 +43,14 @@ def open_study(spec: StudySpec, command: str) -> Folder:
     return folder
 
 
+def nearest(location: str) -> Folder:
+    """The storage at a location, or on a local disk its nearest parent that exists: to try it without a trace."""
+    folder = Folder.open(location)
+    while folder.is_local and not folder.exists():
+        folder = Folder.open(Path(folder.path).parent)
+    return folder
+
+
 def dump_spec(spec: StudySpec) -> str:
     """The resolved spec as YAML."""
     return yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, width=110)

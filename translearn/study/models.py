@@ -32,11 +32,10 @@ def load(folder: Folder) -> Model:
     return Model(info.arch, state, len(info.classes))
 
 
-def publish(source: Folder, out: Folder, errors: TaskErrors, provenance: dict[str, Any] | None = None) -> None:
-    """Copies a model directory to where users find it, with its errors and more provenance."""
+def publish(source: Folder, out: Folder, errors: TaskErrors) -> None:
+    """Copies a model directory to where users find it, with its errors."""
     state, info = load_model(source)
-    update = {"errors": errors, "provenance": {**info.provenance, **(provenance or {})}}
-    save_model(out, state, info.model_copy(update=update))
+    save_model(out, state, info.model_copy(update={"errors": errors}))
 
 
 def check_trained(folder: Folder, reason: str | None) -> None:

@@ -21,9 +21,9 @@ from translearn.sources import check_sources
 from translearn.spec import IngestSpec, StudySpec
 from translearn.storage import Folder
 from translearn.study.data import ingest_options, is_ingested, limits
-from translearn.study.directory import changes
+from translearn.study.directory import changes, nearest
 
-_STEPS = 3
+_STEPS, _BATCH_SIZE = 3, 16
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,8 @@ def _size(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
 
 def _storage_faults(spec: StudySpec) -> list[str]:
     try:
-        folder = Folder.open(spec.storage)
-        is_new = not folder.exists()
-        folder.make().check_writable()
-        if is_new and folder.is_local:
-            folder.remove()
-        return changes(folder / spec.name, spec)
+        nearest(spec.storage).check_writable()
+        return changes(Folder.open(spec.storage) / spec.name, spec)
     except TranslearnError as error:
         return [f"storage: {error}"]
 
@@ -117,19 +113,20 @@ def _pretrain_line(spec: StudySpec, sizes: dict[str, Size], name: str, seconds: 
 
 
 def _step_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:
-    """Seconds of a step of a full fine-tune, measured here on noise."""
-    size, num = spec.target.image_size, spec.train.batch_size * _STEPS
+    """Seconds of a step of a full fine-tune, measured here on small batches of noise."""
+    batch_size = min(spec.train.batch_size, _BATCH_SIZE)
+    size, num = spec.target.image_size, batch_size * _STEPS
     noise = generator(0, "plan").integers(0, 256, (num, size, size, 3), dtype=np.uint8)
     images = ImageSet(noise, np.arange(num) % target.num_classes, np.arange(num, dtype=np.uint64))
     threads = torch.get_num_threads()
     torch.set_num_threads(resources.cpus)
-    recipe = Recipe(0, 1e-4, 2, 0, spec.train.model_copy(update={"clip_norm": 1.0}))
+    recipe = Recipe(0, 1e-4, 2, 0, spec.train.model_copy(update={"clip_norm": 1.0, "batch_size": batch_size}))
     epochs = fine_tune(build(arch, target.num_classes, 0), images, images.take(np.arange(1)), recipe)
     next(epochs)
     started = time.perf_counter()
     next(epochs)
     torch.set_num_threads(threads)
-    return (time.perf_counter() - started) / num_steps(num, spec.train.batch_size)
+    return (time.perf_counter() - started) / num * spec.train.batch_size
 
 
 def _workers(num: int, cpus: int, gpus: float) -> str:

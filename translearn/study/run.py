@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
         if source in known
         else obtain_sources(spec, folder, study.resources, source)[source]
     )
-    classes, run = splits.dataset.manifest.classes, f"{source}-d{freeze_depth}-lr{lr:g}"
+    classes, run = splits.dataset.manifest.classes, f"{source}-d{freeze_depth}-lr{lr}"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
     info = model_info(found.arch, classes, spec, setting)
     task = share(Task(splits.train, splits.val, len(classes), {source: found}))
@@ -128,21 +128,27 @@ def run_study(study: Study) -> dict[str, Any]:
 
 
 def dry_run(spec: StudySpec, work: Any) -> None:
-    """Checks a study, shows its plan, and does ``work`` on a tiny sample of it in a temporary directory."""
+    """Checks a study, shows its plan, and does ``work`` on a tiny sample of it.
+
+    The sample lies in the study's storage, because on a cluster no other place is known that all nodes reach.
+    """
     sizes = check_study(spec)
     resources = plan_resources(spec.cluster)
     say(directory.dump_spec(spec))
     for line in plan_lines(spec, sizes, resources):
         say(line)
-    with tempfile.TemporaryDirectory(prefix="translearn-") as storage:
-        say("\nthe same on a tiny sample, which is deleted afterwards:")
-        sample = tiny(spec, sizes, storage)
+    sample = tiny(spec, sizes)
+    folder = Folder.open(sample.storage) / sample.name
+    say(f"\nthe same on a tiny sample in {folder.uri}, which is deleted afterwards:")
+    try:
         work(Study(sample, directory.open_study(sample, "dry run"), resources))
+    finally:
+        folder.remove()
     say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")
 
 
-def tiny(spec: StudySpec, sizes: dict[str, Size], storage: str) -> StudySpec:
-    """The study on a few images, a few trials and one epoch, in another place."""
+def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
+    """The study on a few images, a few trials and one epoch, under a name that no study has."""
 
     def few(name: str, ingest: Any) -> Any:
         return ingest.model_copy(
@@ -164,7 +170,8 @@ def tiny(spec: StudySpec, sizes: dict[str, Size], storage: str) -> StudySpec:
     search_update = {"trials": len(spec.sources) + len(spec.archs), "epochs": 1, "grace_epochs": 1}
     return spec.model_copy(
         update={
-            "storage": storage,
+            "name": f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}",
+            "storage": directory.nearest(spec.storage).uri,
             "target": spec.target.model_copy(update={"ingest": few("target", spec.target.ingest)}),
             "sources": sources,
             "search": spec.search.model_copy(update=search_update),
