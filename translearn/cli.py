@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shlex
@@ -57,22 +58,23 @@ def _failed(options: argparse.Namespace, message: str, code: int) -> int:
 
 
 def _ingest(options: argparse.Namespace) -> dict[str, Any]:
-    ingest_spec = IngestSpec(
+    _quiet()
+    from translearn.cluster.session import session
+    from translearn.data.options import IngestOptions
+    from translearn.study.ingest import check_ingest, run_ingest
+
+    chosen = IngestOptions(
         split=tuple(options.split),
         max_bad_fraction=options.max_bad_fraction,
         drop_leaks=options.drop_leaks,
         limit_per_class=options.limit_per_class,
     )
-    _quiet()
-    from translearn.cluster.session import session
-    from translearn.study.ingest import check_ingest, run_ingest
-
-    check_ingest(options.source, options.out, ingest_spec)
+    check_ingest(options.source, options.out, chosen)
     with session(options.address, dashboard=False):
         if not options.dry_run:
-            return run_ingest(options.source, options.out, ingest_spec)
+            return run_ingest(options.source, options.out, chosen)
         with tempfile.TemporaryDirectory(prefix="translearn-") as out:
-            sample = ingest_spec.model_copy(update={"limit_per_class": 4, "max_bad_fraction": 1.0})
+            sample = dataclasses.replace(chosen, limit_per_class=4, max_bad_fraction=1.0)
             return {**run_ingest(options.source, f"{out}/sample", sample), "dry_run": True}
 
 
@@ -125,8 +127,9 @@ def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
 
 
 def _command(options: argparse.Namespace) -> str:
+    """What repeats the whole study, whichever of its commands comes first."""
     sets = [part for override in options.set for part in ("--set", override)]
-    return shlex.join(["translearn", options.command, options.study, *sets])
+    return shlex.join(["translearn", "run", options.study, *sets])
 
 
 def _quiet() -> None:

@@ -6,21 +6,20 @@ from typing import Any
 
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
-from translearn.data.ingest import ingest, plan_ingest
-from translearn.spec import IngestSpec
+from translearn.data.ingest import IngestOptions, ingest, plan_ingest
 from translearn.storage import Folder
-from translearn.study.data import ingest_options
+from translearn.study.directory import nearest
 
 
-def check_ingest(source: str, out: str, spec: IngestSpec) -> None:
+def check_ingest(source: str, out: str, options: IngestOptions) -> None:
     """Raises DataError or StorageError where the source, the options or the place are no good."""
-    plan_ingest(source, ingest_options(spec))
-    Folder.open(out)
+    plan_ingest(source, options)
+    nearest(out).check_writable()
 
 
-def run_ingest(source: str, out: str, spec: IngestSpec) -> dict[str, Any]:
+def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
     """Ingests, and says what came of it."""
-    plan = plan_ingest(source, ingest_options(spec))
+    plan = plan_ingest(source, options)
     say(f"ingesting {source}: {len(plan.listing)} images of {len(plan.classes)} classes")
     dataset = ingest(plan, Folder.open(out), inspected_in_parallel(plan))
     manifest = dataset.manifest
@@ -29,7 +28,7 @@ def run_ingest(source: str, out: str, spec: IngestSpec) -> dict[str, Any]:
     if manifest.num_quarantined:
         say(f"{manifest.num_quarantined} bad images left out: see {dataset.folder.uri}/quarantine.parquet")
     if manifest.num_leaks:
-        what = f"{manifest.leaks_dropped} left out" if spec.drop_leaks else "kept; --drop-leaks leaves them out"
+        what = f"{manifest.leaks_dropped} left out" if options.drop_leaks else "kept; --drop-leaks leaves them out"
         say(f"{manifest.num_leaks} exact duplicates across splits ({what}): see {dataset.folder.uri}/leaks.parquet")
     say(f"data set: {dataset.folder.uri} (fingerprint {manifest.fingerprint[:12]})")
     return {

@@ -1,0 +1,32 @@
+"""What the command line does before any Ray starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from translearn.cli import main
+
+
+def test_bad_options_of_ingest_are_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ["--split", "0.5", "0.5", "0.5", "--max-bad-fraction", "2", "--limit-per-class", "0"]
+    assert main(["ingest", "sklearn:digits", str(tmp_path / "out"), *wrong, "--json"]) == 2
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["status"] == "bad input"
+    assert last["faults"] == [
+        "ingest.split: must be three fractions (train, val, test) that sum to 1, but got [0.5, 0.5, 0.5]. "
+        "For example 0.7 0.15 0.15.",
+        "ingest.max_bad_fraction: must lie in [0, 1], but got 2.0.",
+        "ingest.limit_per_class: must be at least 1, but got 0.",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_images_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["ingest", "sklearn:digits", str(tmp_path / "file" / "out")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
