@@ -84,7 +84,8 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     _quiet()  # heavy imports wait until the file is known to be good
     from translearn.cluster.console import say
     from translearn.cluster.session import session
-    from translearn.study.run import dry_run, open_study, run_study
+    from translearn.study.dry_run import dry_run
+    from translearn.study.run import open_study, run_study
 
     work = _work(options)
     dashboard = not (options.no_dashboard or options.dry_run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -109,7 +110,7 @@ def test_running_it_again_repeats_nothing(study, capsys):
     assert main(["run", file, "--json"]) == 0
     after = stamps(folder)
     changed = {Path(path).name for path in before if before[path] != after.get(path)}
-    assert changed <= {"report.html", "sources.parquet"}
+    assert changed <= {"report.html"}
     assert set(after) == set(before)
     assert last_json(capsys.readouterr().out)["status"] == "done"
 
@@ -149,3 +150,22 @@ def test_finetune_is_one_run(study, capsys):
     result = last_json(capsys.readouterr().out)
     assert result["model"] == str(folder / "finetune" / "glyphs-d5-lr0.01")
     assert 0 <= result["val_error"] <= 1
+
+
+def test_weights_that_were_replaced_are_refused(study, capsys):
+    file, folder = study
+    table = folder / "sources.parquet"
+    kept = table.read_bytes()
+    rows = pq.read_table(table).to_pylist()
+    pq.write_table(pa.Table.from_pylist([{**rows[0], "fingerprint": "0" * 64}, *rows[1:]]), table)
+    assert main(["run", file]) == 2
+    assert (
+        "sources.glyphs: must keep the weights that this study began with (000000000000), but got "
+        f"{rows[0]['fingerprint'][:12]}. Put the old file back, or start a study of another name."
+    ) in capsys.readouterr().err
+    table.write_bytes(kept)
+
+
+def test_loop_state_of_trials_is_deleted_with_the_search(study):
+    _, folder = study
+    assert not list(folder.glob("tune/*/checkpoint_*"))

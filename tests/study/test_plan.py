@@ -7,8 +7,8 @@ from pathlib import Path
 from translearn.spec import StudySpec, parse_spec
 from translearn.storage import Folder
 from translearn.study.directory import nearest
+from translearn.study.dry_run import tiny
 from translearn.study.plan import Size, _storage_faults
-from translearn.study.run import tiny
 
 
 def study(storage: Path) -> StudySpec:

@@ -213,20 +213,26 @@ def _space(spec: StudySpec, task: Task) -> _Space:
 
 
 def first_points(spec: StudySpec, task: Task) -> list[dict[str, Any]]:
-    """What is tried first: the default configuration, the same for every other source, and for scratch.
+    """What is tried first: the default configuration, the same for every other source, and scratch's share.
 
-    Scratch is tried at a third and three times of the default learning rate too, because the gain over a
-    baseline that nobody tuned would mean nothing.
+    Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
+    rates around the default one: the gain over a baseline that nobody tuned would mean nothing.
     """
-    low, high = spec.search.lr
-    usual = spec.default_lr
-    others = {min(max(usual * factor, low), high) for factor in (3.0, 1 / 3)} - {usual}
     points: list[dict[str, Any]] = []
     for name, source in task.sources.items():
         depth = {} if source.kind == "scratch" else {depth_key(source.arch): min(spec.freeze_depths(source.arch))}
-        points.append({"source": name, "lr": usual, **depth})
+        points.append({"source": name, "lr": spec.default_lr, **depth})
     baselines = [name for name, source in task.sources.items() if source.kind == "scratch"]
-    return points + [{"source": name, "lr": lr} for lr in sorted(others, reverse=True) for name in baselines]
+    share = max(3, spec.search.trials // len(task.sources))
+    return points + [{"source": name, "lr": lr} for lr in _rates(spec, share)[1:] for name in baselines]
+
+
+def _rates(spec: StudySpec, num: int) -> list[float]:
+    """At most so many learning rates of the range: the default one, three times and a third of it, and so on."""
+    low, high = spec.search.lr
+    exponents = sorted(range(-num, num + 1), key=lambda exponent: (abs(exponent), -exponent))
+    rates = [spec.default_lr * 3.0**exponent for exponent in exponents]
+    return [rate for rate in rates if low <= rate <= high][:num]
 
 
 def depth_key(arch: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 
@@ -41,9 +42,11 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
         return
     _prepare_environment()
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    options = {"include_dashboard": dashboard, "num_cpus": num_cpus} if address == "local" else {}
+    # A local Ray's processes inherit this environment; those of a cluster are told.
+    options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
     if address == "local":
         os.environ.update(_LOCAL)
+        options = {"include_dashboard": dashboard, "num_cpus": num_cpus}
     context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         yield context.dashboard_url or ""

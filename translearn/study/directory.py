@@ -85,6 +85,13 @@ def provenance(spec: StudySpec, command: str) -> dict[str, Any]:
     }
 
 
+def add_fingerprints(folder: Folder, data: dict[str, str], weights: dict[str, str | None]) -> None:
+    """Adds to ``provenance.json`` what the study was made from: fingerprints by name of data sets and sources."""
+    known = folder.read_json(PROVENANCE)
+    if "data_fingerprints" not in known:
+        folder.write_json(PROVENANCE, {**known, "data_fingerprints": data, "weight_fingerprints": weights})
+
+
 def _flat(value: Any, path: str = "") -> dict[str, Any]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     leaves = {path: value} if not isinstance(value, dict | list) or not value else {}

@@ -25,7 +25,7 @@ REFIT = "refit"
 def chosen(trials: list[dict[str, Any]], sources: dict[str, Source]) -> dict[str, dict[str, Any]]:
     """The trial to refit for each role: ``transfer`` and the ``scratch`` of the same architecture.
 
-    Chosen by validation error.
+    Chosen by validation error; ``num_trials`` says among how many trials.
 
     Raises:
         TranslearnError: Every trial of one of the roles failed, or there was none.
@@ -37,7 +37,10 @@ def chosen(trials: list[dict[str, Any]], sources: dict[str, Source]) -> dict[str
         missing = "transfer" if not transfer else "scratch"
         message = f"search: no {missing} trial gave a result, so there is nothing to compare."
         raise TranslearnError(f"{message} Raise search.trials, or lower the range of search.lr.")
-    return {"transfer": transfer, "scratch": scratch}
+    names = {"transfer": {n for n, s in sources.items() if s.kind != "scratch"}, "scratch": same_arch}
+    counts = {role: sum(trial["source"] in names[role] for trial in trials) for role in names}
+    best = {"transfer": transfer, "scratch": scratch}
+    return {role: {**best[role], "num_trials": counts[role]} for role in best}
 
 
 def refit_seeds(spec: StudySpec) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from translearn.study import directory
 from translearn.study.data import Splits, decode, limits, target_dataset
 from translearn.study.evaluation import evaluate_study
 from translearn.study.models import check_trained, model_info
-from translearn.study.plan import Size, check_study, plan_lines
+from translearn.study.plan import check_study
 from translearn.study.refit import chosen, refit
 from translearn.study.search import search
 from translearn.study.sources import obtain_sources, source_dataset
@@ -127,59 +126,6 @@ def run_study(study: Study) -> dict[str, Any]:
     return {**result, **run_report(study), "model": f"{study.folder.uri}/{directory.MODEL}"}
 
 
-def dry_run(spec: StudySpec, work: Any) -> None:
-    """Checks a study, shows its plan, and does ``work`` on a tiny sample of it.
-
-    The sample lies in the study's storage, because on a cluster no other place is known that all nodes reach.
-    """
-    sizes = check_study(spec)
-    resources = plan_resources(spec.cluster)
-    say(directory.dump_spec(spec))
-    for line in plan_lines(spec, sizes, resources):
-        say(line)
-    sample = tiny(spec, sizes)
-    folder = Folder.open(sample.storage) / sample.name
-    say(f"\nthe same on a tiny sample in {folder.uri}, which is deleted afterwards:")
-    try:
-        work(Study(sample, directory.open_study(sample, "dry run"), resources))
-    finally:
-        folder.remove()
-    say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")
-
-
-def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
-    """The study on a few images, a few trials and one epoch, under a name that no study has."""
-
-    def few(name: str, ingest: Any) -> Any:
-        return ingest.model_copy(
-            update={"limit_per_class": max(2, 24 // sizes[name].num_classes), "max_bad_fraction": 1.0}
-        )
-
-    sources = tuple(
-        source.model_copy(
-            update={
-                "pretrain": source.pretrain.model_copy(
-                    update={"epochs": 1, "ingest": few(source.name, source.pretrain.ingest)}
-                )
-            }
-        )
-        if source.pretrain
-        else source
-        for source in spec.sources
-    )
-    search_update = {"trials": len(spec.sources) + len(spec.archs), "epochs": 1, "grace_epochs": 1}
-    return spec.model_copy(
-        update={
-            "name": f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}",
-            "storage": directory.nearest(spec.storage).uri,
-            "target": spec.target.model_copy(update={"ingest": few("target", spec.target.ingest)}),
-            "sources": sources,
-            "search": spec.search.model_copy(update=search_update),
-            "refit": spec.refit.model_copy(update={"seeds": 1, "epochs": 1}),
-        }
-    )
-
-
 def _splits(study: Study) -> Splits:
     spec = study.spec
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
@@ -189,6 +135,9 @@ def _splits(study: Study) -> Splits:
 def _searched(study: Study) -> tuple[Splits, dict[str, Source], dict[str, dict[str, Any]]]:
     splits = _splits(study)
     sources = obtain_sources(study.spec, study.folder, study.resources)
+    data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
+    weights = {name: source.fingerprint for name, source in sources.items()}
+    directory.add_fingerprints(study.folder, data, weights)
     trials = search(study.spec, study.folder, splits, sources, study.resources)
     return splits, sources, chosen(trials, sources)
 

@@ -34,9 +34,20 @@ def search(
         task = Task(splits.train, splits.val, num_classes, sources)
         with board("trials", spec.search.trials, spec.search.epochs):
             results = run_search(spec, task, folder, resources, [TuneProgress()])
-        _keep(results, folder, sources, num_classes, spec)
+        _keep([outcome for outcome in results if outcome.config], folder, sources, num_classes, spec)
+        _clear(folder)
     trials: list[dict[str, Any]] = folder.read_table(TRIALS).to_pylist()
     return trials
+
+
+def _clear(folder: Folder) -> None:
+    """Deletes the loop state of trials: the refits train anew. What Tune and TensorBoard read stays."""
+    tune = folder / "tune"
+    (tune / "workers").remove()
+    for trial in tune.names():
+        for name in (tune / trial).names() if "-lr" in trial else ():
+            if name.startswith("checkpoint_"):
+                (tune / trial / name).remove()
 
 
 def _keep(

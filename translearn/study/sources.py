@@ -10,6 +10,7 @@ from translearn.cluster.train import share, train_jobs
 from translearn.cluster.worker import CURVE, Job, Task
 from translearn.data.dataset import Dataset
 from translearn.data.decode import decode_split
+from translearn.errors import WeightsError, fault, raise_faults
 from translearn.fine_tune import Recipe
 from translearn.models.model_dir import MARKER
 from translearn.sources import Source, from_model_dir, obtain, scratch
@@ -37,10 +38,29 @@ def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: 
     found = {source.name: obtain(source) for source in wanted if not source.pretrain}
     _pretrain([source for source in wanted if source.pretrain], spec, folder, resources)
     sources = {source.name: found.get(source.name) or _pretrained(source, folder) for source in wanted}
+    raise_faults(_replaced(sources, folder), WeightsError)
     if only is None:
         sources |= {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
-        folder.write_table(SOURCES, table([_row(source, folder) for source in sources.values()], SOURCE_SCHEMA))
+        if not folder.exists(SOURCES):
+            folder.write_table(SOURCES, table([_row(source, folder) for source in sources.values()], SOURCE_SCHEMA))
     return sources
+
+
+def _replaced(sources: dict[str, Source], folder: Folder) -> list[str]:
+    """A line for each source whose weights are not those that this study began with."""
+    if not folder.exists(SOURCES):
+        return []
+    old = {row["name"]: row["fingerprint"] for row in folder.read_table(SOURCES).to_pylist()}
+    return [
+        fault(
+            f"sources.{name}",
+            f"must keep the weights that this study began with ({old[name][:12]})",
+            str(source.fingerprint)[:12],
+            "Put the old file back, or start a study of another name.",
+        )
+        for name, source in sources.items()
+        if old.get(name) not in (None, source.fingerprint)
+    ]
 
 
 def source_dataset(source: SourceSpec, folder: Folder) -> Dataset | None:

@@ -1,0 +1,65 @@
+"""A dry run: everything checked and planned, then the whole path on a tiny sample."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from translearn.cluster.console import say
+from translearn.cluster.resources import plan_resources
+from translearn.spec import IngestSpec, SourceSpec, StudySpec
+from translearn.storage import Folder
+from translearn.study import directory
+from translearn.study.plan import Size, check_study, plan_lines
+from translearn.study.run import Study
+
+_IMAGES = 24  # of a split, where its classes are fewer
+
+
+def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
+    """Checks a study, shows its plan, and does ``work`` on a tiny sample of it.
+
+    The sample lies in the study's storage, because on a cluster no other place is known that all nodes reach.
+    """
+    sizes = check_study(spec)
+    resources = plan_resources(spec.cluster)
+    say(directory.dump_spec(spec))
+    for line in plan_lines(spec, sizes, resources):
+        say(line)
+    sample = tiny(spec, sizes)
+    folder = Folder.open(sample.storage) / sample.name
+    say(f"\nthe same on a tiny sample in {folder.uri}, which is deleted afterwards:")
+    try:
+        work(Study(sample, directory.open_study(sample, "dry run"), resources))
+    finally:
+        folder.remove()
+    say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")
+
+
+def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
+    """The study on a few images, a few trials and one epoch, under a name that no study has."""
+    target = spec.target.model_copy(update={"ingest": _few(spec.target.ingest, sizes["target"])})
+    trials = len(spec.sources) + len(spec.archs)
+    return spec.model_copy(
+        update={
+            "name": f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}",
+            "storage": directory.nearest(spec.storage).uri,
+            "target": target,
+            "sources": tuple(_tiny_source(source, sizes) for source in spec.sources),
+            "search": spec.search.model_copy(update={"trials": trials, "epochs": 1, "grace_epochs": 1}),
+            "refit": spec.refit.model_copy(update={"seeds": 1, "epochs": 1}),
+        }
+    )
+
+
+def _tiny_source(source: SourceSpec, sizes: dict[str, Size]) -> SourceSpec:
+    if source.pretrain is None:
+        return source
+    ingest = _few(source.pretrain.ingest, sizes[source.name])
+    return source.model_copy(update={"pretrain": source.pretrain.model_copy(update={"epochs": 1, "ingest": ingest})})
+
+
+def _few(ingest: IngestSpec, size: Size) -> IngestSpec:
+    per_class = max(1, _IMAGES // size.num_classes)
+    return ingest.model_copy(update={"limit_per_class": per_class, "max_bad_fraction": 1.0})
