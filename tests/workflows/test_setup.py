@@ -238,8 +238,14 @@ def test_no_network_with_the_real_python_and_pip(project: Project) -> None:
     assert not (project.root / ".venv/translearn-setup").exists()
 
 
+_OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS")
+
+
 def make(*arguments: str) -> str:
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # These tests run below `make test`, of which a make of its own must know nothing.
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def test_make_alone_lists_every_target() -> None:
