@@ -88,7 +88,7 @@ def test_equal_records_give_equal_pages(html):
     [
         ({"transfer": 0.5, "scratch": 0.3}, "Transfer hurt", "points higher than from scratch"),
         ({"transfer": 0.3, "scratch": 0.3}, "No difference shown", "No difference shown: transfer gained"),
-        ({"transfer": 0.5, "scratch": 0.3}, "Transfer hurt", "Winner: scratch"),
+        ({"transfer": 0.5, "scratch": 0.3}, "Transfer hurt", "Winner scratch"),
     ],
 )
 def test_what_did_not_help_is_said_as_plainly(errors, heading, words):

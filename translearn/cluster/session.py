@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import ray
 
-# Ray's own: its listeners bind to 127.0.0.1 with this, and to every interface without it.
-_LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
+_LOCAL = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
+}
 # Ray Train polls its workers every 2 s by default, which is one report in 2 s.
 _QUICK = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
