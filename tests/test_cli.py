@@ -30,3 +30,17 @@ def test_a_place_that_cannot_be_written_is_found_before_the_images_are_read(
     (tmp_path / "file").write_text("")
     assert main(["ingest", "sklearn:digits", str(tmp_path / "file" / "out")]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_dry_ingest_shows_its_plan_and_leaves_nothing(monkeypatch, tmp_path, capsys) -> None:
+    from translearn.data.ingest import IngestOptions, inspected
+    from translearn.study import ingest as steps
+
+    monkeypatch.setattr(steps, "inspected_in_parallel", inspected)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    steps.dry_run_ingest("sklearn:digits", IngestOptions())
+    out = capsys.readouterr().out
+    assert "split: [0.7, 0.15, 0.15]\n" in out
+    assert "test: 269 images\nval: 269 images\ntrain: 1259 images\n" in out
+    assert "train 40, val 40, test 40" in out
+    assert list(tmp_path.iterdir()) == []

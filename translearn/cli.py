@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import shlex
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -61,7 +59,7 @@ def _ingest(options: argparse.Namespace) -> dict[str, Any]:
     _quiet()
     from translearn.cluster.session import session
     from translearn.data.options import IngestOptions
-    from translearn.study.ingest import check_ingest, run_ingest
+    from translearn.study.ingest import check_ingest, dry_run_ingest, run_ingest
 
     chosen = IngestOptions(
         split=tuple(options.split),
@@ -73,9 +71,8 @@ def _ingest(options: argparse.Namespace) -> dict[str, Any]:
     with session(options.address, dashboard=False):
         if not options.dry_run:
             return run_ingest(options.source, options.out, chosen)
-        with tempfile.TemporaryDirectory(prefix="translearn-") as out:
-            sample = dataclasses.replace(chosen, limit_per_class=4, max_bad_fraction=1.0)
-            return {**run_ingest(options.source, f"{out}/sample", sample), "dry_run": True}
+        dry_run_ingest(options.source, chosen)
+        return {"dry_run": True}
 
 
 def _study(options: argparse.Namespace) -> dict[str, Any]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 from typing import Any
+
+import pyarrow.compute as pc
 
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
 from translearn.data.ingest import IngestOptions, ingest, plan_ingest
+from translearn.data.schema import SPLITS
 from translearn.storage import Folder
 from translearn.study.directory import nearest
 
@@ -15,6 +20,19 @@ def check_ingest(source: str, out: str, options: IngestOptions) -> None:
     """Raises DataError or StorageError where the source, the options or the place are no good."""
     plan_ingest(source, options)
     nearest(out).check_writable()
+
+
+def dry_run_ingest(source: str, options: IngestOptions) -> None:
+    """Shows the options and what would be ingested, and ingests a few images into a folder that is deleted."""
+    listing = plan_ingest(source, options).listing
+    say("\n".join(f"{name}: {value}" for name, value in options.recorded().items()))
+    for split in SPLITS:
+        say(f"{split}: {pc.sum(pc.equal(listing['split'], split)).as_py()} images")
+    sample = dataclasses.replace(options, limit_per_class=4, max_bad_fraction=1.0)
+    with tempfile.TemporaryDirectory(prefix="translearn-") as out:
+        say("\nthe same with at most 4 images of each class and split, which are deleted afterwards:")
+        run_ingest(source, f"{out}/sample", sample)
+    say("dry run: the source can be ingested; nothing of it was kept.")
 
 
 def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
