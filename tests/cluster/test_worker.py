@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from translearn.cluster.shared import Shared
 from translearn.cluster.worker import CheckpointClock, Job, Orders, _remaining, facts
 from translearn.fine_tune import Recipe
 from translearn.models.model_dir import MARKER
@@ -16,7 +17,7 @@ RECIPE = Recipe(0, 0.1, 2, 0, TrainSpec(precision="fp32"))
 
 
 def orders(out: Folder | None) -> Orders:
-    jobs = tuple(Job(run, (None,), "scratch", RECIPE) for run in ("a", "b", "c"))
+    jobs = tuple(Job(run, Shared(None), "scratch", RECIPE) for run in ("a", "b", "c"))
     return Orders(jobs, threads=1, checkpoint_interval_s=0.0, out=out)
 
 

@@ -10,8 +10,7 @@ from conftest import small_study
 
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import run_search
-from translearn.cluster.train import share
-from translearn.cluster.worker import Task
+from translearn.cluster.shared import Task
 from translearn.data.image_set import ImageSet
 from translearn.sources import scratch
 from translearn.storage import Folder
@@ -61,10 +60,3 @@ def test_two_workers_a_trial_give_the_curve_of_one(ray_session, task, tmp_path):
         ]
     assert [row[0] for row in curves[2]] == [1, 2]
     np.testing.assert_allclose(curves[1], curves[2], rtol=1e-4)
-
-
-def test_share_passes_a_reference(ray_session, task):
-    import ray
-
-    (reference,) = share(task)
-    assert len(ray.get(reference).train) == 21

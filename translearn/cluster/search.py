@@ -22,12 +22,12 @@ from ray.tune.search.optuna import OptunaSearch
 from translearn.arithmetic import prepare_process
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import scaling, share
+from translearn.cluster.shared import Shared, Task, fetch, share
+from translearn.cluster.train import scaling
 from translearn.cluster.worker import (
     CheckpointClock,
     Job,
     Orders,
-    Task,
     diverged,
     facts,
     figures,
@@ -240,9 +240,9 @@ def depth_key(arch: str) -> str:
     return f"freeze_depth_{arch}"
 
 
-def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources) -> None:
+def _trial(config: dict[str, Any], task: Shared, spec: StudySpec, resources: Resources) -> None:
     prepare_process(resources.cpus)
-    shared: Task = ray.get(task[0])
+    shared = fetch(task)
     settings = recipe(spec, config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed)
     network, _ = initial_network(shared.sources[config["source"]], shared.num_classes, spec.seed)
     team = Team(device=torch.device("cuda" if resources.gpus else "cpu"))
@@ -262,7 +262,7 @@ def _trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resour
         tune.report({**diverged("trial", settings, error), **recorded})
 
 
-def _nested_trial(config: dict[str, Any], task: Any, spec: StudySpec, resources: Resources, folder: Folder) -> None:
+def _nested_trial(config: dict[str, Any], task: Shared, spec: StudySpec, resources: Resources, folder: Folder) -> None:
     settings = recipe(spec, config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed)
     job = Job(run="trial", task=task, source=config["source"], recipe=settings)
     orders = Orders((job,), resources.cpus, spec.cluster.checkpoint_interval_s)

@@ -17,7 +17,7 @@ from ray.util.queue import Queue
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
 from translearn.cluster.tensorboard import EventFiles
-from translearn.cluster.worker import Job, Orders, Task
+from translearn.cluster.worker import Job, Orders
 from translearn.models.model_dir import MARKER
 from translearn.storage import Folder
 
@@ -29,11 +29,6 @@ def scaling(num_workers: int, cpus: float, gpus: float) -> ray.train.ScalingConf
     """Ray's configuration of so many workers, near each other, each with so many CPUs and GPUs."""
     resources = {"CPU": float(cpus), **({"GPU": gpus} if gpus else {})}
     return ray.train.ScalingConfig(num_workers=num_workers, use_gpu=gpus > 0, resources_per_worker=resources)
-
-
-def share(task: Task) -> tuple[Any]:
-    """Puts what jobs share into the object store; the reference to it, in a tuple so that Ray passes it on."""
-    return (ray.put(task),)
 
 
 def train_jobs(

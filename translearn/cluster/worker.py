@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import ray
 import ray.train
 import ray.train.torch
 import torch
 from ray.util.queue import Queue
 
 from translearn.arithmetic import prepare_process, resolve_precision
-from translearn.data.image_set import ImageSet
+from translearn.cluster.shared import Shared, Task, fetch
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import EpochResult, Recipe, fine_tune
 from translearn.inference import loss_and_error
 from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
 from translearn.models.network import Network
-from translearn.sources import Source, initial_network
+from translearn.sources import initial_network
 from translearn.storage import Folder
 from translearn.team import Team
 
@@ -36,25 +35,11 @@ _FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "s
 
 
 @dataclass(frozen=True)
-class Task:
-    """What several runs share; it lies once in the object store of each node.
-
-    ``test`` is given where the trained model's error on it is wanted, as of a source; never for a target.
-    """
-
-    train: ImageSet
-    val: ImageSet
-    num_classes: int
-    sources: dict[str, Source]
-    test: ImageSet | None = None
-
-
-@dataclass(frozen=True)
 class Job:
     """One run: a source and what to do with it. ``run`` names it, ``info`` goes into its ``model.json``."""
 
     run: str
-    task: tuple[Any]  # an ObjectRef[Task]; in a tuple, so that Ray passes the reference on
+    task: Shared
     source: str
     recipe: Recipe
     info: ModelInfo | None = None
@@ -102,7 +87,7 @@ def work(orders: Orders) -> None:
     for job in _remaining(orders):
         resumed = saved if saved and saved["run"] == job.run else None
         try:
-            _do(job, ray.get(job.task[0]), orders, resumed)
+            _do(job, fetch(job.task), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
             recorded = facts(job.recipe, orders.threads, ray.train.torch.get_device())
             _tell({**diverged(job.run, job.recipe, error), **recorded}, orders)

@@ -6,8 +6,9 @@ from typing import Any
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import share, train_jobs
-from translearn.cluster.worker import CURVE, Job, Task
+from translearn.cluster.shared import Shared, Task, share
+from translearn.cluster.train import train_jobs
+from translearn.cluster.worker import CURVE, Job
 from translearn.errors import TranslearnError
 from translearn.fine_tune import Recipe
 from translearn.seeds import derive_seed
@@ -79,9 +80,7 @@ def refit(
     _add_curves(folder, [job.run for job in jobs])
 
 
-def _job(
-    spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], index: int, seed: int, task: tuple[Any]
-) -> Job:
+def _job(spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], index: int, seed: int, task: Shared) -> Job:
     manifest = splits.dataset.manifest
     provenance = {
         "role": role,

@@ -7,8 +7,9 @@ from typing import Any
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources, plan_resources
-from translearn.cluster.train import share, train_jobs
-from translearn.cluster.worker import Job, Task
+from translearn.cluster.shared import Task, share
+from translearn.cluster.train import train_jobs
+from translearn.cluster.worker import Job
 from translearn.errors import InputError, fault
 from translearn.fine_tune import Recipe
 from translearn.models.model_dir import read_info

@@ -8,7 +8,7 @@ from typing import Any
 from translearn.cluster.console import TuneProgress, board, say, status_of
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import Outcome, run_search
-from translearn.cluster.worker import Task
+from translearn.cluster.shared import Task
 from translearn.models.freeze import freeze_account
 from translearn.models.network import skeleton
 from translearn.sources import Source

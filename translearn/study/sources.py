@@ -6,8 +6,9 @@ from typing import Any
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import share, train_jobs
-from translearn.cluster.worker import CURVE, Job, Task
+from translearn.cluster.shared import Task, share
+from translearn.cluster.train import train_jobs
+from translearn.cluster.worker import CURVE, Job
 from translearn.data.dataset import Dataset
 from translearn.data.decode import decode_split
 from translearn.errors import WeightsError, fault, raise_faults
