@@ -1,0 +1,57 @@
+"""Arrays over examples that need not lie in this process's memory: what every reader of a split relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Examples(Protocol):
+    """An array whose first axis counts examples, indexed by rows alone. ``np.ndarray`` is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def ndim(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
+def gather(parts: Sequence[np.ndarray], ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The examples in these rows, in this order, of an array that lies in consecutive parts.
+
+    Args:
+        parts: The parts, alike but for their lengths.
+        ends: int64, shape (P,): the cumulative lengths.
+        rows: Integers, shape (n,), in [0, ends[-1]).
+
+    Returns:
+        A new array, shape (n, ...).
+
+    Raises:
+        IndexError: A row is outside.
+    """
+    if len(rows) and not (rows.min() >= 0 and rows.max() < ends[-1]):
+        raise IndexError(f"rows must be in [0, {ends[-1]}), but are in [{rows.min()}, {rows.max()}]")
+    gathered = np.empty((len(rows), *parts[0].shape[1:]), dtype=parts[0].dtype)
+    owner = np.searchsorted(ends, rows, side="right")
+    for index in np.unique(owner):
+        mine = np.flatnonzero(owner == index)
+        gathered[mine] = parts[index][rows[mine] - (ends[index] - len(parts[index]))]
+    return gathered
+
+
+def as_rows(rows: np.ndarray | slice, num: int) -> np.ndarray:
+    """Rows as integers: a slice or a mask over ``num`` examples, or integers, which stay as they are."""
+    if isinstance(rows, slice):
+        return np.arange(num)[rows]
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
