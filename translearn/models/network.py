@@ -62,8 +62,7 @@ class Network(nn.Module):
         Raises:
             InputError: The depth is negative or more than the number of stages.
         """
-        self._check_depth(depth)
-        return self._run(itertools.chain(*itertools.islice(STAGES[self.arch].values(), depth)))
+        return self.stages(0, depth)
 
     def suffix(self, depth: int) -> nn.Sequential:
         """The stages after the first ``depth`` ones and the head: a module from the boundary to logits.
@@ -73,6 +72,15 @@ class Network(nn.Module):
         self._check_depth(depth)
         stages = itertools.islice(STAGES[self.arch].values(), depth, None)
         return self._run(itertools.chain(*stages, HEAD[self.arch]))
+
+    def stages(self, start: int, end: int) -> nn.Sequential:
+        """The stages between two depths: a module from the boundary at ``start`` to that at ``end``.
+
+        ``stages(0, d)`` is ``prefix(d)``. Shares the network's modules. Raises InputError as ``prefix`` does.
+        """
+        self._check_depth(start)
+        self._check_depth(end)
+        return self._run(itertools.chain(*itertools.islice(STAGES[self.arch].values(), start, end)))
 
     def stage_of(self, name: str) -> str:
         """The stage of a parameter or buffer, by its name in ``state_dict``; "head" for the head's."""
