@@ -41,17 +41,29 @@ class Dataset:
         Raises:
             DataError: A shard is damaged.
         """
-        for shard in self.manifest.shards:
-            if shard.split == split:
-                yield self._whole(shard) if columns is None else self._columns(shard, columns)
+        for shard in self.shards(split):
+            yield self.table(shard) if columns is None else self._columns(shard, columns)
 
-    def _whole(self, shard: Shard) -> pa.Table:
+    def shards(self, split: str) -> list[Shard]:
+        """The files of a split, in order."""
+        return [shard for shard in self.manifest.shards if shard.split == split]
+
+    def table(self, shard: Shard) -> pa.Table:
+        """The rows of one file, of schema ``ROWS``; its checksum is checked.
+
+        Raises:
+            DataError: It is damaged.
+        """
+        return pq.read_table(pa.BufferReader(self.content(shard)))
+
+    def content(self, shard: Shard) -> bytes:
+        """The bytes of one file; its checksum is checked. Raises as ``table``."""
         content = self.folder.read_bytes(shard.file)
         found = hashlib.sha256(content).hexdigest()
         if found != shard.sha256:
             where, rule = f"{self.folder.uri}/{shard.file}", f"must have the SHA-256 {shard.sha256}"
             raise DataError(fault(where, rule, found, "It was changed or damaged: ingest again into a new folder."))
-        return pq.read_table(pa.BufferReader(content))
+        return content
 
     def _columns(self, shard: Shard, columns: Sequence[str]) -> pa.Table:
         return pq.ParquetFile(self.folder.file(shard.file), filesystem=self.folder.fs).read(list(columns))

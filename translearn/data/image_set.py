@@ -1,4 +1,4 @@
-"""The form in which every network reads a split: decoded once, uint8, in memory."""
+"""The form in which every network reads a split: decoded to uint8 pixels, wherever they lie."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from translearn.data.examples import Examples
+
 
 @dataclass(frozen=True)
 class ImageSet:
     """Decoded images of one split, all of one size.
 
     Attributes:
-        images: uint8, shape (N, S, S, 3), RGB; read-only memory is fine.
+        images: uint8, shape (N, S, S, 3), RGB; in memory, on disk or decoded when read. Index it by rows, once a
+            batch: the result is then in memory, and may be read-only.
         labels: int64, shape (N,), in [0, C).
         keys: uint64, shape (N,): ``seeds.example_key`` of each example's id; seeds its augmentation.
     """
 
-    images: np.ndarray
+    images: Examples
     labels: np.ndarray
     keys: np.ndarray
 
