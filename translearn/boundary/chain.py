@@ -7,6 +7,8 @@ nor on its neighbours, at every depth. Chunks of 16, 32 and 96 agreed as well; a
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +41,17 @@ def run(stages: nn.Module, parts: Pieces, precision: str, device: torch.device) 
     """What stages make of each piece, without gradients. ``precision`` is a resolved one (see ``arithmetic``)."""
     with torch.no_grad(), autocast(precision, device):
         return tuple(_canonical(stages(part)) for part in parts)
+
+
+def starts(depths: Collection[int], stored: Collection[int]) -> dict[int, int | None]:
+    """For each depth that is needed, in order, the one that it is computed from; None where it is read."""
+    read = {0, *stored}
+    found: dict[int, int | None] = {depth: None for depth in depths if depth in read}
+    for depth in sorted(set(depths) - read):
+        start = max(below for below in read | found.keys() if below < depth)
+        found.setdefault(start, None)
+        found[depth] = start
+    return dict(sorted(found.items()))
 
 
 def settled(network: Network, depth: int) -> Network:

@@ -62,7 +62,7 @@ class Feed:
         self.augment, self.seed, self.views = augment, seed, views if augment != "none" else 0
         self.stored = dict(stored or {})
         assert self.views or augment == "none" or not self.stored, "a stored boundary has one augmentation"
-        self.starts = _starts(self.depths, self.stored)
+        self.starts = chain.starts(self.depths, self.stored)
         self.seconds = 0.0
 
     def batch(self, rows: np.ndarray, epoch: int) -> dict[int, Tensor]:
@@ -95,14 +95,3 @@ class Feed:
     def _input(self, rows: np.ndarray, epoch: int) -> Tensor:
         pixels = torch.from_numpy(self.data.images[rows]).to(self.device, non_blocking=True)
         return to_input(augment(pixels, self.data.keys[rows], self.augment, self.seed, epoch))
-
-
-def _starts(depths: Collection[int], stored: Collection[int]) -> dict[int, int | None]:
-    """For each depth that is needed, in order, the one that it is computed from; None where it is read."""
-    read = {0, *stored}
-    starts: dict[int, int | None] = {depth: None for depth in depths if depth in read}
-    for depth in sorted(set(depths) - read):
-        start = max(below for below in read | starts.keys() if below < depth)
-        starts.setdefault(start, None)
-        starts[depth] = start
-    return dict(sorted(starts.items()))
