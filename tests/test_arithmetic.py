@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from translearn.arithmetic import autocast, prepare_process, resolve_precision
+from translearn.arithmetic import MIN_COMPILED_STEPS, autocast, compiled, prepare_process, resolve_precision
 from translearn.errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -67,3 +68,58 @@ def threads() -> Iterator[int]:
 def test_a_prepared_process_has_so_many_threads(threads: int) -> None:
     prepare_process(threads + 1)
     assert torch.get_num_threads() == threads + 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "device", "num_steps", "expected"),
+    [
+        ("auto", CPU, 10**9, False),
+        ("auto", GPU, MIN_COMPILED_STEPS - 1, False),
+        ("auto", GPU, MIN_COMPILED_STEPS, True),
+        ("never", GPU, 10**9, False),
+        ("always", GPU, 1, True),
+        ("always", CPU, 1, True),
+    ],
+)
+def test_what_is_compiled(setting: str, device: torch.device, num_steps: int, expected: bool) -> None:
+    layer = torch.nn.Linear(2, 2)
+    assert (compiled(layer, setting, device, num_steps) is not layer) == expected
+
+
+def small_network() -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(64, 2)
+    )
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_the_network_itself() -> None:
+    plain, network = small_network(), small_network()
+    fast = compiled(network, "always", CPU, 1)
+    for size in (4, 4, 3):  # the last one is the remainder
+        x = torch.randn(size, 3, 6, 6)
+        for called, owner in ((plain, plain), (fast, network)):
+            loss = called(x).square().sum()
+            loss.backward()
+            with torch.no_grad():
+                for parameter in owner.parameters():
+                    parameter -= 0.01 * parameter.grad
+                    parameter.grad = None
+    assert list(network.state_dict()) == list(plain.state_dict())
+    torch.testing.assert_close(network.state_dict(), plain.state_dict(), rtol=1e-4, atol=1e-5)
+
+
+def test_more_networks_than_torchs_limit_compile_each_shape_once(monkeypatch) -> None:
+    graphs: list[object] = []
+
+    def count(graph: torch.fx.GraphModule, _inputs: object) -> object:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=count))
+    for width in range(1, 13):
+        fast = compiled(torch.nn.Sequential(torch.nn.Linear(2, width)), "always", CPU, 1)
+        for size in (4, 4, 3, 4, 3):
+            fast(torch.ones(size, 2))
+        assert len(graphs) == 2 * width

@@ -129,6 +129,7 @@ class TrainSpec(_Model):
     clip_norm: Positive | None = None
     augment: Augment = "flip_crop"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
     sync_batchnorm: bool = True
 
 
