@@ -1,0 +1,162 @@
+"""A training that reads stored boundaries gives the bits of one that computes them; nothing stale is ever read."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from boundary_cases import CPU, DEPTHS, feed, source, split
+from cache_cases import cache, digest, places, stored
+from torch import nn
+
+from translearn.arithmetic import autocast
+from translearn.boundary.cache import Cache
+from translearn.boundary.feed import Feed
+from translearn.data.batches import epoch_batches
+from translearn.data.examples import Examples
+from translearn.data.image_set import ImageSet
+from translearn.models.weights import fingerprint
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Cache]:
+    one = cache(tmp_path)
+    yield one
+    one.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def trained(data: ImageSet, depth: int, arrays: Mapping[int, Examples], **options: Any) -> str:
+    """The fingerprint of a suffix after two epochs of SGD on what a feed gives."""
+    network = copy.deepcopy(source())
+    boundaries = Feed(network, (depth,), data, device=CPU, chunk=8, stored=arrays, **options)
+    suffix = network.suffix(depth).train()
+    optimizer = torch.optim.SGD(suffix.parameters(), lr=0.05, momentum=0.9)
+    for epoch in (1, 2):
+        for rows in epoch_batches(len(data), 8, 3, epoch):
+            with autocast(options["precision"], CPU):
+                z = suffix(boundaries.batch(rows, epoch)[depth])
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(z.float(), torch.from_numpy(data.labels[rows])).backward()
+            optimizer.step()
+    return fingerprint(suffix.state_dict())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("num", [16, 17, 21])
+def test_training_on_stored_boundaries_is_bit_equal_at_every_depth(kept: Cache, precision: str, num: int) -> None:
+    data = split(num)
+    found = stored(kept, num=num, precision=precision)
+    assert places(found) == dict.fromkeys((1, 2, 3, 4, 5), "memory")
+    for depth, array in found.arrays.items():
+        assert array.dtype == (np.uint16 if precision == "bf16" else np.float32)
+        plain = trained(data, depth, {}, precision=precision)
+        assert trained(data, depth, {depth: array}, precision=precision) == plain, depth
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_training_on_stored_views_is_bit_equal(kept: Cache, precision: str) -> None:
+    options: dict[str, Any] = {"augment": "flip_crop", "seed": 5, "views": 2, "precision": precision}
+    found = stored(kept, num=21, **options)
+    assert {len(array) for array in found.arrays.values()} == {42}
+    for depth in (2, 5):
+        plain = trained(split(21), depth, {}, **options)
+        assert trained(split(21), depth, found.arrays, **options) == plain
+        assert plain != trained(split(21), depth, {}, precision=precision)
+
+
+@pytest.mark.parametrize("chunk", [None, 8, 300])
+@pytest.mark.parametrize("num", [256, 257, 300])
+def test_a_stored_boundary_is_that_of_the_feed_across_units(tmp_path: Path, chunk: int | None, num: int) -> None:
+    one, data = cache(tmp_path, memory=0), split(num)
+    found = stored(one, num=num, chunk=chunk)
+    assert set(places(found).values()) == {"disk"}
+    computed, read = feed(data, chunk=chunk), feed(data, chunk=chunk, stored=found.arrays)
+    for rows in (np.arange(256), np.arange(256, num)) if chunk is None else (np.arange(num - 9, num), np.arange(7)):
+        expected, got = computed.batch(rows, 1), read.batch(rows, 1)
+        assert all(torch.equal(expected[depth], got[depth]) for depth in DEPTHS)
+    one.close()
+
+
+def test_memory_comes_first_then_disk_and_budgets_hold(tmp_path: Path) -> None:
+    # At 32 pixels 20 images take 327,680 bytes at depths 1 and 2, 163,840 at 3, 81,920 at 4, and 40,960 at 5.
+    one = cache(tmp_path, memory=140_000, disk=170_000)
+    found = stored(one)
+    used = {place: sum(d.bytes for d in found.plan if d.place == place) for place in ("memory", "disk")}
+    assert 0 < used["memory"] <= 140_000
+    assert 0 < used["disk"] <= 170_000
+    assert "recompute" in places(found).values()
+    for place, size in used.items():
+        arrays = list((tmp_path / place).rglob("*.arrow"))
+        assert size <= sum(path.stat().st_size for path in arrays) < size + 4096 * len(arrays)
+    later = stored(one, data_key="other")
+    assert sum(d.bytes for d in later.plan if d.place == "disk") <= 170_000 - used["disk"]
+    one.close()
+
+
+def test_random_augmentation_keeps_nothing_for_training(kept: Cache) -> None:
+    found = stored(kept, augment="flip_crop", seed=1)
+    assert (found.arrays, found.seconds) == ({}, 0.0)
+    assert set(places(found).values()) == {"recompute"}
+    assert found.plan[0].reason == "each epoch augments anew: nothing can be read twice"
+
+
+def test_depth_0_alone_needs_nothing(kept: Cache) -> None:
+    assert stored(kept, depths=(0,)).plan == ()
+
+
+def test_one_read_keeps_nothing(kept: Cache) -> None:
+    found = stored(kept, num_reads=1)
+    assert found.arrays == {}
+    assert sorted(found.prefix_s_per_image) == [1, 2, 3, 4, 5]
+    assert found.prefix_s_per_image[5] > found.prefix_s_per_image[1] > 0
+
+
+def test_what_is_there_is_not_computed_again(kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = stored(kept)
+    monkeypatch.setattr(Feed, "batch", None)
+    again = stored(kept)
+    assert digest(again) == digest(first)
+    assert digest(stored(kept, depths=(3,), num_reads=1)) == digest(stored(kept, depths=(3,)))
+
+
+def test_a_deeper_boundary_starts_from_the_stored_one(kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = stored(kept, depths=(2, 4), data_key="alone")
+    stored(kept, depths=(2,))
+    monkeypatch.setattr(Feed, "_input", None)
+    assert digest(stored(kept, depths=(2, 4))) == digest(expected)
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "weights": {"network": source(seed=1)},
+    "order": {"data": split(20).take(np.arange(20)[::-1])},
+    "pixels": {"data": split(20, seed=9)},
+    "augmentation": {"augment": "crop", "views": 1},
+    "precision": {"precision": "bf16"},
+    "threads": {"threads": 99},
+    "chunk": {"chunk": 7},
+    "source": {"source": "other"},
+    "data": {"data_key": "other"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_stale_boundary_is_a_miss(kept: Cache, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(kept, depths=(3,))
+    computed: list[int] = []
+    batch = Feed.batch
+
+    def counted(self: Feed, rows: np.ndarray, epoch: int) -> dict[int, torch.Tensor]:
+        computed.extend(rows)
+        return batch(self, rows, epoch)
+
+    monkeypatch.setattr(Feed, "batch", counted)
+    stored(kept, depths=(3,))
+    assert computed == []
+    stored(kept, depths=(3,), **CHANGES[change])
+    assert len(computed) == 20
