@@ -11,7 +11,7 @@ import platform
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,7 +65,7 @@ def timed(function: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def interleaved(variants: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+def interleaved(variants: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
     """What each variant measures, repeatedly, in turn (A B A B ...): a drift of the machine meets all alike."""
     found: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(repeats):

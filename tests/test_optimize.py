@@ -74,3 +74,10 @@ def test_sgd_without_momentum_is_plain() -> None:
 def test_adamw_decays_beside_its_unit_first_step() -> None:
     optimizer = make_optimizer(groups(), 0.1, TrainSpec(optimizer="adamw"))
     assert step_with_gradient_2(optimizer) == pytest.approx([1 - 0.1 * 0.5 - 0.1, 1 - 0.1])
+
+
+def test_on_a_cpu_adamw_has_one_kernel_and_sgd_has_not() -> None:
+    fused = {
+        name: make_optimizer(groups(), 0.1, TrainSpec(optimizer=name)).defaults["fused"] for name in ("sgd", "adamw")
+    }
+    assert fused == {"sgd": False, "adamw": True}
