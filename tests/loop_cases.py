@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from translearn.data.image_set import ImageSet
-from translearn.fine_tune import EpochResult, Recipe, fine_tune
+from translearn.fine_tune import fine_tune
 from translearn.models.network import Network, build
+from translearn.recipe import EpochResult, Recipe
 from translearn.seeds import example_key
 from translearn.spec import TrainSpec
 

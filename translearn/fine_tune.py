@@ -1,81 +1,60 @@
-"""THE loop: a plain torch generator that yields one result an epoch and knows nothing of Ray.
+"""THE loop: plain torch generators that yield results an epoch at a time and know nothing of Ray.
 
-The same generator runs in a Tune trial, in a worker of Ray Train, and in a test. What differs (rank,
-device, data, who is told) is passed in. Pre-training is the same loop, from scratch, at freeze depth 0.
+The same loop runs in a Tune trial, in a worker of Ray Train, and in a test. What differs (rank, device, data, who is
+told) is passed in. Pre-training is the same loop, from scratch, at freeze depth 0.
+
+Runs that start from one source can be trained in lock-step: an augmented batch and its way through the frozen stages
+are made once, and feed every run at its own freeze depth. Nothing that a run computes depends on the others, so each
+gives the bits that it would give alone.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from translearn.arithmetic import autocast, resolve_precision
+from translearn.boundary.feed import Feed
 from translearn.data.batches import epoch_batches, num_steps, worker_part
+from translearn.data.examples import Examples
 from translearn.data.image_set import ImageSet
-from translearn.data.transforms import augment, to_input
 from translearn.errors import NonFiniteLossError
-from translearn.inference import loss_and_error
-from translearn.models.freeze import freeze, parameter_groups, trained_state
+from translearn.inference import blocks
+from translearn.models.freeze import share_frozen
 from translearn.models.network import Network
-from translearn.optimize import lr_factor, make_optimizer
-from translearn.seeds import derive_seed
-from translearn.spec import TrainSpec
+from translearn.recipe import EpochResult, LoopState, Recipe
+from translearn.run import Run
 from translearn.team import Team
 
-#: Loop state: ``epoch`` (the last one done), ``model`` (trained tensors only), ``optimizer``.
-LoopState = dict[str, Any]
+#: Stored boundaries by freeze depth, see ``boundary.feed.Feed``.
+Boundaries = Mapping[int, Examples]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What one run does with a network and a data set.
+class Entrant:
+    """One of the runs that are trained together.
 
     Attributes:
-        freeze_depth: Frozen stages, from the input.
-        lr: Peak learning rate.
-        epochs: Length of the run; the schedule spans it.
-        seed: Decides order and augmentation.
-        train: The rest, shared by the runs of a study.
+        network: Changed in place; its first ``recipe.freeze_depth`` stages stay bit for bit what they are.
+        recipe: What to do. Entrants differ in freeze depth, learning rate and weight decay only.
+        state: Where to go on: an earlier result's ``state()``; from the beginning when None.
     """
 
-    freeze_depth: int
-    lr: float
-    epochs: int
-    seed: int
-    train: TrainSpec
+    network: Network
+    recipe: Recipe
+    state: LoopState | None = None
 
 
 @dataclass(frozen=True)
-class EpochResult:
-    """What one epoch gave, the same on every worker.
+class Stored:
+    """Boundaries that are read instead of computed: of training and of validation examples."""
 
-    Attributes:
-        epoch: Counted from 1.
-        train_loss: Mean over the epoch's examples, as they were trained on (nats).
-        val_loss: Mean cross-entropy on validation after the epoch (nats).
-        val_error: Error on validation after the epoch, a fraction in [0, 1].
-        lr: Learning rate of the last step.
-        seconds: Wall time of the epoch, validation included.
-        images_per_s: Training images over wall time of the training part.
-        state: Makes the loop state after this epoch, in CPU memory; call it before the next epoch.
-    """
-
-    epoch: int
-    train_loss: float
-    val_loss: float
-    val_error: float
-    lr: float
-    seconds: float
-    images_per_s: float
-    state: Callable[[], LoopState] = field(repr=False, compare=False)
+    train: Boundaries = field(default_factory=dict)
+    val: Boundaries = field(default_factory=dict)
 
 
 def fine_tune(
@@ -85,11 +64,12 @@ def fine_tune(
     recipe: Recipe,
     team: Team | None = None,
     state: LoopState | None = None,
+    stored: Stored | None = None,
 ) -> Iterator[EpochResult]:
     """Trains a network's suffix on a target, and yields a result after each epoch.
 
-    Any number of workers sees the same global batches; a run that goes on from a state gives, on a CPU at
-    the same number of threads, the same bits as one that was never interrupted.
+    Any number of workers sees the same global batches; a run that goes on from a state gives, on a CPU at the same
+    number of threads, the same bits as one that was never interrupted.
 
     Args:
         network: Changed in place; its first ``recipe.freeze_depth`` stages stay bit for bit what they are.
@@ -98,107 +78,145 @@ def fine_tune(
         recipe: What to do.
         team: The workers; alone when None.
         state: Where to go on: an earlier result's ``state()``.
+        stored: Boundaries to read instead of computing them.
 
     Raises:
         NonFiniteLossError: A loss became infinite or not a number, on any worker; every worker raises it.
     """
-    run = _Run(network, recipe, team or Team(), num_steps(len(train), recipe.train.batch_size))
-    first = run.restore(state) + 1 if state else 1
-    for epoch in range(first, recipe.epochs + 1):
-        started = time.perf_counter()
-        train_loss = run.train_epoch(train, epoch)
-        trained = time.perf_counter()
-        val_loss, val_error = loss_and_error(network, val, run.precision, run.team)
-        _check_finite(recipe, epoch, train_loss=train_loss, val_loss=val_loss)
-        yield EpochResult(
-            epoch=epoch,
+    for results in fine_tune_together([Entrant(network, recipe, state)], train, val, team, stored):
+        if isinstance(results[0], NonFiniteLossError):
+            raise results[0]
+        yield results[0]
+
+
+def fine_tune_together(
+    entrants: Sequence[Entrant],
+    train: ImageSet,
+    val: ImageSet,
+    team: Team | None = None,
+    stored: Stored | None = None,
+) -> Iterator[dict[int, EpochResult | NonFiniteLossError]]:
+    """Trains runs of one source in lock-step, and yields after each epoch the result of each that took part in it.
+
+    Args:
+        entrants: The runs. Their networks come from one source, and share their frozen stages from now on.
+        train, val, team, stored: As for ``fine_tune``.
+
+    Yields:
+        For each entrant, by its place in ``entrants``, the epoch's result, or why it ends here; a run that goes on
+        from a later epoch than others joins when they have come there.
+    """
+    team, stored = team or Team(), stored or Stored()
+    share_frozen([entrant.network for entrant in entrants], [entrant.recipe.freeze_depth for entrant in entrants])
+    steps = num_steps(len(train), entrants[0].recipe.train.batch_size)
+    runs = {place: _begun(entrant, team, steps) for place, entrant in enumerate(entrants)}
+    for epoch in range(1, max(entrant.recipe.epochs for entrant in entrants) + 1):
+        active = {place: run for place, run in runs.items() if run.epoch == epoch - 1}
+        if not active:
+            continue
+        results = _epoch(active, train, val, stored)
+        for place in [place for place, result in results.items() if isinstance(result, NonFiniteLossError)]:
+            del runs[place]
+        yield results
+
+
+def _begun(entrant: Entrant, team: Team, steps_per_epoch: int) -> Run:
+    run = Run(entrant.network, entrant.recipe, team, steps_per_epoch)
+    if entrant.state:
+        run.restore(entrant.state)
+    return run
+
+
+def _epoch(
+    runs: dict[int, Run], train: ImageSet, val: ImageSet, stored: Stored
+) -> dict[int, EpochResult | NonFiniteLossError]:
+    started, members = time.perf_counter(), list(runs.values())
+    fed_s = _train(members, train, stored.train)
+    trained = time.perf_counter()
+    own_train_s = [run.seconds for run in members]
+    fed_s += _validate(members, val, stored.val)
+    figures = [run.figures(len(train)) for run in members]
+    whole_s, num = time.perf_counter() - started, len(members)
+    shared_train_s = (trained - started - sum(own_train_s)) / num
+    shared_s = (whole_s - sum(run.seconds for run in members)) / num
+    return {
+        place: _non_finite(run, train_loss=train_loss, val_loss=val_loss)
+        or EpochResult(
+            epoch=run.epoch,
             train_loss=train_loss,
             val_loss=val_loss,
             val_error=val_error,
             lr=run.optimizer.param_groups[0]["lr"],
-            seconds=time.perf_counter() - started,
-            images_per_s=len(train) / (trained - started),
-            state=functools.partial(run.state, epoch),
+            seconds=run.seconds + shared_s,
+            images_per_s=len(train) / (own_s + shared_train_s),
+            saved_s=fed_s * (1 - 1 / num),
+            state=run.state,
         )
+        for (place, run), (train_loss, val_loss, val_error), own_s in zip(
+            runs.items(), figures, own_train_s, strict=True
+        )
+    }
 
 
-class _Run:
-    """One run's network, frozen and placed, and its optimiser."""
-
-    def __init__(self, network: Network, recipe: Recipe, team: Team, steps_per_epoch: int) -> None:
-        self.network, self.recipe, self.team, self.steps_per_epoch = network, recipe, team, steps_per_epoch
-        self.precision = resolve_precision(recipe.train.precision, team.device)
-        team.adopt(network)
-        freeze(network, recipe.freeze_depth)
-        self.prefix = network.prefix(recipe.freeze_depth)
-        self.suffix = team.parallel(network.suffix(recipe.freeze_depth))
-        groups = parameter_groups(network, recipe.train.weight_decay)
-        self.parameters = [parameter for group in groups for parameter in group["params"]]
-        self.optimizer = make_optimizer(groups, recipe.lr, recipe.train)
-
-    def state(self, epoch: int) -> LoopState:
-        model = trained_state(self.network, self.recipe.freeze_depth)
-        return {"epoch": epoch, "model": model, "optimizer": _copied(self.optimizer.state_dict())}
-
-    def restore(self, state: LoopState) -> int:
-        self.network.load_state_dict(state["model"], strict=False)
-        self.optimizer.load_state_dict(_copied(state["optimizer"]))
-        return int(state["epoch"])
-
-    def train_epoch(self, data: ImageSet, epoch: int) -> float:
-        """One pass over the training split; returns the mean loss over all workers' examples."""
-        self.network.train()
-        torch.manual_seed(derive_seed(self.recipe.seed, "dropout", epoch, self.team.rank))
-        batches = epoch_batches(len(data), self.recipe.train.batch_size, self.recipe.seed, epoch)
-        total = torch.zeros((), dtype=torch.float64, device=self.team.device)
-        for index, rows in enumerate(batches):
-            self._set_lr((epoch - 1) * self.steps_per_epoch + index)
-            total += self._step(data, worker_part(rows, self.team.rank, self.team.num_workers), len(rows), epoch)
-        self.team.average_statistics(self.network)
-        return float(self.team.sum(total)) / len(data)
-
-    def _step(self, data: ImageSet, rows: np.ndarray, global_size: int, epoch: int) -> torch.Tensor:
-        labels = torch.from_numpy(data.labels[rows]).to(self.team.device)
-        x = self._input(data, rows, epoch)
-        with autocast(self.precision, self.team.device):
-            with torch.no_grad():
-                boundary = self.prefix(x)
-            z = self.suffix(boundary)
-        smoothing = self.recipe.train.label_smoothing
-        loss = nn.functional.cross_entropy(z.float(), labels, reduction="sum", label_smoothing=smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
-        # Gradients are averaged over workers; this makes the average that over the global batch's examples.
-        (loss * (self.team.num_workers / global_size)).backward()
-        if self.recipe.train.clip_norm:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.train.clip_norm)
-        self.optimizer.step()
-        return loss.detach().double()
-
-    def _input(self, data: ImageSet, rows: np.ndarray, epoch: int) -> torch.Tensor:
-        pixels = torch.from_numpy(data.images[rows]).to(self.team.device, non_blocking=True)
-        return to_input(augment(pixels, data.keys[rows], self.recipe.train.augment, self.recipe.seed, epoch))
-
-    def _set_lr(self, step: int) -> None:
-        train = self.recipe.train
-        warmup_steps = round(train.warmup_epochs * self.steps_per_epoch)
-        factor = lr_factor(step, self.recipe.epochs * self.steps_per_epoch, warmup_steps, train.schedule)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr * factor
+def _feed(runs: list[Run], data: ImageSet, stored: Boundaries, chunk: int | None, augment: str) -> Feed:
+    deepest = max(runs, key=lambda run: run.recipe.freeze_depth)
+    recipe = deepest.recipe
+    return Feed(
+        deepest.network,
+        {run.recipe.freeze_depth for run in runs},
+        data,
+        precision=deepest.precision,
+        device=deepest.team.device,
+        chunk=chunk,
+        augment=augment,
+        seed=recipe.seed,
+        views=recipe.views,
+        stored=stored,
+    )
 
 
-def _copied(value: Any) -> Any:
-    """A copy in CPU memory that later steps do not change."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {key: _copied(inner) for key, inner in value.items()}
-    return [_copied(inner) for inner in value] if isinstance(value, list) else value
+def prefix_chunk(batch_size: int, num_examples: int, num_workers: int) -> int:
+    """How many images at a time the frozen stages take in training: always the same, because bits depend on it."""
+    return math.ceil(min(batch_size, num_examples) / num_workers)
 
 
-def _check_finite(recipe: Recipe, epoch: int, **losses: float) -> None:
+def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
+    """One pass over the training split by all runs; returns the seconds that their common input took."""
+    recipe, team = runs[0].recipe, runs[0].team
+    for run in runs:
+        run.begin_epoch()
+    chunk = prefix_chunk(recipe.train.batch_size, len(data), team.num_workers)
+    feed, epoch = _feed(runs, data, stored, chunk, recipe.train.augment), runs[0].epoch
+    for index, rows in enumerate(epoch_batches(len(data), recipe.train.batch_size, recipe.seed, epoch)):
+        mine = worker_part(rows, team.rank, team.num_workers)
+        boundaries, labels = feed.batch(mine, epoch), _labels(data, mine, team)
+        for run in runs:
+            run.step(boundaries[run.recipe.freeze_depth], labels, len(rows), index)
+    for run in runs:
+        run.end_training()
+    return feed.seconds
+
+
+def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
+    """One pass over the validation split by all runs; returns the seconds that their common input took."""
+    team = runs[0].team
+    feed = _feed(runs, data, stored, None, "none")
+    for rows in blocks(len(data), team):
+        boundaries, labels = feed.batch(rows, runs[0].epoch), _labels(data, rows, team)
+        for run in runs:
+            run.validate(boundaries[run.recipe.freeze_depth], labels)
+    return feed.seconds
+
+
+def _labels(data: ImageSet, rows: np.ndarray, team: Team) -> torch.Tensor:
+    return torch.from_numpy(data.labels[rows]).to(team.device)
+
+
+def _non_finite(run: Run, **losses: float) -> NonFiniteLossError | None:
     for name, loss in losses.items():
         if not math.isfinite(loss):
-            message = f"{name} is {loss} in epoch {epoch} at lr {recipe.lr:g}, freeze depth {recipe.freeze_depth}."
-            error = NonFiniteLossError(f"{message} A lower learning rate or train.clip_norm helps.")
-            error.epoch = epoch
-            raise error
+            where = f"in epoch {run.epoch} at lr {run.recipe.lr:g}, freeze depth {run.recipe.freeze_depth}."
+            error = NonFiniteLossError(f"{name} is {loss} {where} A lower learning rate or train.clip_norm helps.")
+            error.epoch = run.epoch
+            return error
+    return None

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ray import tune
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -88,28 +87,6 @@ def board(title: str, num_runs: int, num_epochs: int) -> Iterator[Board]:
             yield _board
     finally:
         _board = None
-
-
-class TuneProgress(tune.Callback):
-    """Shows Tune's trials on the board of this process. It has no state, so that Tune can pickle it."""
-
-    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:  # noqa: ARG002
-        if _board:
-            _board.update(label(trial.config), result)
-
-    def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
-        last = trial.last_result or {}
-        if _board:
-            _board.update(label(trial.config), last, status_of(last, trial.config["epochs"]))
-
-    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
-        if _board:
-            _board.update(label(trial.config), {"reason": str(trial.pickled_error_file or "")}, "failed")
-
-
-def label(config: dict[str, Any]) -> str:
-    """A trial's name for people."""
-    return f"{config['source']} depth {config['freeze_depth']} lr {config['lr']:.2e}"
 
 
 def status_of(last: dict[str, Any], num_epochs: int) -> str:

@@ -21,10 +21,11 @@ from ray.util.queue import Queue
 from translearn.arithmetic import prepare_process, resolve_precision
 from translearn.cluster.shared import Shared, Task, fetch
 from translearn.errors import NonFiniteLossError
-from translearn.fine_tune import EpochResult, Recipe, fine_tune
+from translearn.fine_tune import fine_tune
 from translearn.inference import loss_and_error
 from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
 from translearn.models.network import Network
+from translearn.recipe import EpochResult, Recipe
 from translearn.sources import initial_network
 from translearn.storage import Folder
 from translearn.team import Team

@@ -79,6 +79,7 @@ class TargetSpec(_Model):
     data: str
     image_size: Annotated[int, Field(ge=16, le=1024)] = 224
     train_per_class: Count | None = None
+    images: Literal["auto", "memory", "disk", "stream"] = "auto"
     ingest: IngestSpec = IngestSpec()
 
 
@@ -104,16 +105,20 @@ class SourceSpec(_Model):
 
 
 class SearchSpec(_Model):
-    """Which trials are made. ``freeze_depth: null`` means every depth of the architecture."""
+    """Which trials are made, and how. ``freeze_depth: null`` means every depth of the architecture."""
 
     trials: Count = 32
     freeze_depth: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     lr: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = (1e-4, 1e-1)
+    weight_decay: Annotated[tuple[NonNegative, ...], Field(min_length=1)] | None = None
     epochs: Count = 20
+    mode: Literal["race", "exhaustive"] = "race"
     algorithm: Literal["optuna", "random"] = "optuna"
-    early_stopping: Literal["asha", "none"] = "asha"
     grace_epochs: Count = 2
     reduction_factor: Annotated[int, Field(ge=2)] = 3
+    trials_together: Count = 16
+    boundaries: Literal["auto", "compute"] = "auto"
+    views: Annotated[int, Field(ge=0)] = 0
 
 
 class TrainSpec(_Model):
@@ -137,14 +142,17 @@ class ClusterSpec(_Model):
     """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
 
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
-    follow another within so many seconds, which is quicker where an epoch takes less than a second.
+    follow another within so many seconds. ``boundary_*_gb``: of a node, for stored boundaries; ``auto``: a
+    quarter of what is free.
     """
 
     workers_per_trial: Count = 1
     gpus_per_worker: Literal["auto"] | Annotated[NonNegative, AfterValidator(_gpus)] = "auto"
     cpus_per_worker: Count = 1
     refit_workers: Literal["auto"] | Count = "auto"
-    checkpoint_interval_s: NonNegative = 0.0
+    checkpoint_interval_s: NonNegative = 30.0
+    boundary_memory_gb: Literal["auto"] | NonNegative = "auto"
+    boundary_disk_gb: Literal["auto"] | NonNegative = "auto"
 
 
 class RefitSpec(_Model):

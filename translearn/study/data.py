@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
+from translearn.cluster.placed import measure_room, place_images
 from translearn.data.dataset import Dataset, open_dataset
-from translearn.data.decode import decode_split
+from translearn.data.decode import select_split
 from translearn.data.image_set import ImageSet
 from translearn.data.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.manifest import MANIFEST
+from translearn.data.placement import Place, Placement, choose_place
 from translearn.spec import IngestSpec, StudySpec
 from translearn.storage import Folder
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set's splits, decoded at one size."""
+    """A data set's splits, decoded at one size, and where they lie."""
 
     dataset: Dataset
     train: ImageSet
     val: ImageSet
+    placement: Placement
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,26 @@ def target_dataset(spec: StudySpec, folder: Folder) -> Dataset:
     return dataset_of(spec.target.data, ingest_options(spec.target.ingest), folder / "data" / "target")
 
 
-def decode(dataset: Dataset, image_size: int, limits: Limits, seed: int) -> Splits:
-    """Training and validation images of a data set. The test split is not touched here."""
-    train = decode_split(dataset, "train", image_size, per_class=limits.train, seed=seed)
-    val = decode_split(dataset, "val", image_size, per_class=limits.other, seed=seed)
-    return Splits(dataset, train, val)
+def decode(
+    dataset: Dataset, image_size: int, limits: Limits, seed: int, wanted: Place | Literal["auto"], num_sets: int
+) -> Splits:
+    """Training and validation images of a data set, in the place chosen. The test split is not touched here.
+
+    Args:
+        dataset: An ingested data set.
+        image_size: Side of the images, in pixels.
+        limits: The most images of a class.
+        seed: What they are drawn from.
+        wanted: As ``target.images``.
+        num_sets: Data sets of the study, which share the room.
+    """
+    train = select_split(dataset, "train", image_size, per_class=limits.train, seed=seed)
+    val = select_split(dataset, "val", image_size, per_class=limits.other, seed=seed)
+    placement = choose_place(train.nbytes + val.nbytes, measure_room(), wanted, num_sets)
+    say(placement.why)
+    return Splits(dataset, place_images(train, placement.place), place_images(val, placement.place), placement)
+
+
+def num_sets(spec: StudySpec) -> int:
+    """How many data sets a study decodes: the target's and that of each pre-training."""
+    return 1 + sum(source.pretrain is not None for source in spec.sources)

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from translearn.cluster.placed import measure_room
 from translearn.cluster.resources import Resources
 from translearn.data.batches import num_steps
 from translearn.data.dataset import open_dataset
 from translearn.data.image_set import ImageSet
+from translearn.data.placement import choose_place
 from translearn.data.plan import plan_ingest
 from translearn.errors import TranslearnError, raise_faults
-from translearn.fine_tune import Recipe, fine_tune
+from translearn.fine_tune import fine_tune
 from translearn.models.network import build
+from translearn.recipe import Recipe
 from translearn.seeds import generator
 from translearn.sources import check_sources
 from translearn.spec import IngestSpec, StudySpec
 from translearn.storage import Folder
-from translearn.study.data import ingest_options, is_ingested, limits
+from translearn.study.data import ingest_options, is_ingested, limits, num_sets
 from translearn.study.directory import changes, nearest
 
 _STEPS, _BATCH_SIZE = 3, 16
@@ -28,10 +31,11 @@ _STEPS, _BATCH_SIZE = 3, 16
 
 @dataclass(frozen=True)
 class Size:
-    """How many classes and training images a data set has, within the study's limits."""
+    """How many classes, training and validation images a data set has, within the study's limits."""
 
     num_classes: int
     num_train: int
+    num_val: int = 0
 
 
 def check_study(spec: StudySpec) -> dict[str, Size]:
@@ -63,13 +67,24 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
 
 
 def _size(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
-    if is_ingested(data):
-        counts = list(open_dataset(data).manifest.counts["train"].values())
-    else:
-        plan = plan_ingest(data, ingest_options(ingest))
-        labels = plan.listing.filter(np.array(plan.listing["split"].to_pylist()) == "train")["label"]
-        counts = np.bincount(labels.drop_null().to_numpy(), minlength=len(plan.classes)).tolist()
-    return Size(len(counts), int(sum(count if per_class is None else min(count, per_class) for count in counts)))
+    counts = _ingested_counts(data) if is_ingested(data) else _planned_counts(data, ingest)
+    train, val = counts["train"], counts["val"]
+    return Size(len(train), _limited(train, per_class), _limited(val, ingest.limit_per_class))
+
+
+def _ingested_counts(data: str) -> dict[str, list[int]]:
+    return {split: list(classes.values()) for split, classes in open_dataset(data).manifest.counts.items()}
+
+
+def _planned_counts(data: str, ingest: IngestSpec) -> dict[str, list[int]]:
+    plan = plan_ingest(data, ingest_options(ingest))
+    splits = np.array(plan.listing["split"].to_pylist())
+    labels = {split: plan.listing.filter(splits == split)["label"].drop_null() for split in ("train", "val")}
+    return {split: np.bincount(found, minlength=len(plan.classes)).tolist() for split, found in labels.items()}
+
+
+def _limited(counts: list[int], per_class: int | None) -> int:
+    return sum(count if per_class is None else min(count, per_class) for count in counts)
 
 
 def _storage_faults(spec: StudySpec) -> list[str]:
@@ -99,7 +114,12 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
         f"refit: {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
     ]
     pretrains = [_pretrain_line(spec, sizes, name, seconds) for name in sizes if name != "target"]
-    return [lines[0], *pretrains, *lines[1:]]
+    return [lines[0], _images_line(spec, target), *pretrains, *lines[1:]]
+
+
+def _images_line(spec: StudySpec, target: Size) -> str:
+    num_bytes = (target.num_train + target.num_val) * 3 * spec.target.image_size**2
+    return choose_place(num_bytes, measure_room(), spec.target.images, num_sets(spec)).why
 
 
 def _pretrain_line(spec: StudySpec, sizes: dict[str, Size], name: str, seconds: dict[str, float]) -> str:

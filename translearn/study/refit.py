@@ -10,7 +10,7 @@ from translearn.cluster.shared import Shared, Task, share
 from translearn.cluster.train import train_jobs
 from translearn.cluster.worker import CURVE, Job
 from translearn.errors import TranslearnError
-from translearn.fine_tune import Recipe
+from translearn.recipe import Recipe
 from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
@@ -87,11 +87,13 @@ def _job(spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], inde
         "source": trial["source"],
         "freeze_depth": trial["freeze_depth"],
         "lr": trial["lr"],
+        "weight_decay": trial["weight_decay"],
         "refit_seed": seed,
         "data_fingerprint": manifest.fingerprint,
     }
     epochs = spec.refit.epochs or spec.search.epochs
-    recipe = Recipe(trial["freeze_depth"], trial["lr"], epochs, seed, spec.train)
+    train = spec.train.model_copy(update={"weight_decay": trial["weight_decay"]})
+    recipe = Recipe(trial["freeze_depth"], trial["lr"], epochs, seed, train)
     info = model_info(trial["arch"], manifest.classes, spec, provenance)
     return Job(run_name(role, index), task, trial["source"], recipe, info)
 

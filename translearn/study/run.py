@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from translearn.cluster.console import board, say
+from translearn.cluster.placed import remove_images
 from translearn.cluster.resources import Resources, plan_resources
 from translearn.cluster.shared import Task, share
 from translearn.cluster.train import train_jobs
 from translearn.cluster.worker import Job
 from translearn.errors import InputError, fault
-from translearn.fine_tune import Recipe
 from translearn.models.model_dir import read_info
+from translearn.recipe import Recipe
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
 from translearn.sources import Source, scratch
 from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study import directory
-from translearn.study.data import Splits, decode, limits, target_dataset
+from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
 from translearn.study.evaluation import evaluate_study
 from translearn.study.models import check_trained, model_info
 from translearn.study.plan import check_study
@@ -58,7 +61,8 @@ def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
 
 def run_search(study: Study) -> dict[str, Any]:
     """Everything up to the trials; returns the best one."""
-    _, _, roles = _searched(study)
+    with _splits(study) as splits:
+        _, roles = _searched(study, splits)
     for role, trial in roles.items():
         setting = f"{trial['source']}, freeze depth {trial['freeze_depth']}, learning rate {trial['lr']:.2g}"
         say(f"best {role} trial: {setting}: validation error {100 * trial['val_error']:.1f} %")
@@ -68,20 +72,19 @@ def run_search(study: Study) -> dict[str, Any]:
 def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dict[str, Any]:
     """One source, freeze depth and learning rate on the target; leaves ``finetune/<run>/`` in the study."""
     spec, folder = study.spec, study.folder
-    splits = _splits(study)
     known = {spec.scratch_name(arch): arch for arch in spec.archs}
     found = (
         scratch(known[source], source)
         if source in known
         else obtain_sources(spec, folder, study.resources, source)[source]
     )
-    classes, run = splits.dataset.manifest.classes, f"{source}-d{freeze_depth}-lr{lr}"
+    run, out = f"{source}-d{freeze_depth}-lr{lr}", folder / "finetune"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
-    info = model_info(found.arch, classes, spec, setting)
-    task = share(Task(splits.train, splits.val, len(classes), {source: found}))
-    job = Job(run, task, source, Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train), info)
-    out = folder / "finetune"
-    with board("fine-tune", 1, spec.search.epochs) as shown:
+    with _splits(study) as splits, board("fine-tune", 1, spec.search.epochs) as shown:
+        classes = splits.dataset.manifest.classes
+        task = share(Task(splits.train, splits.val, len(classes), {source: found}))
+        recipe = Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
+        job = Job(run, task, source, recipe, model_info(found.arch, classes, spec, setting))
         train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, shown.follow)
     check_trained(out / run, shown.reason)
     error = read_info(out / run).errors.validation or 0.0
@@ -91,10 +94,11 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
 
 def run_evaluate(study: Study) -> dict[str, Any]:
     """Everything up to the figures of ``evaluation.json``."""
-    splits, sources, roles = _searched(study)
-    if not study.folder.exists(directory.EVALUATION):
-        refit(study.spec, study.folder, splits, sources, roles, study.resources)
-    evaluation = evaluate_study(study.spec, study.folder, splits, sources, roles, study.resources)
+    with _splits(study) as splits:
+        sources, roles = _searched(study, splits)
+        if not study.folder.exists(directory.EVALUATION):
+            refit(study.spec, study.folder, splits, sources, roles, study.resources)
+        evaluation = evaluate_study(study.spec, study.folder, splits, sources, roles, study.resources)
     for line in evaluation["summary"]:
         say(line)
     return _closing(evaluation)
@@ -127,20 +131,25 @@ def run_study(study: Study) -> dict[str, Any]:
     return {**result, **run_report(study), "model": f"{study.folder.uri}/{directory.MODEL}"}
 
 
-def _splits(study: Study) -> Splits:
-    spec = study.spec
+@contextmanager
+def _splits(study: Study) -> Iterator[Splits]:
+    """The target's training and validation images, as long as the block runs."""
+    spec, dataset = study.spec, target_dataset(study.spec, study.folder)
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
-    return decode(target_dataset(spec, study.folder), spec.target.image_size, bounds, spec.seed)
+    splits = decode(dataset, spec.target.image_size, bounds, spec.seed, spec.target.images, num_sets(spec))
+    try:
+        yield splits
+    finally:
+        remove_images([splits.train, splits.val])
 
 
-def _searched(study: Study) -> tuple[Splits, dict[str, Source], dict[str, dict[str, Any]]]:
-    splits = _splits(study)
+def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], dict[str, dict[str, Any]]]:
     sources = obtain_sources(study.spec, study.folder, study.resources)
     data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
     weights = {name: source.fingerprint for name, source in sources.items()}
     directory.add_fingerprints(study.folder, data, weights)
     trials = search(study.spec, study.folder, splits, sources, study.resources)
-    return splits, sources, chosen(trials, sources)
+    return sources, chosen(trials, sources)
 
 
 def _manifests(study: Study) -> dict[str, dict[str, Any]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from translearn.cluster.console import board, say
+from translearn.cluster.placed import place_images, remove_images
 from translearn.cluster.resources import Resources
-from translearn.cluster.shared import Task, share
+from translearn.cluster.shared import Task, fetch, share
 from translearn.cluster.train import train_jobs
 from translearn.cluster.worker import CURVE, Job
 from translearn.data.dataset import Dataset
-from translearn.data.decode import decode_split
+from translearn.data.decode import select_split
 from translearn.errors import WeightsError, fault, raise_faults
-from translearn.fine_tune import Recipe
 from translearn.models.model_dir import MARKER
+from translearn.recipe import Recipe
 from translearn.sources import Source, from_model_dir, obtain, scratch
 from translearn.spec import SourceSpec, StudySpec, TrainSpec
 from translearn.storage import Folder
-from translearn.study.data import dataset_of, decode, ingest_options, limits
+from translearn.study.data import dataset_of, decode, ingest_options, limits, num_sets
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.tables import SOURCE_SCHEMA, table
@@ -93,8 +94,12 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
         return
     jobs = [_job(source, spec, folder) for source in todo]
     say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_workers} worker(s)")
-    with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs)) as shown:
-        train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
+    try:
+        with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs)) as shown:
+            train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
+    finally:
+        tasks = [fetch(job.task) for job in jobs]
+        remove_images(images for task in tasks for images in (task.train, task.val, task.test) if images)
     for job in jobs:
         check_trained(out / job.run, shown.reason)
 
@@ -104,8 +109,8 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     dataset = source_dataset(source, folder)
     assert dataset
     size, bounds, classes = spec.target.image_size, limits(source.pretrain.ingest), dataset.manifest.classes
-    splits = decode(dataset, size, bounds, spec.seed)
-    test = decode_split(dataset, "test", size, bounds.other, spec.seed)
+    splits = decode(dataset, size, bounds, spec.seed, "auto", num_sets(spec))
+    test = place_images(select_split(dataset, "test", size, bounds.other, spec.seed), splits.placement.place)
     baseline = {source.name: scratch(source.arch, source.name)}
     task = share(Task(splits.train, splits.val, len(classes), baseline, test))
     origin = {"data": source.pretrain.data, "data_fingerprint": dataset.manifest.fingerprint}

@@ -26,6 +26,7 @@ TRIAL_SCHEMA = pa.schema(
         ("arch", _text),
         ("freeze_depth", _int),
         ("lr", _float),
+        ("weight_decay", _float),
         ("status", _text),
         ("reason", _text),
         ("epochs", _int),
@@ -33,9 +34,18 @@ TRIAL_SCHEMA = pa.schema(
         ("val_loss", _float),
         ("train_loss", _float),
         ("seconds", _float),
+        ("started_at", _float),
+        ("ended_at", _float),
         ("threads", _int),
         ("precision", _text),
         ("num_trained_parameters", _int),
+        ("reused_s", _float),
+        ("fused", _int),
+        ("fused_s", _float),
+        ("cached_s", _float),
+        ("views", _int),
+        ("weights", _text),
+        ("replayed", pa.bool_()),
     ]
 )
 CURVE_SCHEMA = pa.schema(

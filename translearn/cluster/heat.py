@@ -1,0 +1,168 @@
+"""What a worker does with a heat: its trials in lock-step from where they are to the heat's last epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from translearn.cluster.node_cache import Readings, stored_boundaries
+from translearn.cluster.shared import Shared, Task, fetch
+from translearn.cluster.states import Places, Saved, Writer
+from translearn.cluster.worker import CheckpointClock, diverged, facts, figures
+from translearn.errors import NonFiniteLossError
+from translearn.fine_tune import Entrant, Stored, fine_tune_together
+from translearn.models.weights import fingerprint
+from translearn.race import Contestant, Heat, Row
+from translearn.recipe import EpochResult, Recipe
+from translearn.sources import initial_network
+from translearn.spec import StudySpec
+from translearn.team import Team
+
+Results = dict[int, EpochResult | NonFiniteLossError]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the heats of a search have in common.
+
+    Attributes:
+        shared: The task.
+        spec: The study.
+        places: Where states are.
+        threads: Of each worker; part of a trial's identity, because bits depend on it.
+    """
+
+    shared: Shared
+    spec: StudySpec
+    places: Places
+    threads: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """A heat, and the CPU seconds that a new process would have taken to be ready for it."""
+
+    setting: Setting
+    heat: Heat
+    reused_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How an epoch of a heat was run, as its rows tell.
+
+    Attributes:
+        began_at: When the epoch began, in Unix seconds.
+        fused: How many trials were in lock-step.
+        reused_s: What the process that was there already saved, over the whole heat.
+        cached_s: What stored boundaries saved, by freeze depth.
+    """
+
+    began_at: float
+    fused: int
+    reused_s: float
+    cached_s: Mapping[int, float]
+
+    def of(self, contestant: Contestant) -> Row:
+        """Their part in a trial's row."""
+        cached_s = self.cached_s.get(contestant.point.freeze_depth, 0.0)
+        times = {"began_at": self.began_at, "ended_at": time.time()}
+        return {**times, "fused": self.fused, "reused_s": self.reused_s, "cached_s": cached_s}
+
+
+def recipe(spec: StudySpec, contestant: Contestant) -> Recipe:
+    """What a trial does."""
+    point = contestant.point
+    train = spec.train.model_copy(update={"weight_decay": point.weight_decay})
+    return Recipe(point.freeze_depth, point.lr, spec.search.epochs, spec.seed, train, spec.search.views)
+
+
+def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
+    """Yields the rows of each epoch; first those that an earlier attempt left, then the heat's own.
+
+    Every worker of the team iterates; the first one keeps the states.
+    """
+    heat, setting = order.heat, order.setting
+    task, spec = task_of(setting.shared), setting.spec
+    runs = [contestant.run for contestant in heat.contestants]
+    saved = {} if heat.is_replay else {run: state for run in runs if (state := setting.places.load(run))}
+    curves = {run: list(saved[run]["curve"]) if run in saved else [] for run in runs}
+    yield [row for curve in curves.values() for row in curve]
+    entrants = [_entrant(contestant, task, spec, saved.get(contestant.run)) for contestant in heat.contestants]
+    team = dataclasses.replace(team, sync_batchnorm=spec.train.sync_batchnorm)
+    known = _readings(heat, task, spec, entrants, team)
+    keeper = _Keeper(heat, setting, curves) if team.rank == 0 else None
+    began_at, reused_s = time.time(), order.reused_s
+    for results in fine_tune_together(entrants, task.train, task.val, team, known.stored):
+        marks = Marks(began_at, len(results), reused_s / len(results), known.saved_s)
+        rows = [_row(order, place, result, marks, team) for place, result in results.items()]
+        for place, row in zip(results, rows, strict=True):
+            curves[runs[place]].append(row)
+        over = all(isinstance(one, NonFiniteLossError) or one.epoch == heat.until for one in results.values())
+        if keeper and not heat.is_replay:
+            keeper.take(results, over)
+        yield rows
+        if over:
+            return
+        began_at, reused_s = time.time(), 0.0
+
+
+@functools.lru_cache(maxsize=1)
+def task_of(shared: Shared) -> Task:
+    """The task, fetched once a process."""
+    return fetch(shared)
+
+
+def _readings(heat: Heat, task: Task, spec: StudySpec, entrants: list[Entrant], team: Team) -> Readings:
+    if heat.is_replay:
+        return Readings(Stored(), {})
+    num_reads = heat.until - min(entrant.state["epoch"] if entrant.state else 0 for entrant in entrants)
+    source = task.sources[heat.contestants[0].point.source].fingerprint
+    return stored_boundaries(entrants, source, task, num_reads, spec, team)
+
+
+def _entrant(contestant: Contestant, task: Task, spec: StudySpec, saved: Saved | None) -> Entrant:
+    network, _ = initial_network(task.sources[contestant.point.source], task.num_classes, spec.seed)
+    return Entrant(network, recipe(spec, contestant), saved and saved["state"])
+
+
+class _Keeper:
+    """Keeps the states of a heat's trials: in storage when they are due, in memory where the heat ends early."""
+
+    def __init__(self, heat: Heat, setting: Setting, curves: dict[str, list[Row]]) -> None:
+        self._heat, self._places, self._curves = heat, setting.places, curves
+        self._num_epochs = setting.spec.search.epochs
+        self._clock = CheckpointClock(setting.spec.cluster.checkpoint_interval_s)
+        self._writer = Writer(setting.places)
+
+    def take(self, results: Results, over: bool) -> None:
+        """Takes an epoch's results; their states are those of now."""
+        pauses = over and self._heat.until < self._num_epochs
+        is_due = self._clock.due(is_last=self._heat.until == self._num_epochs and over)
+        if pauses or is_due:
+            states = {run: saved for place, result in results.items() for run, saved in self._saved(place, result)}
+            for run, saved in states.items() if pauses else ():
+                self._places.keep(run, saved)
+            if is_due:
+                self._writer.write(states)
+        if over:
+            self._writer.wait()
+
+    def _saved(self, place: int, result: EpochResult | NonFiniteLossError) -> Iterator[tuple[str, Saved]]:
+        if isinstance(result, EpochResult):
+            run = self._heat.contestants[place].run
+            yield run, {"curve": list(self._curves[run]), "state": result.state()}
+
+
+def _row(order: Order, place: int, result: EpochResult | NonFiniteLossError, marks: Marks, team: Team) -> Row:
+    """An epoch of a trial: its figures, and how it was run."""
+    contestant, setting = order.heat.contestants[place], order.setting
+    told = recipe(setting.spec, contestant)
+    known = {"run": contestant.run, "is_replay": order.heat.is_replay, **facts(told, setting.threads, team.device)}
+    if isinstance(result, NonFiniteLossError):
+        return {**diverged(contestant.run, told, result), **known, **marks.of(contestant)}
+    weights = fingerprint(result.state()["model"]) if result.epoch == told.epochs else None
+    return {**figures(result), **known, **marks.of(contestant), "weights": weights}

@@ -1,0 +1,95 @@
+"""A lane of a search: a Tune actor that lives through it, and runs heat after heat on its share of the cluster.
+
+Tune would end an actor that finds no trial to run next, as all do but one where trials wait for each other at a rung;
+here such an actor waits for its next heat, with torch imported and the data mapped.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import ray
+import torch
+from ray import tune
+from ray.tune.result import DONE
+
+from translearn.arithmetic import prepare_process
+from translearn.cluster.heat import Order, Setting, run_heat
+from translearn.cluster.node_cache import close_node_cache
+from translearn.cluster.resources import Resources
+from translearn.cluster.warm_group import WarmGroup
+from translearn.race import Row
+from translearn.storage import Folder
+from translearn.team import Team
+
+
+class Crew(Protocol):
+    """Who runs a lane's heats."""
+
+    def serve(self, order: Order) -> Iterator[list[Row]]:
+        """Runs a heat; yields the rows of each epoch."""
+
+    def close(self) -> None:
+        """Gives everything back."""
+
+
+class Alone:
+    """The lane's own process as its crew."""
+
+    def __init__(self, resources: Resources) -> None:
+        prepare_process(resources.cpus)
+        self._team = Team(device=torch.device("cuda" if resources.gpus else "cpu"))
+
+    def serve(self, order: Order) -> Iterator[list[Row]]:
+        """See ``Crew``."""
+        return run_heat(order, self._team)
+
+    def close(self) -> None:
+        """See ``Crew``."""
+        close_node_cache()
+
+
+class Lane(tune.Trainable):
+    """Runs the heats that the desk assigns to it; a step is an epoch of one.
+
+    What it reports: ``rows``, the rows of an epoch; ``is_over``, whether the heat ended with them; ``reason``, why it
+    could not be run.
+    """
+
+    def setup(self, config: dict[str, Any], setting: Setting, resources: Resources, folder: Folder) -> None:
+        """Gets ready: what is heavy is done once, here."""
+        self._lane, self._setting = config["lane"], setting
+        name = f"lane-{self._lane}-{os.getpid()}"
+        alone = resources.workers_per_trial == 1
+        self._crew: Crew = Alone(resources) if alone else WarmGroup(run_heat, name, resources, folder)
+        self._rows: Iterator[list[Row]] | None = None
+        self._start_s, self._num_heats = time.process_time(), 0
+
+    def step(self) -> dict[str, Any]:
+        """The next epoch of the heat at hand, or of the next one."""
+        if self._rows is None:
+            heat = ray.get(self._setting.places.desk.next_heat.remote(self._lane, os.getpid()))
+            if heat is None:
+                return {DONE: True}
+            self._rows = self._crew.serve(Order(self._setting, heat, self._reused_s()))
+        try:
+            rows = next(self._rows, None)
+        except Exception as error:  # the other lanes' trials and this one's next are not concerned
+            self._rows = None
+            return {"reason": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+        if rows is None:
+            self._rows = None
+        return {"rows": rows or [], "is_over": rows is None}
+
+    def cleanup(self) -> None:
+        """Ends the crew."""
+        self._crew.close()
+
+    def _reused_s(self) -> float:
+        """What a new process would have computed to be ready, where this one is not new."""
+        self._num_heats += 1
+        return self._start_s if self._num_heats > 1 else 0.0

@@ -1,0 +1,67 @@
+"""Acts on a placement: puts the decoded images where it says, and takes them away again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from translearn.cluster.stored import store
+from translearn.data.decode import Selection
+from translearn.data.image_set import ImageSet
+from translearn.data.on_disk import DiskImages, disk_root, remove_idle
+from translearn.data.placement import Place, Room
+from translearn.data.streamed import stream
+
+_PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": DiskImages, "stream": stream}
+
+
+def measure_room() -> Room:
+    """What the smallest node of the cluster has, among those that have CPUs."""
+    nodes = _nodes()
+    memory = min(node["Resources"].get("object_store_memory", 0.0) for node in nodes)
+    return Room(int(memory), min(_on_each(nodes, _free)))
+
+
+def place_images(selection: Selection, place: Place) -> ImageSet:
+    """The images of a selection in their place. In memory they are decoded now, on disk when first read.
+
+    Raises:
+        DataError: A shard is damaged; of images on disk, their first reader raises it.
+    """
+    return ImageSet(_PLACES[place](selection), selection.labels, selection.keys)
+
+
+def remove_images(sets: Iterable[ImageSet]) -> None:
+    """Deletes from every node's disk what these sets left there, unless other processes still read it."""
+    on_disk = [images.images for images in sets if isinstance(images.images, DiskImages)]
+    for images in on_disk:
+        images.close()
+    if on_disk:
+        _on_each(_nodes(), _remove, [images.selection.fingerprint() for images in on_disk])
+
+
+def _free() -> int:
+    return shutil.disk_usage(disk_root()).free
+
+
+def _remove(fingerprints: list[str]) -> None:
+    for fingerprint in fingerprints:
+        remove_idle(disk_root() / fingerprint)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+
+
+def _on_each(nodes: list[dict[str, Any]], function: Callable[..., Any], *args: Any) -> list[Any]:
+    """What a function returns on each node; on this one it is simply called."""
+    here, task = ray.get_runtime_context().get_node_id(), ray.remote(num_cpus=0)(function)
+    others = [node["NodeID"] for node in nodes if node["NodeID"] != here]
+    pinned = [task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)) for node in others]
+    refs = [one.remote(*args) for one in pinned]
+    own = [function(*args)] if len(others) < len(nodes) else []
+    return own + list(ray.get(refs))

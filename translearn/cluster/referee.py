@@ -1,0 +1,103 @@
+"""Between Tune and a race: gives heats to lanes that are free, and the race what came of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ray import tune
+from ray.tune.result import DONE
+
+from translearn.race import Heat, Race, Row
+from translearn.storage import Folder
+
+_MAX_LOSSES = 3
+_HEATS = "heats"
+
+
+class Referee(tune.Callback):
+    """Lives in the driver, and is called by Tune.
+
+    Heats that ended are written down in the search's folder, so that a search that was interrupted goes on from them.
+    """
+
+    def __init__(self, race: Race, desk: Any, folder: Folder, on_row: Callable[[Row], None]) -> None:
+        """Takes a race that nobody has begun.
+
+        Args:
+            race: The race.
+            desk: The handle of its ``Desk``.
+            folder: The search's folder.
+            on_row: Is told of each new row of a trial.
+        """
+        self.race, self._desk, self._folder, self._on_row = race, desk, folder, on_row
+        self._free: set[int] = set()
+        self._heats: dict[int, Heat] = {}
+        self._losses: Counter[str] = Counter()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its callbacks down, and nobody reads that."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        """A lane is there, for the first time or again."""
+        self._free.add(trial.config["lane"])
+        self._dispatch()
+
+    def on_trial_recover(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        """A lane died; Tune starts it again, and until then another one takes its heat."""
+        self._lost(trial.config["lane"])
+        self._dispatch()
+
+    def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        """A lane died for good."""
+        self.on_trial_recover(iteration, trials, trial)
+
+    def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:  # noqa: ARG002
+        """An epoch of a heat, or its end."""
+        lane = trial.config["lane"]
+        for row in result.get("rows", ()):
+            if self.race.take(row):
+                self._on_row(row)
+        if result.get("reason"):
+            self.race.fail(self._heats.pop(lane), result["reason"])
+        elif result.get("is_over"):
+            self._close(self._heats.pop(lane))
+        if not result.get(DONE) and lane not in self._heats:
+            self._free.add(lane)
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        while self._free and (heat := self.race.next_heat()):
+            lane = min(self._free)
+            self._free.remove(lane)
+            self._heats[lane] = heat
+            self._desk.assign.remote(lane, heat)
+        for lane in self._free if self.race.is_over else ():
+            self._desk.assign.remote(lane, None)
+
+    def _close(self, heat: Heat) -> None:
+        rows = [row for one in heat.contestants for row in self.race.curves.get(one.run, {}).values()]
+        if heat.is_replay and self.race.replay:
+            rows = [self.race.replay]
+        (self._folder / _HEATS).write_json(f"{heat.name}.json", rows)
+        self.race.close(heat)
+
+    def _lost(self, lane: int) -> None:
+        self._free.discard(lane)
+        self._desk.clear.remote(lane)
+        heat = self._heats.pop(lane, None)
+        if heat is None:
+            return
+        self._losses[heat.name] += 1
+        if self._losses[heat.name] < _MAX_LOSSES:
+            self.race.put_back(heat)
+        else:
+            self.race.fail(heat, f"its worker died {_MAX_LOSSES} times, perhaps for want of memory")
+
+
+def known_rows(folder: Folder) -> list[Row]:
+    """The rows of the heats that ended, in a search's folder."""
+    heats = folder / _HEATS
+    return [row for name in sorted(heats.names()) for row in heats.read_json(name)] if heats.exists() else []

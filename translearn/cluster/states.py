@@ -1,0 +1,88 @@
+"""Where the loop states of a search's trials are: in memory between heats, and in storage for when that is lost."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from translearn.storage import Folder
+
+#: ``curve``: the rows so far; ``state``: the loop's, of the last of them.
+Saved = dict[str, Any]
+_FOLDER = "states"
+
+
+@dataclass(frozen=True)
+class Places:
+    """What finds the states; it is passed between processes.
+
+    Attributes:
+        desk: The handle of the search's ``Desk``.
+        folder: The search's folder.
+    """
+
+    desk: Any
+    folder: Folder
+
+    def load(self, run: str) -> Saved | None:
+        """The state of a trial: from memory, else from storage; None where there is none, or memory was lost.
+
+        A trial without a state begins anew, with the same bits.
+        """
+        found = _from_memory(ray.get(self.desk.state.remote(run)))
+        name = f"{run}.pt"
+        if found is None and (self.folder / _FOLDER).exists(name):
+            found = (self.folder / _FOLDER).read_bytes(name)
+        return None if found is None else torch.load(io.BytesIO(found), map_location="cpu", weights_only=True)
+
+    def keep(self, run: str, saved: Saved) -> None:
+        """Keeps a state in memory."""
+        reference = ray.put(np.frombuffer(_packed(saved), dtype=np.uint8))
+        ray.get(self.desk.keep.remote(run, (reference,)))
+
+    def write(self, run: str, saved: Saved) -> None:
+        """Writes a state into storage."""
+        (self.folder / _FOLDER).write_bytes(f"{run}.pt", _packed(saved))
+
+
+class Writer:
+    """Writes states in a thread while training goes on; at most one set of them waits."""
+
+    def __init__(self, places: Places) -> None:
+        self._places, self._pool = places, ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def write(self, states: dict[str, Saved]) -> None:
+        """Writes a state of each trial, when those before are written."""
+        self.wait()
+        self._last = self._pool.submit(self._write, states)
+
+    def wait(self) -> None:
+        """Until all is written; raises what went wrong."""
+        if self._last:
+            self._last.result()
+
+    def _write(self, states: dict[str, Saved]) -> None:
+        for run, saved in states.items():
+            self._places.write(run, saved)
+
+
+def _packed(saved: Saved) -> bytes:
+    stream = io.BytesIO()
+    torch.save(saved, stream)
+    return stream.getvalue()
+
+
+def _from_memory(reference: tuple[Any] | None) -> bytes | None:
+    if reference is None:
+        return None
+    try:
+        return bytes(ray.get(reference[0]))
+    except (ray.exceptions.ObjectLostError, ray.exceptions.OwnerDiedError):
+        return None
