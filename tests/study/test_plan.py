@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from translearn.spec import StudySpec, parse_spec
+import pytest
+
+from translearn.data.placement import Room
+from translearn.spec import IngestSpec, StudySpec, parse_spec
 from translearn.storage import Folder
+from translearn.study import plan
 from translearn.study.directory import nearest
 from translearn.study.dry_run import tiny
-from translearn.study.plan import Size, _storage_faults
+from translearn.study.plan import Size, _images_line, _size, _storage_faults
 
 
-def study(storage: Path) -> StudySpec:
+def study(storage: Path, **target: str) -> StudySpec:
     source = {"name": "a", "arch": "resnet18", "weights": "DEFAULT"}
     return parse_spec(
-        {"name": "pets", "storage": str(storage), "target": {"data": "sklearn:digits"}, "sources": [source]}
+        {"name": "pets", "storage": str(storage), "target": {"data": "sklearn:digits", **target}, "sources": [source]}
     )
 
 
@@ -43,3 +47,16 @@ def test_a_sample_lies_in_the_storage_that_all_nodes_reach_under_a_name_of_its_o
     assert len({spec.name, first.name, second.name}) == 3
     (tmp_path / "runs").mkdir()
     assert tiny(spec, {"target": Size(10, 100)}).storage == str(tmp_path / "runs")
+
+
+def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "measure_room", lambda: Room(memory=8 * 10**8, disk=10**11))
+    wanted = {images: study(tmp_path, images=images) for images in ("auto", "stream")}
+    size = Size(10, num_train=2000, num_val=500)
+    assert _images_line(wanted["auto"], size) == "images: 376.3 MB decoded, in memory (object store holds 800.0 MB)"
+    assert _images_line(wanted["stream"], size).endswith("decoded at each reading (as target.images says)")
+
+
+def test_images_are_counted_by_split_within_their_limits() -> None:
+    ingest = IngestSpec(split=(0.5, 0.25, 0.25), limit_per_class=30)
+    assert _size("sklearn:digits", ingest, per_class=20) == Size(10, num_train=200, num_val=300)

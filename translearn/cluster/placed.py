@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ from translearn.data.on_disk import DiskImages, disk_root, remove_idle
 from translearn.data.placement import Place, Room
 from translearn.data.streamed import stream
 
+_PATIENCE_S = 5.0  # workers that were told to end may still hold their images
 _PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": DiskImages, "stream": stream}
 
 
@@ -49,8 +51,10 @@ def _free() -> int:
 
 
 def _remove(fingerprints: list[str]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
     for fingerprint in fingerprints:
-        remove_idle(disk_root() / fingerprint)
+        while not remove_idle(disk_root() / fingerprint) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def _nodes() -> list[dict[str, Any]]:

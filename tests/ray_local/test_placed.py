@@ -1,0 +1,99 @@
+"""Images in Ray's object store, on disk and streamed: the same bits, the same curve; what was lost comes back."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import tempfile
+
+import numpy as np
+import pytest
+import ray
+
+from translearn.cluster.placed import measure_room, place_images, remove_images
+from translearn.cluster.shared import Task, fetch, share
+from translearn.cluster.stored import _ranges, store
+from translearn.data.dataset import Dataset
+from translearn.data.decode import decode_split, select_split
+from translearn.data.image_set import ImageSet
+from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.data.shards import ShardWriter
+from translearn.errors import DataError
+from translearn.fine_tune import fine_tune
+from translearn.models.network import build
+from translearn.recipe import Recipe
+from translearn.sources import scratch
+from translearn.spec import TrainSpec
+from translearn.storage import Folder
+
+pytestmark = pytest.mark.ray
+
+PLACES = ("memory", "disk", "stream")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory) -> Dataset:
+    """100 digits, in shards of at most 20."""
+    plan = plan_ingest("sklearn:digits", IngestOptions(limit_per_class=6))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("translearn.data.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=20))
+        return ingest(plan, Folder.open(tmp_path_factory.mktemp("out")), inspected(plan))
+
+
+def placed(dataset: Dataset, split: str, place) -> ImageSet:
+    return place_images(select_split(dataset, split, 32), place)
+
+
+def curve(train: ImageSet, val: ImageSet) -> list[tuple[float, ...]]:
+    recipe = Recipe(3, 0.01, 2, 7, TrainSpec(batch_size=16, precision="fp32", augment="flip_crop"))
+    results = fine_tune(build("resnet18", 10, seed=0), train, val, recipe)
+    return [(one.train_loss, one.val_loss, one.val_error) for one in results]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_bits_and_a_whole_curve_are_equal_from_every_place_also_through_a_task(ray_session, dataset, place):
+    expected = [decode_split(dataset, split, 32) for split in ("train", "val")]
+    found = fetch(
+        share(Task(*(placed(dataset, split, place) for split in ("train", "val")), 10, {"s": scratch("resnet18")}))
+    )
+    rows = np.random.default_rng(0).permutation(len(expected[0]))
+    for images in (found.train, pickle.loads(pickle.dumps(found.train)) if place != "memory" else found.train):
+        assert np.array_equal(images.images[rows], expected[0].images[rows])
+    assert curve(found.train, found.val) == curve(*expected)
+    remove_images([found.train, found.val])
+
+
+def test_parts_are_whole_shards_and_views_of_the_object_store(ray_session, dataset):
+    selection = select_split(dataset, "train", 32)
+    images = store(selection, part_bytes=30 * 3 * 32**2)
+    assert images.lengths == (40, 20)
+    assert list(_ranges(selection, 1)) == [(0, 1), (1, 2), (2, 3)]
+    assert list(_ranges(selection, 10**9)) == [(0, 3)]
+    view = images._views[0]
+    assert not view.flags.writeable
+    assert np.shares_memory(view, ray.get(images.parts[0]))
+
+
+def test_a_damaged_shard_is_a_data_error_here(ray_session, dataset, tmp_path):
+    shutil.copytree(dataset.folder.path, tmp_path / "copy")
+    file = tmp_path / "copy" / dataset.shards("train")[0].file
+    selection = select_split(Dataset(Folder.open(tmp_path / "copy"), dataset.manifest), "train", 32)
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(DataError, match=rf"^{file}: must have the SHA-256 \w+, but got \w+\. It was changed"):
+        store(selection)
+
+
+def test_removing_leaves_nothing_on_the_disk(ray_session, dataset, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    images = [placed(dataset, split, place) for split in ("train", "val") for place in PLACES]
+    for one in images:
+        one.images[np.arange(2)]
+    assert len([path for path in tmp_path.glob("*/*") if path.is_dir()]) == 2
+    remove_images(images)
+    assert not [path for path in tmp_path.glob("*/*") if path.is_dir()]
+
+
+def test_the_room_is_that_of_the_node(ray_session):
+    room = measure_room()
+    assert room.memory == int(ray.cluster_resources()["object_store_memory"])
+    assert 0 < room.disk <= shutil.disk_usage(tempfile.gettempdir()).total
