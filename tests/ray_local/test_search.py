@@ -107,8 +107,8 @@ def test_every_trial_gives_the_bits_of_the_plain_one(ray_session, task, tmp_path
     spec = study(tmp_path, GRID, **changes)
     races = spec.search.mode == "race"
     lengths = [len(outcome.curve) for outcome in outcomes]
-    # Scratch is alone in its race; of the six others two go on from epoch 2 to the end.
-    assert lengths.count(spec.search.epochs) == (3 if races else 7)
+    # Rungs at 1, 2 and 6: of six trials two go on, then one; scratch is alone in its race.
+    assert lengths.count(spec.search.epochs) == (2 if races else 7)
     for outcome in outcomes:
         curve, weights = plainly(spec, task, outcome)
         assert figures(outcome) == curve[: len(outcome.curve)]
@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path):
     def kill_once(row: dict[str, Any]) -> None:
         if row["epoch"] == 2 and not killed:
             actors = ray.util.state.list_actors(filters=[("state", "=", "ALIVE")])
-            killed.extend(actor.pid for actor in actors if "Lane" in (actor.class_name or ""))
+            killed.extend(actor.pid for actor in actors if "Trainable" in (actor.class_name or ""))
             os.kill(killed[0], signal.SIGKILL)
 
     points = Listed(("a", 3, 1e-3), ("scratch", 0, 1e-3))

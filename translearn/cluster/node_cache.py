@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -25,7 +26,7 @@ from translearn.fine_tune import Entrant, Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
 
-_NAME = "translearn-boundaries"
+_NAME = f"translearn-boundaries-{os.getuid()}"
 _SHARED_MEMORY = Path("/dev/shm")
 #: Of what is free: Ray's object store lives in the same memory.
 _SHARE = 0.25
@@ -62,7 +63,7 @@ class Readings:
 
     Attributes:
         stored: The boundaries.
-        saved_s: By freeze depth, the seconds of computing that they save a trial an epoch.
+        saved_s: By freeze depth, the seconds of computing that they save a trial an epoch, over running alone.
     """
 
     stored: Stored
