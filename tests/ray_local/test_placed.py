@@ -40,6 +40,12 @@ def dataset(tmp_path_factory) -> Dataset:
         return ingest(plan, Folder.open(tmp_path_factory.mktemp("out")), inspected(plan))
 
 
+@pytest.fixture(autouse=True)
+def temporary(monkeypatch, tmp_path):
+    """Images on disk lie in the test's own folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def placed(dataset: Dataset, split: str, place) -> ImageSet:
     return place_images(select_split(dataset, split, 32), place)
 
@@ -60,7 +66,6 @@ def test_bits_and_a_whole_curve_are_equal_from_every_place_also_through_a_task(r
     for images in (found.train, pickle.loads(pickle.dumps(found.train)) if place != "memory" else found.train):
         assert np.array_equal(images.images[rows], expected[0].images[rows])
     assert curve(found.train, found.val) == curve(*expected)
-    remove_images([found.train, found.val])
 
 
 def test_parts_are_whole_shards_and_views_of_the_object_store(ray_session, dataset):
@@ -83,8 +88,7 @@ def test_a_damaged_shard_is_a_data_error_here(ray_session, dataset, tmp_path):
         store(selection)
 
 
-def test_removing_leaves_nothing_on_the_disk(ray_session, dataset, monkeypatch, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_removing_leaves_nothing_on_the_disk(ray_session, dataset, tmp_path):
     images = [placed(dataset, split, place) for split in ("train", "val") for place in PLACES]
     for one in images:
         one.images[np.arange(2)]
