@@ -147,7 +147,8 @@ def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path):
 
     def kill_once(row: dict[str, Any]) -> None:
         if row["epoch"] == 2 and not killed:
-            actors = ray.util.state.list_actors(filters=[("state", "=", "ALIVE")])
+            address = ray.get_runtime_context().gcs_address
+            actors = ray.util.state.list_actors(address, filters=[("state", "=", "ALIVE")])
             killed.extend(actor.pid for actor in actors if "Trainable" in (actor.class_name or ""))
             os.kill(killed[0], signal.SIGKILL)
 
