@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 PEERS = {"timm": "timm==1.0.31", "fastai": "fastai==2.8.12", "lightning": "lightning==2.6.6"}
 CACHE = Path(os.environ.get("TRANSLEARN_BENCHMARKS", Path.home() / ".cache" / "translearn-benchmarks"))
 PYTHON = CACHE / "peers" / "bin" / "python"
+#: fastai's mixed precision is for CUDA only: on a CPU it warns and computes in fp32.
+WITHOUT_BF16 = ("fastai",)
 THREADS = len(os.sched_getaffinity(0))
 BATCH_SIZE = 32
 # Images and repetitions by pixels a side.
@@ -44,7 +46,7 @@ def measure(quick: bool) -> dict[str, Any]:
     present = {name: str(PYTHON) for name in PEERS if _has(name)}
     sizes = QUICK if quick else FULL
     found = {f"{size}px": _at(size, *sizes[size], {**python, **present}) for size in sizes}
-    return {"peers": PEERS, "absent": sorted(set(PEERS) - set(present)), **found}
+    return {"peers": PEERS, "absent": sorted(set(PEERS) - set(present)), "without_bf16": WITHOUT_BF16, **found}
 
 
 def _at(size: int, num: int, repeats: int, pythons: dict[str, str]) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def _at(size: int, num: int, repeats: int, pythons: dict[str, str]) -> dict[str,
             f"{name}/{precision}": functools.partial(once, name=name, python=python, bf16=precision == "bf16")
             for name, python in pythons.items()
             for precision in ("fp32", "bf16")
+            if precision == "fp32" or name not in WITHOUT_BF16
         }
         seconds = common.interleaved(variants, repeats)
     return summary(seconds, decode_s, num)

@@ -103,21 +103,19 @@ def timm_parts(options: argparse.Namespace) -> float:
 
 
 def fastai(options: argparse.Namespace) -> float:
-    """fastai's Learner, without its progress bar and without validation."""
+    """fastai's Learner, without logging and without validation."""
     from functools import partial
 
     from fastai.callback.core import Callback
-    from fastai.callback.fp16 import AMPMode, MixedPrecision
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
     from fastai.optimizer import OptimWrapper
 
     clock = Clock()
     timing = Callback(before_train=lambda _: clock.start(), after_train=lambda _: clock.stop())
-    callbacks = [timing] + ([MixedPrecision(amp_mode=AMPMode.BF16)] if options.bf16 else [])
     data = DataLoaders(loader(options), [], device=torch.device("cpu"))
-    learner = Learner(data, resnet(), nn.CrossEntropyLoss(), opt_func=partial(OptimWrapper, opt=sgd), cbs=callbacks)
-    with learner.no_bar(), learner.no_logging():
+    learner = Learner(data, resnet(), nn.CrossEntropyLoss(), opt_func=partial(OptimWrapper, opt=sgd), cbs=[timing])
+    with learner.no_logging():
         learner.fit(EPOCHS, LR)
     return clock.seconds
 
