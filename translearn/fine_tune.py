@@ -187,11 +187,12 @@ def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
         run.begin_epoch()
     chunk = prefix_chunk(recipe.train.batch_size, len(data), team.num_workers)
     feed, epoch = _feed(runs, data, stored, chunk, recipe.train.augment), runs[0].epoch
-    for index, rows in enumerate(epoch_batches(len(data), recipe.train.batch_size, recipe.seed, epoch)):
-        mine = worker_part(rows, team.rank, team.num_workers)
-        boundaries, labels = feed.batch(mine, epoch), _labels(data, mine, team)
+    batches = epoch_batches(len(data), recipe.train.batch_size, recipe.seed, epoch)
+    parts = [worker_part(rows, team.rank, team.num_workers) for rows in batches]
+    for index, boundaries in enumerate(feed.batches(parts, epoch)):
+        labels = _labels(data, parts[index], team)
         for run in runs:
-            run.step(boundaries[run.recipe.freeze_depth], labels, len(rows), index)
+            run.step(boundaries[run.recipe.freeze_depth], labels, len(batches[index]), index)
     for run in runs:
         run.end_training()
     return feed.seconds
@@ -201,8 +202,9 @@ def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
     """One pass over the validation split by all runs; returns the seconds that their common input took."""
     team = runs[0].team
     feed = _feed(runs, data, stored, None, "none")
-    for rows in blocks(len(data), team):
-        boundaries, labels = feed.batch(rows, runs[0].epoch), _labels(data, rows, team)
+    parts = list(blocks(len(data), team))
+    for rows, boundaries in zip(parts, feed.batches(parts, runs[0].epoch), strict=True):
+        labels = _labels(data, rows, team)
         for run in runs:
             run.validate(boundaries[run.recipe.freeze_depth], labels)
     return feed.seconds

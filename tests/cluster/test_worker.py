@@ -8,15 +8,15 @@ import torch
 
 from translearn.cluster.shared import Shared
 from translearn.cluster.worker import CheckpointClock, Job, Orders, _remaining, facts
-from translearn.fine_tune import Recipe
 from translearn.models.model_dir import MARKER
+from translearn.recipe import Recipe
 from translearn.spec import TrainSpec
 from translearn.storage import Folder
 
 RECIPE = Recipe(0, 0.1, 2, 0, TrainSpec(precision="fp32"))
 
 
-def orders(out: Folder | None) -> Orders:
+def orders(out: Folder) -> Orders:
     jobs = tuple(Job(run, Shared(None), "scratch", RECIPE) for run in ("a", "b", "c"))
     return Orders(jobs, threads=1, checkpoint_interval_s=0.0, out=out)
 
@@ -26,10 +26,6 @@ def test_jobs_with_a_model_are_not_done_again_and_no_other_is_left_out(tmp_path:
     (out / "b").write_bytes(MARKER, b"{}")
     (out / "c").write_bytes("curve.parquet", b"")  # cut off before its model was whole
     assert [job.run for job in _remaining(orders(out))] == ["a", "c"]
-
-
-def test_where_no_models_are_kept_every_job_is_done() -> None:
-    assert len(_remaining(orders(None))) == 3
 
 
 def test_loop_state_is_kept_once_an_interval_and_never_at_the_end() -> None:

@@ -5,9 +5,11 @@ from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
-from report_cases import CURVES, DIGITS, SOURCES, TRIALS, study
+from report_cases import DIGITS, WINNER, study
 
 from translearn.report.page import render
+from translearn.report.words import duration
+from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
 
 WICKED = ["<script>alert(1)</script>", "a$b$", "漢字", '"quoted" & <b>bold</b>', *DIGITS[4:]]
 
@@ -67,6 +69,40 @@ def test_figures_agree_with_the_evaluation(page):
     assert "translearn run workflows/configs/demo.yaml" in page.text
 
 
+def test_what_was_saved_and_how_each_trial_was_run_is_told(page):
+    rows = study().trials.to_pylist()
+    saved = {name: duration(sum(row[name] for row in rows)) for name in ("reused_s", "fused_s", "cached_s")}
+    assert len(set(saved.values())) == 3
+    told = (
+        "processes saved {reused_s}, input shared by trials in lock-step {fused_s}, and stored boundaries {cached_s}."
+    )
+    assert told.format(**saved) in page.plain
+    assert {"reused", "reused, fused 4", "reused, fused 4, cached"} <= set(page.text)
+
+
+@pytest.mark.parametrize(
+    ("replayed", "words"),
+    [
+        (True, "The winner was trained again plainly: the same weights, bit for bit"),
+        (False, "The winner was trained again plainly: other weights"),
+        (None, None),
+    ],
+)
+def test_the_verdict_of_the_replay_is_told_as_it_is(replayed, words):
+    record = study()
+    rows = record.trials.to_pylist()
+    rows[WINNER]["replayed"] = replayed
+    plain = Page(render(replace(record, trials=pa.Table.from_pylist(rows, TRIAL_SCHEMA)))).plain
+    assert words in plain if words else "trained again plainly" not in plain
+
+
+def test_approximate_augmentation_is_told():
+    record = study()
+    rows = [{**row, "views": 3} for row in record.trials.to_pylist()]
+    plain = Page(render(replace(record, trials=pa.Table.from_pylist(rows, TRIAL_SCHEMA)))).plain
+    assert "Trials saw 3 fixed augmented copies of each image, an approximation." in plain
+
+
 def test_every_plot_is_there_and_inline(page):
     assert page.tags.count("svg") == len(page.labels) == 8
 
@@ -108,8 +144,8 @@ def test_what_users_name_is_escaped():
         spec={"name": name, "notes": [name]},
         provenance={"command": name, "path": name},
         evaluation={**record.evaluation, "winner": {"role": "transfer", "source": name, "freeze_depth": 0, "lr": 0.1}},
-        sources=pa.Table.from_pylist(sources, SOURCES),
-        trials=pa.Table.from_pylist(trials, TRIALS),
+        sources=pa.Table.from_pylist(sources, SOURCE_SCHEMA),
+        trials=pa.Table.from_pylist(trials, TRIAL_SCHEMA),
     )
     page = Page(render(wicked))
     assert not {"script", "img", "b"} & set(page.tags)
@@ -123,9 +159,9 @@ def test_missing_parts_leave_their_section_out():
         record,
         provenance={},
         evaluation={**record.evaluation, "forgetting": None},
-        sources=SOURCES.empty_table(),
-        trials=TRIALS.empty_table(),
-        curves=CURVES.empty_table(),
+        sources=SOURCE_SCHEMA.empty_table(),
+        trials=TRIAL_SCHEMA.empty_table(),
+        curves=CURVE_SCHEMA.empty_table(),
         datasets={},
     )
     headings = Page(render(bare)).headings
@@ -137,10 +173,13 @@ def test_refits_without_scratch_and_errors_that_are_missing():
     rows = [r for r in record.curves.to_pylist() if not r["run"].startswith("scratch")]
     curves = [{**row, "val_error": None, "val_loss": None} for row in rows]
     trials = [{**row, "val_error": None, "status": "failed"} for row in record.trials.to_pylist()]
-    some = replace(record, curves=pa.Table.from_pylist(curves, CURVES), trials=pa.Table.from_pylist(trials, TRIALS))
+    some = replace(
+        record, curves=pa.Table.from_pylist(curves, CURVE_SCHEMA), trials=pa.Table.from_pylist(trials, TRIAL_SCHEMA)
+    )
     page = Page(render(some))
     assert "0 done, 0 stopped early, 40 failed." in page.plain
     assert "The first 10 of 40." in page.plain
+    assert "fixed augmented copies" not in page.plain
     assert {"Refits: loss, mean over seeds."} <= set(page.labels)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from translearn.boundary import chain
 from translearn.boundary.layout import to_boundary
 from translearn.data.examples import Examples
 from translearn.data.image_set import ImageSet
+from translearn.data.prefetch import ahead
 from translearn.data.transforms import augment, to_input
 from translearn.models.network import Network
 
@@ -72,26 +73,38 @@ class Feed:
             On the device: float32 (N, 3, S, S) at depth 0; else in the precision's dtype (N, channels, height, width)
             in channels_last memory, or features (N, D) at the last depth. Runs share them: nobody may change them.
         """
-        started = time.perf_counter()
+        return next(self.batches([rows], epoch))
+
+    def batches(self, blocks: Iterable[np.ndarray], epoch: int) -> Iterator[dict[int, Tensor]]:
+        """``batch`` of each block of rows, in order; on a GPU the next one is read and copied meanwhile."""
+        listed = list(blocks)
         view = (epoch - 1) % self.views if self.views else 0
-        known: dict[int, chain.Pieces] = {}
-        for depth in self.starts:
-            known[depth] = self._at(depth, rows, epoch, view, known)
-        batch = {depth: chain.whole(known[depth], len(rows)) for depth in self.depths}
-        self.seconds += time.perf_counter() - started
-        return batch
+        sent = ahead((self._read(rows, view) for rows in listed), self.device)
+        for rows in listed:
+            started = time.perf_counter()
+            batch = self._batch(next(sent), rows, view + 1 if self.views else epoch)
+            self.seconds += time.perf_counter() - started
+            yield batch
 
-    def _at(
-        self, depth: int, rows: np.ndarray, epoch: int, view: int, known: Mapping[int, chain.Pieces]
-    ) -> chain.Pieces:
-        start = self.starts[depth]
-        if start is not None:
-            return chain.run(self.network.stages(start, depth), known[start], self.precision, self.device)
-        if depth in self.stored:
-            stored = self.stored[depth][rows + view * len(self.data)]
-            return chain.pieces(to_boundary(stored, self.precision).to(self.device, non_blocking=True), self.chunk)
-        return chain.pieces(self._input(rows, view + 1 if self.views else epoch), self.chunk)
+    def _read(self, rows: np.ndarray, view: int) -> tuple[Tensor, ...]:
+        """What a batch is made from, in CPU memory: pixels, or stored boundaries."""
+        return tuple(
+            to_boundary(self.stored[depth][rows + view * len(self.data)], self.precision)
+            if depth in self.stored
+            else torch.from_numpy(self.data.images[rows])
+            for depth, start in self.starts.items()
+            if start is None
+        )
 
-    def _input(self, rows: np.ndarray, epoch: int) -> Tensor:
-        pixels = torch.from_numpy(self.data.images[rows]).to(self.device, non_blocking=True)
-        return to_input(augment(pixels, self.data.keys[rows], self.augment, self.seed, epoch))
+    def _batch(self, read: Iterable[Tensor], rows: np.ndarray, epoch: int) -> dict[int, Tensor]:
+        given, known = iter(read), dict[int, chain.Pieces]()
+        for depth, start in self.starts.items():
+            if start is not None:
+                stages = self.network.stages(start, depth)
+                known[depth] = chain.run(stages, known[start], self.precision, self.device)
+            elif depth in self.stored:
+                known[depth] = chain.pieces(next(given), self.chunk)
+            else:
+                pixels = augment(next(given), self.data.keys[rows], self.augment, self.seed, epoch)
+                known[depth] = chain.pieces(to_input(pixels), self.chunk)
+        return {depth: chain.whole(known[depth], len(rows)) for depth in self.depths}

@@ -1,4 +1,4 @@
-"""TensorBoard event files of refits, pre-training and single fine-tunes; Ray Tune writes those of the trials."""
+"""TensorBoard event files of trials, refits, pre-training and single fine-tunes."""
 
 from __future__ import annotations
 

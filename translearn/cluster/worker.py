@@ -1,7 +1,6 @@
 """What a worker does: runs of the fine-tune loop, one after the other, told to Ray Train.
 
-Refits, pre-training and trials of several workers are all this one loop. It is the only caller of
-``ray.train.report``.
+Refits, pre-training and single fine-tunes are all this one loop. It is the only caller of ``ray.train.report``.
 """
 
 from __future__ import annotations
@@ -48,12 +47,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Orders:
-    """What the workers of a group are told. ``out`` is None where only the figures are wanted."""
+    """What the workers of a group are told. Models go into ``out``, a folder a job."""
 
     jobs: tuple[Job, ...]
     threads: int
     checkpoint_interval_s: float
-    out: Folder | None = None
+    out: Folder
     progress: Queue | None = None
 
 
@@ -96,8 +95,7 @@ def work(orders: Orders) -> None:
 
 def _remaining(orders: Orders) -> list[Job]:
     """The jobs without a model. The checkpoint does not say it: an earlier command may have had other jobs."""
-    out = orders.out
-    return [job for job in orders.jobs if out is None or not (out / job.run).exists(MARKER)]
+    return [job for job in orders.jobs if not (orders.out / job.run).exists(MARKER)]
 
 
 def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:
@@ -109,7 +107,7 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
     for result in fine_tune(network, task.train, task.val, job.recipe, team, state):
         curve.append(figures(result))
         is_last = result.epoch == job.recipe.epochs
-        if is_last and orders.out is not None:
+        if is_last:
             _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
         saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
         recorded = facts(job.recipe, orders.threads, team.device)
@@ -157,7 +155,7 @@ def save_state(folder: Path, saved: dict[str, Any]) -> None:
 
 
 def load_state(checkpoint: Any) -> dict[str, Any] | None:
-    """The loop state in a checkpoint of Ray Train or Tune; None without one."""
+    """The loop state in a checkpoint of Ray Train; None without one."""
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
