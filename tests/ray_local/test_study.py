@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 LEFT = {
     *("spec.yaml", "provenance.json", "sources.parquet", "trials.parquet", "curves.parquet"),
-    *("evaluation.json", "report.html", "model", "sources", "refit", "tune", "data"),
+    *("evaluation.json", "report.html", "model", "sources", "refit", "search", "data"),
 }
 
 REFITS = {"transfer-0", "transfer-1", "scratch-0", "scratch-1"}
