@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translearn.proposals import Fate, Point
-from translearn.race import Contestant, Heat, Race, rungs
+from translearn.race import Contestant, Heat, Race, epochs_to_run, rungs
 
 
 class Listed:
@@ -92,6 +92,8 @@ def test_the_epochs_of_a_race_over_those_of_all_trials() -> None:
     race = Race(Listed(), [27], rungs(27, 1, 3), 3, singly)
     run(race, lambda number, _: number / 100)
     assert sum(max(curve) for curve in race.curves.values()) == 27 + 18 + 18 + 18
+    assert epochs_to_run(27, rungs(27, 1, 3), 3) == 27 + 18 + 18 + 18
+    assert epochs_to_run(27, (27,), 3) == 27 * 27
 
 
 def test_one_rung_stops_nobody() -> None:

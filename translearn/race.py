@@ -68,6 +68,12 @@ def rungs(num_epochs: int, first: int, reduction_factor: int) -> tuple[int, ...]
     return tuple(reversed(found))
 
 
+def epochs_to_run(num_trials: int, rungs: Sequence[int], reduction_factor: int) -> int:
+    """The epochs of a race of one generation, over all its trials; a little more where scratch races by itself."""
+    lengths = [end - start for start, end in zip((0, *rungs), rungs, strict=False)]
+    return sum(math.ceil(num_trials / reduction_factor**index) * length for index, length in enumerate(lengths))
+
+
 class Race:
     """The state of a search.
 

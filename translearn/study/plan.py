@@ -18,6 +18,7 @@ from translearn.data.plan import plan_ingest
 from translearn.errors import TranslearnError, raise_faults
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
+from translearn.race import epochs_to_run, rungs
 from translearn.recipe import Recipe
 from translearn.seeds import generator
 from translearn.sources import check_sources
@@ -113,8 +114,19 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
         f"{resources.concurrent_trials} at once, {trial_workers} a trial: at most {_duration(search_s)}",
         f"refit: {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
     ]
+    lines[2:2] = _race_lines(spec)
     pretrains = [_pretrain_line(spec, sizes, name, seconds) for name in sizes if name != "target"]
     return [lines[0], _images_line(spec, target), *pretrains, *lines[1:]]
+
+
+def _race_lines(spec: StudySpec) -> list[str]:
+    search = spec.search
+    if search.mode != "race":
+        return []
+    stops = rungs(search.epochs, search.grace_epochs, search.reduction_factor)
+    run = epochs_to_run(search.trials, stops, search.reduction_factor)
+    at = ", ".join(map(str, stops))
+    return [f"race: compared after {at} epochs: about {run} of {search.trials * search.epochs} epochs are run"]
 
 
 def _images_line(spec: StudySpec, target: Size) -> str:
