@@ -81,6 +81,7 @@ class Race:
         contestants: All trials drawn so far, in order.
         curves: The rows of each trial by epoch.
         replay: The last row of the winner's replay; None before.
+        racing: The trials that may go on from where they are.
         is_over: Whether nothing is left to do.
     """
 
@@ -108,6 +109,7 @@ class Race:
         self.contestants: list[Contestant] = []
         self.curves: dict[str, dict[int, Row]] = {}
         self.replay: Row | None = None
+        self.racing: list[Contestant] = []
         self.is_over = False
         self._proposals, self._generations, self._rungs, self._eta = proposals, generations, rungs, reduction_factor
         self._group, self._replays = group, replays
@@ -170,13 +172,13 @@ class Race:
     def _plan(self) -> Iterator[list[Heat]]:
         """The heats that are due at the same time, one such list after the other."""
         for size in self._generations:
-            generation = self._drawn(size)
-            racing = generation
+            generation = self.racing = self._drawn(size)
             for rung in self._rungs:
-                if racing:
-                    yield self._heats(racing, rung)
-                racing = self._promoted(racing, rung)
+                if self.racing:
+                    yield self._heats(self.racing, rung)
+                self.racing = self._promoted(self.racing, rung)
             self._proposals.tell([self._fate(contestant) for contestant in generation])
+        self.racing = []
         if self._replays and (best := self._ranked(self.contestants, self._rungs[-1])):
             yield [Heat((best[0],), self._rungs[-1], is_replay=True)]
 

@@ -118,6 +118,25 @@ def test_lanes_wait_at_a_rung_and_are_sent_home_when_the_race_is_over(folder):
     assert table.desk.assigned[5:] == []
 
 
+def test_states_are_dropped_as_soon_as_their_trials_do_not_go_on(folder):
+    table = Table(folder, trials=4, rungs=(1, 2, 3), replays=True)
+    table.starts(0)
+    names = [one.run for one in table.race.contestants]
+    dropped = []
+    while table.desk.last()[0] is not None:
+        heat = table.finishes(0)
+        dropped.append((runs(heat), heat.until, sorted(table.desk.dropped)))
+    # A loser's state goes when its rung is decided, that of the winner before the replay, which needs none.
+    assert dropped == [
+        *[([number], 1, []) for number in (1, 2, 3)],
+        ([4], 1, names[2:]),
+        ([1], 2, names[2:]),
+        ([2], 2, names[1:]),
+        ([1], 3, names),
+        ([1], 3, names),
+    ]
+
+
 def test_each_epoch_is_told_once_also_where_a_heat_is_done_twice(folder):
     table = Table(folder, trials=1)
     table.starts(0)

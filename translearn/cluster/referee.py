@@ -35,6 +35,7 @@ class Referee(tune.Callback):
         self._free: set[int] = set()
         self._heats: dict[int, Heat] = {}
         self._losses: Counter[str] = Counter()
+        self._racing: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks down, and nobody reads that."""
@@ -74,8 +75,16 @@ class Referee(tune.Callback):
             self._free.remove(lane)
             self._heats[lane] = heat
             self._desk.assign.remote(lane, heat)
+        self._drop()
         for lane in self._free if self.race.is_over else ():
             self._desk.assign.remote(lane, None)
+
+    def _drop(self) -> None:
+        """Lets go of the states of trials that do not go on."""
+        racing = {one.run for one in self.race.racing}
+        if out := self._racing - racing:
+            self._desk.drop.remote(sorted(out))
+        self._racing = racing
 
     def _close(self, heat: Heat) -> None:
         rows = [row for one in heat.contestants for row in self.race.curves.get(one.run, {}).values()]
