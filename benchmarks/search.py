@@ -46,7 +46,7 @@ from translearn.data.plan import inspected, plan_ingest
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
-from translearn.proposals import Fate, Point
+from translearn.race import Fate, Point
 from translearn.recipe import Recipe
 from translearn.sources import Source, initial_network
 from translearn.spec import StudySpec, parse_spec

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translearn.heats import group
-from translearn.proposals import Point
-from translearn.race import Contestant
+from translearn.race import Contestant, Point
 
 STAGES = {"a": 5, "b": 5, "scratch": 5}
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.proposals import Fate, Point
-from translearn.race import Contestant, Heat, Race, epochs_to_run, rungs
+from translearn.race import Contestant, Fate, Heat, Point, Race, epochs_to_run, rungs
 
 
 class Listed:

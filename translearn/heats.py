@@ -40,11 +40,11 @@ def group(
 
 def _by_source(contestants: Sequence[Contestant], num_stages: Mapping[str, int]) -> list[list[Contestant]]:
     """Trials that can share: the probes of a source, its partly frozen ones from shallow to deep; others alone."""
-    groups: dict[tuple[object, ...], list[Contestant]] = {}
+    groups: dict[tuple[str, str], list[Contestant]] = {}
     for one in sorted(contestants, key=lambda one: (one.point.freeze_depth, one.number)):
         depth, source = one.point.freeze_depth, one.point.source
-        key = (source, depth == num_stages[source]) if depth else (source, one.number)
-        groups.setdefault(key, []).append(one)
+        kind = "probes" if depth == num_stages[source] else "partly frozen" if depth else f"full {one.number}"
+        groups.setdefault((source, kind), []).append(one)
     return list(groups.values())
 
 

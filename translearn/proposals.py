@@ -4,43 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 
+from translearn.race import Fate, Point
 from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
-
-
-@dataclass(frozen=True)
-class Point:
-    """One configuration: a source, how much of it is frozen, and how the rest is trained."""
-
-    source: str
-    freeze_depth: int
-    lr: float
-    weight_decay: float
-    is_scratch: bool
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What became of a point: the validation error after each epoch that it was trained, none if it diverged."""
-
-    val_errors: Sequence[float]
-    is_done: bool
-
-
-class Proposals(Protocol):
-    """Where points come from. What is drawn depends on what was drawn and told before, and on nothing else."""
-
-    def draw(self, num: int) -> list[Point]:
-        """The next so many points."""
-
-    def tell(self, fates: Sequence[Fate]) -> None:
-        """What became of the points that were drawn last, in their order."""
 
 
 class OptunaProposals:

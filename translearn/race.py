@@ -14,12 +14,39 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from translearn.proposals import Fate, Point, Proposals
+from typing import Any, Protocol
 
 #: An epoch of a trial: ``run``, ``epoch``, ``val_error``, ``val_loss`` ..., and ``reason`` where it ended the trial.
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One configuration: a source, how much of it is frozen, and how the rest is trained."""
+
+    source: str
+    freeze_depth: int
+    lr: float
+    weight_decay: float
+    is_scratch: bool
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a point: the validation error after each epoch that it was trained, none if it diverged."""
+
+    val_errors: Sequence[float]
+    is_done: bool
+
+
+class Proposals(Protocol):
+    """Where points come from. What is drawn depends on what was drawn and told before, and on nothing else."""
+
+    def draw(self, num: int) -> list[Point]:
+        """The next so many points."""
+
+    def tell(self, fates: Sequence[Fate]) -> None:
+        """What became of the points that were drawn last, in their order."""
 
 
 @dataclass(frozen=True)

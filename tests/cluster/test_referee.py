@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,7 @@ import pytest
 from ray.tune.result import DONE
 
 from translearn.cluster.referee import Referee, known_rows
-from translearn.proposals import Fate, Point
-from translearn.race import Contestant, Heat, Race
+from translearn.race import Contestant, Fate, Heat, Point, Race
 from translearn.storage import Folder
 
 
@@ -32,7 +32,9 @@ class FakeDesk:
         self.assigned: list[tuple[int, Any]] = []
         self.cleared: list[int] = []
         self.dropped: list[str] = []
-        self.assign = SimpleNamespace(remote=lambda lane, heat: self.assigned.append((lane, heat)))
+        self.assign = SimpleNamespace(
+            remote=lambda lane, heat: self.assigned.append((lane, heat and pickle.loads(heat)))
+        )
         self.clear = SimpleNamespace(remote=self.cleared.append)
         self.drop = SimpleNamespace(remote=self.dropped.extend)
 

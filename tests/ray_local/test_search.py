@@ -22,8 +22,7 @@ from translearn.data.image_set import ImageSet
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
-from translearn.proposals import Fate, Point
-from translearn.race import Contestant
+from translearn.race import Contestant, Fate, Point
 from translearn.sources import Source, initial_network, scratch
 from translearn.spec import StudySpec
 from translearn.storage import Folder

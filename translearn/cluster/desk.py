@@ -18,15 +18,15 @@ class Desk:
         self._takers: dict[int, int | None] = {}
         self._states: dict[str, tuple[Any]] = {}
 
-    async def assign(self, lane: int, heat: Any) -> None:
-        """What a lane does next; None ends it."""
+    async def assign(self, lane: int, heat: bytes | None) -> None:
+        """What a lane does next, a pickled heat, so that the desk need not import what it is made of; None ends it."""
         self._heats[lane].put_nowait(heat)
 
     async def clear(self, lane: int) -> None:
         """A lane died: what it did not take is void, and nobody waits for it any more."""
         self._heats[lane], self._takers[lane] = asyncio.Queue(), None
 
-    async def next_heat(self, lane: int, taker: int) -> Any:
+    async def next_heat(self, lane: int, taker: int) -> bytes | None:
         """What a lane does next, as soon as that is known; ``taker`` is its process."""
         self._takers[lane] = taker
         while self._takers[lane] == taker:

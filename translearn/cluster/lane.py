@@ -7,6 +7,7 @@ here such an actor waits for its next heat, with torch imported and the data map
 from __future__ import annotations
 
 import os
+import pickle
 import time
 import traceback
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from translearn.cluster.heat import Order, Setting, run_heat
 from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
 from translearn.cluster.warm_group import WarmGroup
-from translearn.race import Row
+from translearn.race import Heat, Row
 from translearn.storage import Folder
 from translearn.team import Team
 
@@ -72,9 +73,10 @@ class Lane(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """The next epoch of the heat at hand, or of the next one."""
         if self._rows is None:
-            heat = ray.get(self._setting.places.desk.next_heat.remote(self._lane, os.getpid()))
-            if heat is None:
+            told = ray.get(self._setting.places.desk.next_heat.remote(self._lane, os.getpid()))
+            if told is None:
                 return {DONE: True}
+            heat: Heat = pickle.loads(told)
             self._rows = self._crew.serve(Order(self._setting, heat, self._reused_s()))
         try:
             rows = next(self._rows, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -74,7 +75,7 @@ class Referee(tune.Callback):
             lane = min(self._free)
             self._free.remove(lane)
             self._heats[lane] = heat
-            self._desk.assign.remote(lane, heat)
+            self._desk.assign.remote(lane, pickle.dumps(heat))
         self._drop()
         for lane in self._free if self.race.is_over else ():
             self._desk.assign.remote(lane, None)

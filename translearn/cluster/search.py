@@ -20,8 +20,8 @@ from translearn.cluster.shared import Task, share
 from translearn.cluster.states import Places
 from translearn.errors import TranslearnError
 from translearn.heats import group
-from translearn.proposals import OptunaProposals, Point, Proposals
-from translearn.race import Contestant, Race, Row, rungs
+from translearn.proposals import OptunaProposals
+from translearn.race import Contestant, Point, Proposals, Race, Row, rungs
 from translearn.spec import SearchSpec, StudySpec
 from translearn.storage import Folder
 
