@@ -218,3 +218,15 @@ def test_optuna_is_told_what_became_of_each() -> None:
                 race.take(row(one, epoch, one.number / 10))
         race.close(heat)
     assert proposals.told == [[Fate([0.1, 0.1, 0.1], True), Fate([0.2], False), Fate([], False)]]
+
+
+def test_a_replay_of_another_trial_does_not_count() -> None:
+    race = Race(Listed(), [2], (1,), 3, singly, replays=True)
+    race.take({"run": "another", "epoch": 1, "val_error": 0.1, "val_loss": 0.1, "is_replay": True})
+    heats = run(race, lambda number, _: number / 10)
+    assert heats[-1].is_replay
+
+
+def test_a_name_belongs_to_one_configuration() -> None:
+    points = [Point("a", 2, lr, decay, is_scratch=False) for lr in (0.01, 0.0100001) for decay in (0.0, 1e-4)]
+    assert len({Contestant(1, point).run for point in points}) == 4

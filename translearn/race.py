@@ -58,9 +58,10 @@ class Contestant:
 
     @property
     def run(self) -> str:
-        """Its name: unique in the search, and says what it is."""
+        """Its name: says what it is, and belongs to no other configuration, not even in another attempt."""
         point = self.point
-        return f"{self.number:03d}-{point.source}-d{point.freeze_depth}-lr{point.lr:.1e}"
+        digest = hashlib.sha256(repr(point).encode()).hexdigest()[:6]
+        return f"{self.number:03d}-{point.source}-d{point.freeze_depth}-lr{point.lr:.1e}-{digest}"
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,8 @@ class Race:
         return Fate(errors, is_done=self._rungs[-1] in curve)
 
     def _is_known(self, heat: Heat) -> bool:
-        if heat.is_replay:
-            return self.replay is not None and (self.replay["epoch"] >= heat.until or "reason" in self.replay)
         runs = [contestant.run for contestant in heat.contestants]
+        if heat.is_replay:
+            replay = self.replay or {"run": None}
+            return replay["run"] == runs[0] and (replay["epoch"] >= heat.until or "reason" in replay)
         return all(heat.until in self.curves.get(run, {}) or self.reason(run) for run in runs)

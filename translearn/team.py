@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -64,6 +65,13 @@ class Team:
                     assert statistics is not None
                     dist.all_reduce(statistics)
                     statistics /= self.num_workers
+
+    def agreed(self, find: Callable[[], Any]) -> Any:
+        """What the first worker finds; the others do not look. It is pickled on its way to them."""
+        found = [find() if self.rank == 0 else None]
+        if self.num_workers > 1:
+            dist.broadcast_object_list(found)
+        return found[0]
 
     def sum(self, counts: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over the workers; every worker gets it."""

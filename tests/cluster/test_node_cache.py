@@ -16,8 +16,7 @@ import torch
 from translearn.boundary import planning
 from translearn.boundary.measure import Chain, Rate, measure_chain
 from translearn.cluster import node_cache
-from translearn.cluster.node_cache import Readings, close_node_cache, identity, stored_boundaries
-from translearn.cluster.shared import Task
+from translearn.cluster.node_cache import Readings, Splits, close_node_cache, identity, stored_boundaries
 from translearn.data.image_set import ImageSet
 from translearn.fine_tune import Entrant, Stored
 from translearn.models.network import build
@@ -75,10 +74,11 @@ def study(**changes: Any) -> StudySpec:
 def readings(
     spec: StudySpec, depths: tuple[int, ...] = (1, 5), source: str | None = "s", team: Team | None = None
 ) -> Readings:
-    task = Task(images(20), images(9, seed=1), 2, {})
+    sets = {"train": images(20), "val": images(9, seed=1)}
+    splits = Splits(sets["train"], sets["val"], lambda split: identity(sets[split]))
     network = build("resnet18", 2, 0).eval()
     entrants = [Entrant(network, Recipe(depth, 0.01, 2, 0, spec.train, spec.search.views)) for depth in depths]
-    return stored_boundaries(entrants, source, task, 10**6, spec, team or Team())
+    return stored_boundaries(entrants, source, splits, 10**6, spec, team or Team())
 
 
 def test_equal_images_have_one_identity_and_others_another() -> None:

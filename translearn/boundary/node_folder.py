@@ -70,7 +70,7 @@ class NodeFolder:
     def _sweep(self) -> None:
         stale = [path for path in self.path.iterdir() if path.name != _LOCK]
         for path in (*stale, *self.path.parent.glob(f"{self.path.name}.gone-*")):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 @contextmanager

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from translearn.cluster.node_cache import Readings, stored_boundaries
+from translearn.cluster.node_cache import Readings, Splits, identity, stored_boundaries
 from translearn.cluster.shared import Shared, Task, fetch
 from translearn.cluster.states import Places, Saved, Writer
 from translearn.cluster.worker import CheckpointClock, diverged, facts, figures
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteLossError, StorageError
 from translearn.fine_tune import Entrant, Stored, fine_tune_together
 from translearn.models.weights import fingerprint
 from translearn.race import Contestant, Heat, Row
@@ -88,12 +89,16 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
     heat, setting = order.heat, order.setting
     task, spec = task_of(setting.shared), setting.spec
     runs = [contestant.run for contestant in heat.contestants]
-    saved = {} if heat.is_replay else {run: state for run in runs if (state := setting.places.load(run))}
+    # All workers go on from what the first one found: memory may be lost while they look.
+    saved: dict[str, Saved] = team.agreed(lambda: {} if heat.is_replay else _saved(runs, setting.places))
     curves = {run: list(saved[run]["curve"]) if run in saved else [] for run in runs}
-    yield [row for curve in curves.values() for row in curve]
-    entrants = [_entrant(contestant, task, spec, saved.get(contestant.run)) for contestant in heat.contestants]
+    yield [row for curve in curves.values() for row in curve if row["epoch"] <= heat.until]
+    left = {place for place, run in enumerate(runs) if run not in saved or saved[run]["state"]["epoch"] < heat.until}
+    if not left:
+        return
+    entrants = _entrants(heat, task, spec, saved)
     team = dataclasses.replace(team, sync_batchnorm=spec.train.sync_batchnorm)
-    known = _readings(heat, task, spec, entrants, team)
+    known = _readings(order, task, entrants, team)
     keeper = _Keeper(heat, setting, curves) if team.rank == 0 else None
     began_at, reused_s = time.time(), order.reused_s
     for results in fine_tune_together(entrants, task.train, task.val, team, known.stored):
@@ -101,11 +106,13 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
         rows = [_row(order, place, result, marks, team) for place, result in results.items()]
         for place, row in zip(results, rows, strict=True):
             curves[runs[place]].append(row)
-        over = all(isinstance(one, NonFiniteLossError) or one.epoch == heat.until for one in results.values())
+        left -= {
+            place for place, one in results.items() if isinstance(one, NonFiniteLossError) or one.epoch == heat.until
+        }
         if keeper and not heat.is_replay:
-            keeper.take(results, over)
+            keeper.take(results, over=not left)
         yield rows
-        if over:
+        if not left:
             return
         began_at, reused_s = time.time(), 0.0
 
@@ -116,17 +123,37 @@ def task_of(shared: Shared) -> Task:
     return fetch(shared)
 
 
-def _readings(heat: Heat, task: Task, spec: StudySpec, entrants: list[Entrant], team: Team) -> Readings:
+@functools.lru_cache(maxsize=2)
+def _identity_of(shared: Shared, split: str) -> str:
+    """What tells a split of the task from every other set of images, looked for once a process."""
+    return identity(getattr(task_of(shared), split))
+
+
+def _readings(order: Order, task: Task, entrants: list[Entrant], team: Team) -> Readings:
+    heat, setting = order.heat, order.setting
     if heat.is_replay:
         return Readings(Stored(), {})
     num_reads = heat.until - min(entrant.state["epoch"] if entrant.state else 0 for entrant in entrants)
     source = task.sources[heat.contestants[0].point.source].fingerprint
-    return stored_boundaries(entrants, source, task, num_reads, spec, team)
+    splits = Splits(task.train, task.val, functools.partial(_identity_of, setting.shared))
+    try:
+        return stored_boundaries(entrants, source, splits, num_reads, setting.spec, team)
+    except StorageError:  # a disk that is full costs time, not the trial
+        return Readings(Stored(), {})
 
 
-def _entrant(contestant: Contestant, task: Task, spec: StudySpec, saved: Saved | None) -> Entrant:
-    network, _ = initial_network(task.sources[contestant.point.source], task.num_classes, spec.seed)
-    return Entrant(network, recipe(spec, contestant), saved and saved["state"])
+def _saved(runs: Sequence[str], places: Places) -> dict[str, Saved]:
+    return {run: state for run in runs if (state := places.load(run))}
+
+
+def _entrants(heat: Heat, task: Task, spec: StudySpec, saved: Mapping[str, Saved]) -> list[Entrant]:
+    source = task.sources[heat.contestants[0].point.source]
+    # Initialising a network takes ten times as long as copying one.
+    network, _ = initial_network(source, task.num_classes, spec.seed)
+    return [
+        Entrant(copy.deepcopy(network), recipe(spec, one), saved[one.run]["state"] if one.run in saved else None)
+        for one in heat.contestants
+    ]
 
 
 class _Keeper:

@@ -23,6 +23,8 @@ from translearn.cluster.heat import Order, Setting, run_heat
 from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
 from translearn.cluster.warm_group import WarmGroup
+from translearn.cluster.warm_run import WorkersLostError
+from translearn.errors import TranslearnError
 from translearn.race import Heat, Row
 from translearn.storage import Folder
 from translearn.team import Team
@@ -54,11 +56,18 @@ class Alone:
         close_node_cache()
 
 
+def _blamed(error: Exception) -> str:
+    """``fault`` where no trial could be run, as without storage; ``reason`` where these cannot, as without memory."""
+    if isinstance(error, WorkersLostError):
+        return "reason"
+    return "fault" if isinstance(error, TranslearnError | OSError | ray.exceptions.RayError) else "reason"
+
+
 class Lane(tune.Trainable):
     """Runs the heats that the desk assigns to it; a step is an epoch of one.
 
     What it reports: ``rows``, the rows of an epoch; ``is_over``, whether the heat ended with them; ``reason``, why it
-    could not be run.
+    could not be run; ``fault``, why none can.
     """
 
     def setup(self, config: dict[str, Any], setting: Setting, resources: Resources, folder: Folder) -> None:
@@ -80,9 +89,10 @@ class Lane(tune.Trainable):
             self._rows = self._crew.serve(Order(self._setting, heat, self._reused_s()))
         try:
             rows = next(self._rows, None)
-        except Exception as error:  # the other lanes' trials and this one's next are not concerned
+        except Exception as error:
+            traceback.print_exc()  # to Ray's logs
             self._rows = None
-            return {"reason": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
+            return {_blamed(error): f"{type(error).__name__}: {error}"}
         if rows is None:
             self._rows = None
         return {"rows": rows or [], "is_over": rows is None}

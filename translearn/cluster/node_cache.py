@@ -8,9 +8,10 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,15 +19,14 @@ import torch
 from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
-from translearn.cluster.shared import Task
 from translearn.data.image_set import ImageSet
-from translearn.data.on_disk import DiskImages
+from translearn.data.on_disk import DiskImages, owned
 from translearn.data.streamed import StreamedImages
-from translearn.fine_tune import Entrant, Stored, prefix_chunk
+from translearn.fine_tune import Boundaries, Entrant, Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
 
-_NAME = f"translearn-boundaries-{os.getuid()}"
+_NAME, _KEPT = f"translearn-{os.getuid()}-boundaries", "kept"
 _SHARED_MEMORY = Path("/dev/shm")
 #: Of what is free: Ray's object store lives in the same memory.
 _SHARE = 0.25
@@ -44,8 +44,8 @@ def node_cache(cluster: ClusterSpec) -> Cache:
         memory, gigabytes = (_SHARED_MEMORY, cluster.boundary_memory_gb) if _SHARED_MEMORY.is_dir() else (disk, 0.0)
         _opened.append(
             Cache(
-                Budget(memory / f"{_NAME}-memory", _num_bytes(memory, gigabytes)),
-                Budget(disk / f"{_NAME}-disk", _num_bytes(disk, cluster.boundary_disk_gb)),
+                Budget(owned(memory / _NAME) / f"{_KEPT}-memory", _num_bytes(memory, gigabytes)),
+                Budget(owned(disk / _NAME) / f"{_KEPT}-disk", _num_bytes(disk, cluster.boundary_disk_gb)),
             )
         )
     return _opened[0]
@@ -55,6 +55,12 @@ def close_node_cache() -> None:
     """Gives this process's access back; the last process to do so deletes what is there."""
     while _opened:
         _opened.pop().close()
+
+
+def sweep_node_cache(cluster: ClusterSpec) -> None:
+    """Deletes what processes that were killed left on this node, unless others live."""
+    node_cache(cluster)
+    close_node_cache()
 
 
 @dataclass(frozen=True)
@@ -70,15 +76,24 @@ class Readings:
     saved_s: Mapping[int, float]
 
 
+@dataclass(frozen=True)
+class Splits:
+    """A target's images, and what tells each split, ``train`` or ``val``, from every other set of images."""
+
+    train: ImageSet
+    val: ImageSet
+    identity: Callable[[str], str]
+
+
 def stored_boundaries(
-    entrants: Sequence[Entrant], source: str | None, task: Task, num_reads: int, spec: StudySpec, team: Team
+    entrants: Sequence[Entrant], source: str | None, splits: Splits, num_reads: int, spec: StudySpec, team: Team
 ) -> Readings:
     """What is worth reading instead of computing it, for runs of one source.
 
     Args:
         entrants: The runs.
         source: The source's fingerprint; None for scratch, which has no frozen stages.
-        task: The target.
+        splits: The target's.
         num_reads: Epochs to come.
         spec: The study.
         team: The workers; where there are several, validation is computed.
@@ -97,21 +112,20 @@ def stored_boundaries(
         num_reads=num_reads,
         threads=torch.get_num_threads(),
     )
-    chunk = prefix_chunk(train.batch_size, len(task.train), team.num_workers)
-    trained = ask(
-        data=task.train,
-        data_key=identity(task.train),
-        chunk=chunk,
-        augment=train.augment,
-        seed=recipe.seed,
-        views=recipe.views,
-    )
-    saved = _saved(trained, len(task.train))
-    if team.num_workers > 1:
-        return Readings(Stored(trained.arrays), saved)
-    validated = ask(data=task.val, data_key=identity(task.val), chunk=None)
-    saved.update(_saved(validated, len(task.val)))
-    return Readings(Stored(trained.arrays, validated.arrays), saved)
+    random = {"augment": train.augment, "seed": recipe.seed, "views": recipe.views}
+    asked: dict[str, dict[str, Any]] = {}
+    if train.augment == "none" or recipe.views:
+        asked["train"] = {"chunk": prefix_chunk(train.batch_size, len(splits.train), team.num_workers), **random}
+    if team.num_workers == 1:
+        asked["val"] = {"chunk": None}
+    arrays: dict[str, Boundaries] = {}
+    saved: Counter[int] = Counter()
+    for split, options in asked.items():
+        data: ImageSet = getattr(splits, split)
+        found = ask(data=data, data_key=splits.identity(split), **options)
+        arrays[split] = found.arrays
+        saved.update(_saved(found, len(data)))
+    return Readings(Stored(**arrays), saved)
 
 
 def identity(data: ImageSet) -> str:

@@ -10,17 +10,23 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
+from translearn.errors import TranslearnError
 from translearn.race import Heat, Race, Row
 from translearn.storage import Folder
 
 _MAX_LOSSES = 3
-_HEATS = "heats"
+_MAX_IDLE_LOSSES = 10
+_HEATS, _IDLE = "heats", "idle"
 
 
 class Referee(tune.Callback):
     """Lives in the driver, and is called by Tune.
 
     Heats that ended are written down in the search's folder, so that a search that was interrupted goes on from them.
+
+    Attributes:
+        race: The race.
+        fault: What ended the search, and not just a trial; None else.
     """
 
     def __init__(self, race: Race, desk: Any, folder: Folder, on_row: Callable[[Row], None]) -> None:
@@ -33,6 +39,7 @@ class Referee(tune.Callback):
             on_row: Is told of each new row of a trial.
         """
         self.race, self._desk, self._folder, self._on_row = race, desk, folder, on_row
+        self.fault: TranslearnError | None = None
         self._free: set[int] = set()
         self._heats: dict[int, Heat] = {}
         self._losses: Counter[str] = Counter()
@@ -58,7 +65,15 @@ class Referee(tune.Callback):
 
     def on_trial_result(self, iteration: int, trials: list, trial: Any, result: dict, **info: Any) -> None:  # noqa: ARG002
         """An epoch of a heat, or its end."""
-        lane = trial.config["lane"]
+        try:
+            self._take(trial.config["lane"], result)
+        except TranslearnError as error:  # Tune makes a traceback of it
+            self.fault = error
+            raise
+
+    def _take(self, lane: int, result: dict[str, Any]) -> None:
+        if result.get("fault"):
+            raise TranslearnError(f"search: {result['fault']}")
         for row in result.get("rows", ()):
             if self.race.take(row):
                 self._on_row(row)
@@ -99,6 +114,7 @@ class Referee(tune.Callback):
         self._desk.clear.remote(lane)
         heat = self._heats.pop(lane, None)
         if heat is None:
+            self._count_idle_loss()
             return
         self._losses[heat.name] += 1
         if self._losses[heat.name] < _MAX_LOSSES:
@@ -106,8 +122,19 @@ class Referee(tune.Callback):
         else:
             self.race.fail(heat, f"its worker died {_MAX_LOSSES} times, perhaps for want of memory")
 
+    def _count_idle_loss(self) -> None:
+        """A lane that never comes to its first heat would be started again for ever."""
+        self._losses[_IDLE] += 1
+        if self._losses[_IDLE] >= _MAX_IDLE_LOSSES:
+            self.fault = TranslearnError(
+                f"search: its processes died {_MAX_IDLE_LOSSES} times before they had anything to do. See Ray's logs."
+            )
+            raise self.fault
+
 
 def known_rows(folder: Folder) -> list[Row]:
     """The rows of the heats that ended, in a search's folder."""
     heats = folder / _HEATS
-    return [row for name in sorted(heats.names()) for row in heats.read_json(name)] if heats.exists() else []
+    # A driver that was killed may have left a part of a file, under another name.
+    names = sorted(name for name in heats.names() if name.endswith(".json")) if heats.exists() else []
+    return [row for name in names for row in heats.read_json(name)]

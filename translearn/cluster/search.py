@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -9,11 +10,14 @@ from dataclasses import dataclass
 
 import ray
 from ray import tune
+from ray.tune import TuneError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.archs import num_stages
 from translearn.cluster.desk import Desk
 from translearn.cluster.heat import Setting
 from translearn.cluster.lane import Lane
+from translearn.cluster.node_cache import sweep_node_cache
 from translearn.cluster.referee import Referee, known_rows
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Task, share
@@ -39,6 +43,7 @@ class Outcome:
         curve: Its rows, an epoch each, in order.
         reason: Why it failed; None where it did not.
         is_replayed: Whether its plain replay gave the same weights; None where it was not replayed.
+        replay_reason: Why the replay failed; None where it did not.
     """
 
     run: str
@@ -46,6 +51,7 @@ class Outcome:
     curve: list[Row]
     reason: str | None
     is_replayed: bool | None
+    replay_reason: str | None = None
 
 
 def run_search(
@@ -73,12 +79,21 @@ def run_search(
         TranslearnError: The search ended before its trials did.
     """
     race = _race(spec, task, folder, resources, proposals or OptunaProposals(spec, task.sources))
-    desk = ray.remote(num_cpus=0)(Desk).remote()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    desk = ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote()
     setting = Setting(share(task), spec, Places(desk, folder), resources.cpus)
     referee = Referee(race, desk, folder, on_row)
-    results = _tuner(setting, folder, resources, referee).fit()
+    try:
+        _tuner(setting, folder, resources, referee).fit()
+    except TuneError:
+        if referee.fault:
+            raise referee.fault from None
+        raise
+    finally:
+        ray.kill(desk)
+        sweep_node_cache(spec.cluster)
     if not race.is_over:
-        raise TranslearnError(f"search: ended before its trials did: {[str(error) for error in results.errors]}")
+        raise TranslearnError("search: it ended before its trials did. Run the same command again to go on.")
     return [_outcome(race, contestant) for contestant in race.contestants]
 
 
@@ -113,7 +128,7 @@ def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Refe
     single = resources.workers_per_trial == 1
     own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": _OWN_CPUS}
     lane = tune.with_parameters(Lane, setting=setting, resources=resources, folder=folder)
-    lanes = list(range(resources.concurrent_trials))
+    lanes = list(range(min(resources.concurrent_trials, setting.spec.search.trials)))
     return tune.Tuner(
         tune.with_resources(lane, own),
         param_space={"lane": tune.grid_search(lanes)},
@@ -133,8 +148,9 @@ def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Refe
 def _outcome(race: Race, contestant: Contestant) -> Outcome:
     run, replay = contestant.run, race.replay
     curve = race.curves.get(run, {})
-    is_replayed = None
-    if replay and replay["run"] == run:
-        is_replayed = replay.get("weights") is not None and replay["weights"] == race.last(run).get("weights")
     rows = [curve[epoch] for epoch in sorted(curve)]
-    return Outcome(run, contestant.point, rows, race.reason(run), is_replayed)
+    outcome = Outcome(run, contestant.point, rows, race.reason(run), None)
+    if replay is None or replay["run"] != run:
+        return outcome
+    is_same = replay.get("weights") is not None and replay["weights"] == race.last(run).get("weights")
+    return dataclasses.replace(outcome, is_replayed=is_same, replay_reason=replay.get("reason"))

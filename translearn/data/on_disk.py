@@ -89,13 +89,21 @@ def disk_root() -> Path:
     Raises:
         StorageError: It is another user's.
     """
-    root = Path(tempfile.gettempdir()) / f"translearn-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    owner = root.lstat().st_uid
+    return owned(Path(tempfile.gettempdir()) / f"translearn-{os.getuid()}")
+
+
+def owned(folder: Path) -> Path:
+    """A folder that nobody else can write to, made where it is missing.
+
+    Raises:
+        StorageError: It is another user's.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    owner = folder.lstat().st_uid
     if owner != os.getuid():
         rule = f"must belong to user {os.getuid()}"
-        raise StorageError(fault(str(root), rule, f"user {owner}", "Set TMPDIR to a folder of your own."))
-    return root
+        raise StorageError(fault(str(folder), rule, f"user {owner}", "Set TMPDIR to a folder of your own."))
+    return folder
 
 
 def remove_idle(folder: Path) -> bool:

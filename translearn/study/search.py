@@ -85,8 +85,8 @@ def _say_what_was_saved(outcomes: list[Outcome]) -> None:
     )
     for outcome in outcomes:
         if outcome.is_replayed is not None:
-            verdict = "the same weights" if outcome.is_replayed else "OTHER WEIGHTS than in the search"
-            say(f"replay of {outcome.run}: {verdict}")
+            differs = outcome.replay_reason or "other weights than in the search"
+            say(f"replay of {outcome.run}: {'the same weights' if outcome.is_replayed else differs}")
 
 
 def _keep(
