@@ -11,6 +11,7 @@ import pytest
 from ray.tune.result import DONE
 
 from translearn.cluster.referee import Referee, known_rows
+from translearn.errors import TranslearnError
 from translearn.race import Contestant, Fate, Heat, Point, Race
 from translearn.storage import Folder
 
@@ -194,6 +195,23 @@ def test_a_heat_that_raises_ends_with_its_reason_and_the_lane_goes_on(folder):
     table.says(0, reason="ValueError: no", trace="...")
     assert runs(table.finishes(0)) == [2]
     assert [table.race.reason(one.run) for one in table.race.contestants] == ["ValueError: no", None]
+
+
+def test_a_fault_of_the_system_ends_the_search_with_its_message(folder):
+    table = Table(folder, trials=2)
+    table.starts(0)
+    with pytest.raises(TranslearnError, match="^search: OSError: disk full$"):
+        table.says(0, fault="OSError: disk full")
+    assert str(table.referee.fault) == "search: OSError: disk full"
+
+
+def test_lanes_that_never_come_to_a_heat_are_not_started_for_ever(folder):
+    table = Table(folder, trials=1)
+    table.starts(0)
+    for _ in range(9):
+        table.referee.on_trial_recover(1, [], lane_of(1))
+    with pytest.raises(TranslearnError, match="died 10 times before they had anything to do. See Ray's logs.$"):
+        table.referee.on_trial_recover(1, [], lane_of(1))
 
 
 def test_heats_that_ended_are_written_down_and_not_run_again(folder):
