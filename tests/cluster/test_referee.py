@@ -200,7 +200,7 @@ def test_a_heat_that_raises_ends_with_its_reason_and_the_lane_goes_on(folder):
 def test_a_fault_of_the_system_ends_the_search_with_its_message(folder):
     table = Table(folder, trials=2)
     table.starts(0)
-    with pytest.raises(TranslearnError, match="^search: OSError: disk full$"):
+    with pytest.raises(TranslearnError, match=r"^search: OSError: disk full$"):
         table.says(0, fault="OSError: disk full")
     assert str(table.referee.fault) == "search: OSError: disk full"
 
@@ -210,7 +210,7 @@ def test_lanes_that_never_come_to_a_heat_are_not_started_for_ever(folder):
     table.starts(0)
     for _ in range(9):
         table.referee.on_trial_recover(1, [], lane_of(1))
-    with pytest.raises(TranslearnError, match="died 10 times before they had anything to do. See Ray's logs.$"):
+    with pytest.raises(TranslearnError, match=r"died 10 times before they had anything to do\. See Ray's logs\.$"):
         table.referee.on_trial_recover(1, [], lane_of(1))
 
 
