@@ -51,23 +51,40 @@ class _Bytes:
 
 def share(task: Task) -> Shared:
     """Puts a task into the object store."""
-    sources = {name: _with_state(source, _to_bytes) for name, source in task.sources.items()}
+    sources = {name: _with_state(source, laid_out) for name, source in task.sources.items()}
     return Shared(ray.put(replace(task, sources=sources)))
 
 
 def fetch(shared: Shared) -> Task:
     """The task, in milliseconds. Its arrays and tensors are read-only views: writing to a tensor would crash."""
     task: Task = ray.get(shared.task)
+    return replace(task, sources={name: _with_state(source, viewed) for name, source in task.sources.items()})
+
+
+def laid_out(value: Any) -> Any:
+    """Nested dicts and lists with their tensors as bytes, which Ray copies once into its object store."""
+    return _mapped(value, torch.Tensor, _to_bytes)
+
+
+def viewed(value: Any) -> Any:
+    """What was laid out; its tensors are read-only views of the object store: writing to one would crash."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        sources = {name: _with_state(source, _from_bytes) for name, source in task.sources.items()}
-    return replace(task, sources=sources)
+        return _mapped(value, _Bytes, _from_bytes)
+
+
+def _mapped(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
+    if isinstance(value, kind):
+        return convert(value)
+    if isinstance(value, dict):
+        return {key: _mapped(inner, kind, convert) for key, inner in value.items()}
+    return [_mapped(inner, kind, convert) for inner in value] if isinstance(value, list) else value
 
 
 def _with_state(source: Source, convert: Callable[[Any], Any]) -> Source:
     if source.state is None:
         return source
-    return replace(source, state={name: convert(value) for name, value in source.state.items()})
+    return replace(source, state=convert(source.state))
 
 
 def _to_bytes(tensor: torch.Tensor) -> _Bytes:

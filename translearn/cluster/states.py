@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import ray
 import torch
 
+from translearn.cluster.shared import laid_out, viewed
 from translearn.storage import Folder
 
 #: ``curve``: the rows so far; ``state``: the loop's, of the last of them.
@@ -35,16 +35,14 @@ class Places:
 
         A trial without a state begins anew, with the same bits.
         """
-        found = _from_memory(ray.get(self.desk.state.remote(run)))
-        name = f"{run}.pt"
-        if found is None and (self.folder / _FOLDER).exists(name):
-            found = (self.folder / _FOLDER).read_bytes(name)
-        return None if found is None else torch.load(io.BytesIO(found), map_location="cpu", weights_only=True)
+        found, folder, name = _from_memory(ray.get(self.desk.state.remote(run))), self.folder / _FOLDER, f"{run}.pt"
+        if found is None and folder.exists(name):
+            found = torch.load(io.BytesIO(folder.read_bytes(name)), map_location="cpu", weights_only=True)
+        return found
 
     def keep(self, run: str, saved: Saved) -> None:
         """Keeps a state in memory."""
-        reference = ray.put(np.frombuffer(_packed(saved), dtype=np.uint8))
-        ray.get(self.desk.keep.remote(run, (reference,)))
+        ray.get(self.desk.keep.remote(run, (ray.put(laid_out(saved)),)))
 
     def write(self, run: str, saved: Saved) -> None:
         """Writes a state into storage."""
@@ -79,10 +77,10 @@ def _packed(saved: Saved) -> bytes:
     return stream.getvalue()
 
 
-def _from_memory(reference: tuple[Any] | None) -> bytes | None:
+def _from_memory(reference: tuple[Any] | None) -> Saved | None:
     if reference is None:
         return None
     try:
-        return bytes(ray.get(reference[0]))
+        return cast(Saved, viewed(ray.get(reference[0])))
     except (ray.exceptions.ObjectLostError, ray.exceptions.OwnerDiedError):
         return None
