@@ -97,7 +97,7 @@ def figures(outcome: Outcome) -> list[tuple[float, ...]]:
     "changes",
     [
         {"search__mode": "exhaustive", "train__augment": "none", "search__epochs": 4},
-        {"search__mode": "exhaustive", "search__views": 2, "search__epochs": 4},
+        pytest.param({"search__mode": "exhaustive", "search__views": 2, "search__epochs": 4}, marks=pytest.mark.slow),
         {"search__mode": "race", "search__epochs": 6},
     ],
 )
@@ -117,6 +117,7 @@ def test_every_trial_gives_the_bits_of_the_plain_one(ray_session, task, tmp_path
     assert max(row["fused"] for outcome in outcomes for row in outcome.curve) > 1
 
 
+@pytest.mark.slow
 def test_stored_boundaries_are_read_and_told_of(ray_session, task, tmp_path):
     larger = Task(images(400, 0), images(50, 1), 2, task.sources)
     points = Listed(("a", 5, 1e-3), ("a", 5, 1e-2))

@@ -139,6 +139,7 @@ def test_a_worker_that_dies_is_replaced_and_its_order_done_again(group, tmp_path
     assert pids(served(group, "c")) == pids(rows)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_between_orders_is_replaced(group):
     before = pids(served(group, "a"))
     os.kill(before[1], signal.SIGKILL)
@@ -158,6 +159,7 @@ def test_an_error_of_all_workers_is_raised_and_they_take_the_next_order(group):
     assert pids(served(group, "c")) == before
 
 
+@pytest.mark.slow
 def test_an_error_of_one_worker_is_raised_and_new_workers_take_the_next_order(group, monkeypatch):
     monkeypatch.setattr("translearn.cluster.warm_run._GRACE_S", 1.0)
     before = pids(served(group, "a"))
@@ -167,6 +169,7 @@ def test_an_error_of_one_worker_is_raised_and_new_workers_take_the_next_order(gr
     assert indices(served(group, "c")) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_an_order_that_is_given_up_is_broken_off(group):
     rows = group.serve({"name": "a"})
     row = next(rows)
@@ -182,6 +185,7 @@ def test_a_closed_group_leaves_nothing(group, folder):
     group.close()  # twice is as good as once
 
 
+@pytest.mark.slow
 def test_a_group_may_close_in_the_middle_of_an_order(ray_session, tmp_path):
     group = WarmGroup(count, "slot", PAIR, Folder.open(tmp_path))
     rows = group.serve({"name": "a"})
@@ -227,6 +231,7 @@ class Slot(tune.Trainable):
         self._group.close()
 
 
+@pytest.mark.slow
 def test_trials_of_tune_share_a_group_where_actors_are_reused(ray_session, tmp_path):
     tuner = tune.Tuner(
         tune.with_resources(Slot, {"cpu": 0.01}),
