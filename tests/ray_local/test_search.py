@@ -96,7 +96,9 @@ def figures(outcome: Outcome) -> list[tuple[float, ...]]:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"search__mode": "exhaustive", "train__augment": "none", "search__epochs": 4},
+        pytest.param(
+            {"search__mode": "exhaustive", "train__augment": "none", "search__epochs": 4}, marks=pytest.mark.slow
+        ),
         pytest.param({"search__mode": "exhaustive", "search__views": 2, "search__epochs": 4}, marks=pytest.mark.slow),
         {"search__mode": "race", "search__epochs": 6},
     ],
