@@ -6,7 +6,6 @@ import copy
 import csv
 import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,7 @@ GOLDEN = Path(__file__).parent / "golden/fine_tune.csv"
 TRAIN, VAL = images(14), images(7, seed=1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Bits differ between one thread and two."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def table(text: str) -> list[dict[str, float]]:

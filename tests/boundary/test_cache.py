@@ -128,7 +128,7 @@ def test_what_is_there_is_not_computed_again(kept: Cache, monkeypatch: pytest.Mo
 def test_a_deeper_boundary_starts_from_the_stored_one(kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = stored(kept, depths=(2, 4), data_key="alone")
     stored(kept, depths=(2,))
-    monkeypatch.setattr(Feed, "_input", None)
+    monkeypatch.setattr("translearn.boundary.feed.to_input", None)
     assert digest(stored(kept, depths=(2, 4))) == digest(expected)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Joined:
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """The examples in these rows, in this order, in memory of their own."""
-        return gather(cast(Any, self.parts), self._ends, as_rows(rows, len(self)))
+        return gather(self.parts, self._ends, as_rows(rows, len(self)))
 
     @cached_property
     def _ends(self) -> np.ndarray:

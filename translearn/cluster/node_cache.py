@@ -20,8 +20,8 @@ from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
 from translearn.data.image_set import ImageSet
-from translearn.data.on_disk import DiskImages, owned
-from translearn.data.streamed import StreamedImages
+from translearn.data.on_disk import owned
+from translearn.data.selected import SelectedImages
 from translearn.fine_tune import Boundaries, Entrant, Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
@@ -130,7 +130,7 @@ def stored_boundaries(
 
 def identity(data: ImageSet) -> str:
     """What tells a set of images from every other one."""
-    if isinstance(data.images, DiskImages | StreamedImages):
+    if isinstance(data.images, SelectedImages):
         return data.images.selection.fingerprint()
     digest = hashlib.sha256()
     for first in range(0, len(data), _BLOCK):

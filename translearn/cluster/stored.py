@@ -14,41 +14,29 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.data.decode import Selection, decoded
 from translearn.data.examples import as_rows, gather
+from translearn.data.selected import SelectedImages
 
 _PART_BYTES = 256 * 2**20  # below, starting a task takes longer than it saves
 
 
 @dataclass(frozen=True, eq=False)
-class StoredImages:
-    """Decoded images, uint8, shape (N, S, S, 3), in consecutive parts; pickles as references.
+class StoredImages(SelectedImages):
+    """Images in the object store, in consecutive parts; pickles as the selection and references.
 
     Attributes:
         parts: An ObjectRef of each part.
         lengths: Images of each part.
-        shape: Of the whole.
     """
 
     parts: tuple[Any, ...]
     lengths: tuple[int, ...]
-    shape: tuple[int, ...]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        return 4
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """The images in these rows, copied out of the node's object store."""
         return gather(self._views, np.cumsum(self.lengths), as_rows(rows, len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return StoredImages, (self.parts, self.lengths, self.shape)
+        return StoredImages, (self.selection, self.parts, self.lengths)
 
     @cached_property
     def _views(self) -> list[np.ndarray]:
@@ -70,7 +58,7 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
         lengths = ray.get([length for length, _ in refs])
     except RayTaskError as error:
         raise error.cause from None
-    return StoredImages(tuple(part for _, part in refs), tuple(lengths), selection.shape)
+    return StoredImages(selection, tuple(part for _, part in refs), tuple(lengths))
 
 
 def _decode(selection: Selection, first: int, last: int) -> tuple[int, np.ndarray]:

@@ -25,7 +25,7 @@ class Examples(Protocol):
     def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
-def gather(parts: Sequence[np.ndarray], ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def gather(parts: Sequence[Examples], ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The examples in these rows, in this order, of an array that lies in consecutive parts.
 
     Args:

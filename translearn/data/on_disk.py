@@ -20,8 +20,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from translearn.data.decode import Selection, decoded
+from translearn.data.decode import decoded
 from translearn.data.mapped import MappedArray, is_mapped, open_mapped, write_mapped
+from translearn.data.selected import SelectedImages
 from translearn.errors import StorageError, fault
 
 _LOCK = "lock"
@@ -29,29 +30,8 @@ _STALE_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, eq=False)
-class DiskImages:
-    """Decoded images of a selection, uint8, shape (N, S, S, 3); pickles as the selection.
-
-    Attributes:
-        selection: Which images.
-    """
-
-    selection: Selection
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.selection.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        return 4
-
-    def __len__(self) -> int:
-        return self.shape[0]
+class DiskImages(SelectedImages):
+    """Images on each node's disk; pickles as the selection."""
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """The images in these rows; the first call on a node decodes all, calls meanwhile wait for it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,37 +16,21 @@ import pyarrow.parquet as pq
 from translearn.data.decode import NUM_THREADS, Selection, decode_image
 from translearn.data.examples import as_rows
 from translearn.data.manifest import Shard
+from translearn.data.selected import SelectedImages
 from translearn.errors import DataError, fault
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedImages:
-    """Images of a selection, uint8, shape (N, S, S, 3), decoded at each reading.
+class StreamedImages(SelectedImages):
+    """Images that are decoded at each reading.
 
     Attributes:
-        selection: Which images.
         files: Paths of the split's shards on the data set's file system.
         places: int64, shape (N, 3): the number of each image's file, its first byte there, and how many it has.
     """
 
-    selection: Selection
     files: tuple[str, ...]
     places: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.selection.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        return 4
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """The images in these rows, read and decoded in parallel."""
