@@ -39,6 +39,7 @@ from translearn.cluster.search import run_search
 from translearn.cluster.session import session
 from translearn.cluster.shared import Task
 from translearn.cluster.train import scaling
+from translearn.contest import Fate, Point
 from translearn.data.dataset import Dataset, open_dataset
 from translearn.data.decode import decode_split
 from translearn.data.ingest import IngestOptions, ingest
@@ -46,7 +47,6 @@ from translearn.data.plan import inspected, plan_ingest
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
-from translearn.race import Fate, Point
 from translearn.recipe import Recipe
 from translearn.sources import Source, initial_network
 from translearn.spec import StudySpec, parse_spec

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from translearn.contest import Contestant, Point
 from translearn.heats import group
-from translearn.race import Contestant, Point
 
 STAGES = {"a": 5, "b": 5, "scratch": 5}
 

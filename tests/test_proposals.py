@@ -7,8 +7,8 @@ from typing import Any
 import optuna
 import pytest
 
+from translearn.contest import Fate, Point
 from translearn.proposals import OptunaProposals
-from translearn.race import Fate, Point
 from translearn.sources import Source, scratch
 from translearn.spec import StudySpec, parse_spec
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.race import Contestant, Fate, Heat, Point, Race, epochs_to_run, rungs
+from translearn.contest import Contestant, Fate, Heat, Point
+from translearn.race import Race
+from translearn.rungs import epochs_to_run, rungs
 
 
 class Listed:

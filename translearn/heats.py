@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from translearn.race import Contestant
+from translearn.contest import Contestant
 
 #: What the shared forward pass of an epoch costs, over a whole trial's epoch at freeze depth 0.
 _SHARED = 1 / 3

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 
-from translearn.race import Fate, Point
+from translearn.contest import Fate, Point
 from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec

@@ -10,96 +10,12 @@ The race says what is to be done next and is told what came of it; it knows of n
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
 
-#: An epoch of a trial: ``run``, ``epoch``, ``val_error``, ``val_loss`` ..., and ``reason`` where it ended the trial.
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One configuration: a source, how much of it is frozen, and how the rest is trained."""
-
-    source: str
-    freeze_depth: int
-    lr: float
-    weight_decay: float
-    is_scratch: bool
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What became of a point: the validation error after each epoch that it was trained, none if it diverged."""
-
-    val_errors: Sequence[float]
-    is_done: bool
-
-
-class Proposals(Protocol):
-    """Where points come from. What is drawn depends on what was drawn and told before, and on nothing else."""
-
-    def draw(self, num: int) -> list[Point]:
-        """The next so many points."""
-
-    def tell(self, fates: Sequence[Fate]) -> None:
-        """What became of the points that were drawn last, in their order."""
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A trial: its place in the search, from 1, and its configuration."""
-
-    number: int
-    point: Point
-
-    @property
-    def run(self) -> str:
-        """Its name: says what it is, and belongs to no other configuration, not even in another attempt."""
-        point = self.point
-        digest = hashlib.sha256(repr(point).encode()).hexdigest()[:6]
-        return f"{self.number:03d}-{point.source}-d{point.freeze_depth}-lr{point.lr:.1e}-{digest}"
-
-
-@dataclass(frozen=True)
-class Heat:
-    """Trials of one source that are trained together, to the same epoch.
-
-    Attributes:
-        contestants: The trials.
-        until: The last epoch, the same for all.
-        is_replay: Trained plainly from the first epoch, alone and from images, to check what the search gave.
-    """
-
-    contestants: tuple[Contestant, ...]
-    until: int
-    is_replay: bool = False
-
-    @property
-    def name(self) -> str:
-        """The same for the same trials and epoch, in every attempt."""
-        runs = ",".join(contestant.run for contestant in self.contestants)
-        return hashlib.sha256(f"{runs} {self.until} {self.is_replay}".encode()).hexdigest()[:12]
-
+from translearn.contest import Contestant, Fate, Heat, Proposals, Row
 
 Grouping = Callable[[Sequence[Contestant]], list[tuple[Contestant, ...]]]
-
-
-def rungs(num_epochs: int, first: int, reduction_factor: int) -> tuple[int, ...]:
-    """The epochs at which trials are compared: the full length, 1/eta of it and so on, down to ``first``; ascending."""
-    found = [num_epochs]
-    while (shorter := math.ceil(num_epochs / reduction_factor ** len(found))) >= first and shorter < found[-1]:
-        found.append(shorter)
-    return tuple(reversed(found))
-
-
-def epochs_to_run(num_trials: int, rungs: Sequence[int], reduction_factor: int) -> int:
-    """The epochs of a race of one generation, over all its trials; a little more where scratch races by itself."""
-    lengths = [end - start for start, end in zip((0, *rungs), rungs, strict=False)]
-    return sum(math.ceil(num_trials / reduction_factor**index) * length for index, length in enumerate(lengths))
 
 
 class Race:

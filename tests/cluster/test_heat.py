@@ -11,10 +11,10 @@ import pytest
 from translearn.cluster import heat as heats
 from translearn.cluster.heat import Order, Setting, run_heat
 from translearn.cluster.shared import Task
+from translearn.contest import Contestant, Heat, Point, Row
 from translearn.data.image_set import ImageSet
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
-from translearn.race import Contestant, Heat, Point, Row
 from translearn.sources import Source
 from translearn.spec import StudySpec, parse_spec
 from translearn.team import Team

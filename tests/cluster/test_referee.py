@@ -11,8 +11,9 @@ import pytest
 from ray.tune.result import DONE
 
 from translearn.cluster.referee import Referee, known_rows
+from translearn.contest import Contestant, Fate, Heat, Point
 from translearn.errors import TranslearnError
-from translearn.race import Contestant, Fate, Heat, Point, Race
+from translearn.race import Race
 from translearn.storage import Folder
 
 

@@ -18,11 +18,11 @@ from translearn.cluster.heat import recipe
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import Outcome, run_search
 from translearn.cluster.shared import Task
+from translearn.contest import Contestant, Fate, Point
 from translearn.data.image_set import ImageSet
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
-from translearn.race import Contestant, Fate, Point
 from translearn.sources import Source, initial_network, scratch
 from translearn.spec import StudySpec
 from translearn.storage import Folder

@@ -13,10 +13,10 @@ from translearn.cluster.node_cache import Readings, Splits, identity, stored_bou
 from translearn.cluster.shared import Shared, Task, fetch
 from translearn.cluster.states import Places, Saved, Writer
 from translearn.cluster.worker import CheckpointClock, diverged, facts, figures
+from translearn.contest import Contestant, Heat, Row
 from translearn.errors import NonFiniteLossError, StorageError
 from translearn.fine_tune import Entrant, Stored, fine_tune_together
 from translearn.models.weights import fingerprint
-from translearn.race import Contestant, Heat, Row
 from translearn.recipe import EpochResult, Recipe
 from translearn.sources import initial_network
 from translearn.spec import StudySpec

@@ -24,8 +24,8 @@ from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
 from translearn.cluster.warm_group import WarmGroup
 from translearn.cluster.warm_run import WorkersLostError
+from translearn.contest import Heat, Row
 from translearn.errors import TranslearnError
-from translearn.race import Heat, Row
 from translearn.storage import Folder
 from translearn.team import Team
 

@@ -10,8 +10,9 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
+from translearn.contest import Heat, Row
 from translearn.errors import TranslearnError
-from translearn.race import Heat, Race, Row
+from translearn.race import Race
 from translearn.storage import Folder
 
 _MAX_LOSSES = 3

@@ -22,10 +22,12 @@ from translearn.cluster.referee import Referee, known_rows
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Task, share
 from translearn.cluster.states import Places
+from translearn.contest import Contestant, Point, Proposals, Row
 from translearn.errors import TranslearnError
 from translearn.heats import group
 from translearn.proposals import OptunaProposals
-from translearn.race import Contestant, Point, Proposals, Race, Row, rungs
+from translearn.race import Race
+from translearn.rungs import rungs
 from translearn.spec import SearchSpec, StudySpec
 from translearn.storage import Folder
 

@@ -18,8 +18,8 @@ from translearn.data.plan import plan_ingest
 from translearn.errors import TranslearnError, raise_faults
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
-from translearn.race import epochs_to_run, rungs
 from translearn.recipe import Recipe
+from translearn.rungs import epochs_to_run, rungs
 from translearn.seeds import generator
 from translearn.sources import check_sources
 from translearn.spec import IngestSpec, StudySpec

@@ -10,9 +10,9 @@ from translearn.cluster.resources import Resources
 from translearn.cluster.search import Outcome, run_search
 from translearn.cluster.shared import Task
 from translearn.cluster.tensorboard import EventFiles
+from translearn.contest import Row
 from translearn.models.freeze import freeze_account
 from translearn.models.network import skeleton
-from translearn.race import Row
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
