@@ -188,6 +188,68 @@ def test_the_best_trial_is_replayed_at_the_end() -> None:
     assert all(not one.get("is_replay") for curve in race.curves.values() for one in curve.values())
 
 
+def finish(race: Race, heat: Heat, error) -> None:
+    for one in heat.contestants:
+        for epoch in range(1, heat.until + 1):
+            race.take({**row(one, epoch, error[one.number]), "is_replay": heat.is_replay})
+    race.close(heat)
+
+
+def ahead_race(errors: dict[int, float]) -> tuple[Race, Heat, Heat]:
+    """Two trials; the first one has ended, the second one is running, and the replay of the first has begun."""
+    race = Race(Listed(), [2], (2,), 3, singly, replays=True, replays_ahead=True)
+    first, second = race.next_heat(), race.next_heat()
+    assert first
+    assert second
+    assert race.next_heat() is None  # nobody is ahead yet
+    finish(race, first, errors)
+    early = race.next_heat()
+    assert early == Heat(first.contestants, 2, is_replay=True)
+    assert race.next_heat() is None  # one at a time
+    return race, second, early
+
+
+@pytest.mark.parametrize("is_done_first", [True, False])
+def test_a_replay_ahead_counts_if_its_trial_wins(is_done_first: bool) -> None:
+    errors = {1: 0.1, 2: 0.2}
+    race, second, early = ahead_race(errors)
+    for heat in (early, second) if is_done_first else (second, early):
+        assert race.wants(heat)
+        assert not race.is_over
+        finish(race, heat, errors)
+        assert race.next_heat() is None
+    assert race.is_over
+    assert race.replay
+    assert race.replay["run"] == early.contestants[0].run
+
+
+def test_a_replay_ahead_is_not_wanted_where_another_trial_wins() -> None:
+    errors = {1: 0.2, 2: 0.1}
+    race, second, early = ahead_race(errors)
+    finish(race, second, errors)
+    assert race.next_heat() == Heat(second.contestants, 2, is_replay=True)
+    assert not race.wants(early)
+    race.close(early)
+    assert not race.is_over
+    finish(race, Heat(second.contestants, 2, is_replay=True), errors)
+    assert race.next_heat() is None
+    assert race.is_over
+    assert race.replay
+    assert race.replay["run"] == second.contestants[0].run
+
+
+def test_a_replay_ahead_that_is_lost_is_made_when_it_is_due() -> None:
+    errors = {1: 0.1, 2: 0.2}
+    race, second, early = ahead_race(errors)
+    race.put_back(early)
+    assert race.next_heat() == early  # a lane is free again
+    race.fail(early, "no memory")
+    assert not race.reason(early.contestants[0].run)
+    finish(race, second, errors)
+    assert race.next_heat() == early
+    assert race.wants(early)
+
+
 def test_a_lost_heat_is_due_again_and_one_that_fails_is_halved() -> None:
     race = Race(Listed(), [4], (1,), 3, together)
     heat = race.next_heat()

@@ -33,6 +33,10 @@ class StorageError(TranslearnError):
     """The storage cannot be read or written, or holds something else than expected."""
 
 
+class WorkersLostError(TranslearnError):
+    """Workers of a run died, or never started."""
+
+
 class NonFiniteLossError(TranslearnError):
     """Training diverged: the loss became infinite or not a number, in the epoch ``epoch``."""
 

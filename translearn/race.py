@@ -24,7 +24,6 @@ class Race:
     Attributes:
         contestants: All trials drawn so far, in order.
         curves: The rows of each trial by epoch.
-        replay: The last row of the winner's replay; None before.
         racing: The trials that may go on from where they are.
         is_over: Whether nothing is left to do.
     """
@@ -38,6 +37,7 @@ class Race:
         group: Grouping,
         known: Iterable[Row] = (),
         replays: bool = False,
+        replays_ahead: bool = False,
     ) -> None:
         """Prepares a race.
 
@@ -49,16 +49,20 @@ class Race:
             group: Trials that are due at the same time as heats.
             known: What earlier commands found: heats of which all is known are not run again.
             replays: Whether the best trial is trained again plainly at the end.
+            replays_ahead: Whether, while the last trials are trained, what has nothing to do replays the one that is
+                ahead: done already if it wins, and else for nothing. It changes no result.
         """
         self.contestants: list[Contestant] = []
         self.curves: dict[str, dict[int, Row]] = {}
-        self.replay: Row | None = None
         self.racing: list[Contestant] = []
         self.is_over = False
         self._proposals, self._generations, self._rungs, self._eta = proposals, generations, rungs, reduction_factor
-        self._group, self._replays = group, replays
+        self._group, self._replays, self._replays_ahead = group, replays, replays_ahead
+        self._replayed: dict[str, Row] = {}
         self._queue: list[Heat] = []
         self._open: list[Heat] = []
+        self._early: Heat | None = None
+        self._is_last = False
         self._stages = self._plan()
         for row in known:
             self.take(row)
@@ -68,41 +72,58 @@ class Race:
         while not self.is_over:
             while self._queue:
                 heat = self._queue.pop(0)
-                if not self._is_known(heat):
+                if not self._is_known(heat) and not self._is_begun(heat):
                     self._open.append(heat)
                     return heat
             if self._open:
-                return None
+                return self._ahead()
             self._queue = next(self._stages, [])
             self.is_over = not self._queue
         return None
 
+    @property
+    def replay(self) -> Row | None:
+        """The last row of the winner's replay; None before."""
+        best = self._ranked(self.contestants, self._rungs[-1])
+        return self._replayed.get(best[0].run) if best else None
+
+    def wants(self, heat: Heat) -> bool:
+        """Whether what a heat that is running finds may still be of use."""
+        return heat in self._open or heat == self._early
+
     def take(self, row: Row) -> bool:
         """Takes an epoch of a trial, ``is_replay`` where it is one of the replay; returns whether it was not known."""
         if row.get("is_replay"):
-            self.replay = row
+            self._replayed[row["run"]] = row
             return True
         curve = self.curves.setdefault(row["run"], {})
         return row["epoch"] not in curve and curve.setdefault(row["epoch"], row) is row
 
     def close(self, heat: Heat) -> None:
-        """A heat ended well."""
-        self._open.remove(heat)
+        """A heat ended well, or was broken off because nobody wants it."""
+        self._leave(heat)
 
     def put_back(self, heat: Heat) -> None:
         """A heat was lost with its worker: it is due again."""
-        self._open.remove(heat)
-        self._queue.insert(0, heat)
+        if self._leave(heat):
+            self._queue.insert(0, heat)
 
     def fail(self, heat: Heat, reason: str) -> None:
         """A heat cannot be run. Its trials may be too many at once: they are tried in halves, then one by one."""
-        self._open.remove(heat)
+        if not self._leave(heat):
+            return
         trials, half = heat.contestants, len(heat.contestants) // 2
         if half:
             self._queue[:0] = [Heat(trials[:half], heat.until), Heat(trials[half:], heat.until)]
         else:
             epoch = max(self.curves.get(trials[0].run, {0: {}})) + 1
             self.take({"run": trials[0].run, "epoch": epoch, "reason": reason, "is_replay": heat.is_replay})
+
+    def rows(self, heat: Heat) -> list[Row]:
+        """All that is known of a heat's trials; of a replay the last row."""
+        if heat.is_replay:
+            return [self._replayed[one.run] for one in heat.contestants if one.run in self._replayed]
+        return [row for one in heat.contestants for row in self.curves.get(one.run, {}).values()]
 
     def reason(self, run: str) -> str | None:
         """Why a trial failed; None where it did not."""
@@ -113,16 +134,46 @@ class Race:
         curve = self.curves.get(run, {})
         return curve[max(curve)] if curve else {}
 
+    def _leave(self, heat: Heat) -> bool:
+        """Takes a heat from those that are running; returns whether it was due."""
+        if heat == self._early:
+            self._early = None
+        is_due = heat in self._open
+        if is_due:
+            self._open.remove(heat)
+        return is_due
+
+    def _is_begun(self, heat: Heat) -> bool:
+        """Whether a replay that is due runs already; one that runs and is not due is let go."""
+        early, self._early = self._early, None if heat.is_replay else self._early
+        if heat.is_replay and heat == early:
+            self._open.append(heat)
+            return True
+        return False
+
+    def _ahead(self) -> Heat | None:
+        """The replay of the trial that is ahead, while the last ones are trained."""
+        if not (self._replays and self._replays_ahead and self._is_last) or self._early:
+            return None
+        there = [one for one in self.contestants if self.last(one.run) and not self.reason(one.run)]
+        there = [one for one in there if one in self.racing or self._rungs[-1] in self.curves[one.run]]
+        if not there:
+            return None
+        heat = Heat((min(there, key=lambda one: self._merit(one, self.last(one.run))),), self._rungs[-1], True)
+        self._early = None if self._is_known(heat) else heat
+        return self._early
+
     def _plan(self) -> Iterator[list[Heat]]:
         """The heats that are due at the same time, one such list after the other."""
-        for size in self._generations:
+        for index, size in enumerate(self._generations, 1):
             generation = self.racing = self._drawn(size)
             for rung in self._rungs:
+                self._is_last = index == len(self._generations) and rung == self._rungs[-1]
                 if self.racing:
                     yield self._heats(self.racing, rung)
                 self.racing = self._promoted(self.racing, rung)
             self._proposals.tell([self._fate(contestant) for contestant in generation])
-        self.racing = []
+        self.racing, self._is_last = [], False
         if self._replays and (best := self._ranked(self.contestants, self._rungs[-1])):
             yield [Heat((best[0],), self._rungs[-1], is_replay=True)]
 
@@ -147,12 +198,11 @@ class Race:
 
     def _ranked(self, contestants: Sequence[Contestant], rung: int) -> list[Contestant]:
         there = [one for one in contestants if rung in self.curves.get(one.run, {}) and not self.reason(one.run)]
+        return sorted(there, key=lambda one: self._merit(one, self.curves[one.run][rung]))
 
-        def merit(contestant: Contestant) -> tuple[float, float, int]:
-            row = self.curves[contestant.run][rung]
-            return row["val_error"], row["val_loss"], contestant.number
-
-        return sorted(there, key=merit)
+    @staticmethod
+    def _merit(contestant: Contestant, row: Row) -> tuple[float, float, int]:
+        return row["val_error"], row["val_loss"], contestant.number
 
     def _fate(self, contestant: Contestant) -> Fate:
         curve: Mapping[int, Row] = self.curves.get(contestant.run, {})
@@ -162,6 +212,6 @@ class Race:
     def _is_known(self, heat: Heat) -> bool:
         runs = [contestant.run for contestant in heat.contestants]
         if heat.is_replay:
-            replay = self.replay or {"run": None}
-            return replay["run"] == runs[0] and (replay["epoch"] >= heat.until or "reason" in replay)
+            replay = self._replayed.get(runs[0], {"epoch": 0})
+            return replay["epoch"] >= heat.until or "reason" in replay
         return all(heat.until in self.curves.get(run, {}) or self.reason(run) for run in runs)

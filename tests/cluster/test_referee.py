@@ -39,6 +39,8 @@ class FakeDesk:
         )
         self.clear = SimpleNamespace(remote=self.cleared.append)
         self.drop = SimpleNamespace(remote=self.dropped.extend)
+        self.abandoned: list[int] = []
+        self.abandon = SimpleNamespace(remote=self.abandoned.append)
 
     def last(self) -> dict[int, Any]:
         """The last thing that each lane was given."""
@@ -247,3 +249,19 @@ def test_a_search_that_has_not_begun_knows_nothing(folder):
 
 def test_what_tune_pickles_of_it_is_nothing(folder):
     assert Table(folder, trials=1).referee.__getstate__() == {}
+
+
+def test_a_replay_ahead_is_abandoned_where_another_trial_wins_and_leaves_nothing(folder: Folder) -> None:
+    table = Table(folder, 2, replays=True, replays_ahead=True)
+    table.starts(0, 1)
+    table.finishes(1)  # trial 2 is ahead, as the only one that ended
+    early = table.desk.last()[1]
+    assert (runs(early), early.is_replay) == ([2], True)
+    table.finishes(0)
+    assert table.desk.abandoned == [1]
+    assert (runs(table.desk.last()[0]), table.desk.last()[0].is_replay) == ([1], True)
+    table.says(1, rows=[], is_over=True)
+    assert not folder.exists(f"heats/{early.name}.json")
+    table.finishes(0)
+    assert table.race.is_over
+    assert table.desk.last() == {0: None, 1: None}

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
+from translearn.cluster.rows import facts
 from translearn.cluster.shared import Shared
-from translearn.cluster.worker import CheckpointClock, Job, Orders, _remaining, facts
+from translearn.cluster.states import CheckpointClock
+from translearn.cluster.worker import Job, Orders, _remaining
 from translearn.models.model_dir import MARKER
 from translearn.recipe import Recipe
 from translearn.spec import TrainSpec

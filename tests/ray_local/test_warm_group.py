@@ -19,7 +19,7 @@ from ray.util.state import list_actors
 
 from translearn.cluster.resources import Resources
 from translearn.cluster.warm_group import WarmGroup
-from translearn.cluster.warm_run import WorkersLostError
+from translearn.errors import WorkersLostError
 from translearn.storage import Folder
 from translearn.team import Team
 

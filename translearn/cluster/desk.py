@@ -16,11 +16,21 @@ class Desk:
     def __init__(self) -> None:
         self._heats: dict[int, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)
         self._takers: dict[int, int | None] = {}
+        self._abandoned: set[int] = set()
         self._states: dict[str, tuple[Any]] = {}
 
     async def assign(self, lane: int, heat: bytes | None) -> None:
         """What a lane does next, a pickled heat, so that the desk need not import what it is made of; None ends it."""
+        self._abandoned.discard(lane)
         self._heats[lane].put_nowait(heat)
+
+    async def abandon(self, lane: int) -> None:
+        """Nobody wants what the lane is doing."""
+        self._abandoned.add(lane)
+
+    async def is_abandoned(self, lane: int) -> bool:
+        """Whether a lane can break off what it is doing."""
+        return lane in self._abandoned
 
     async def clear(self, lane: int) -> None:
         """A lane died: what it did not take is void, and nobody waits for it any more."""

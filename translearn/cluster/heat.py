@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from translearn.cluster.node_cache import Readings, Splits, identity, stored_boundaries
+from translearn.cluster.rows import diverged, facts, figures
 from translearn.cluster.shared import Shared, Task, fetch
-from translearn.cluster.states import Places, Saved, Writer
-from translearn.cluster.worker import CheckpointClock, diverged, facts, figures
+from translearn.cluster.states import CheckpointClock, Places, Saved, Writer
 from translearn.contest import Contestant, Heat, Row
 from translearn.errors import NonFiniteLossError, StorageError
 from translearn.fine_tune import Entrant, Stored, fine_tune_together

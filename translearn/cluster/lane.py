@@ -22,10 +22,8 @@ from translearn.arithmetic import prepare_process
 from translearn.cluster.heat import Order, Setting, run_heat
 from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
-from translearn.cluster.warm_group import WarmGroup
-from translearn.cluster.warm_run import WorkersLostError
 from translearn.contest import Heat, Row
-from translearn.errors import TranslearnError
+from translearn.errors import TranslearnError, WorkersLostError
 from translearn.storage import Folder
 from translearn.team import Team
 
@@ -56,6 +54,15 @@ class Alone:
         close_node_cache()
 
 
+def _crew(name: str, resources: Resources, folder: Folder) -> Crew:
+    if resources.workers_per_trial == 1:
+        return Alone(resources)
+    # Ray Train takes half a second to import.
+    from translearn.cluster.warm_group import WarmGroup
+
+    return WarmGroup(run_heat, name, resources, folder)
+
+
 def _blamed(error: Exception) -> str:
     """``fault`` where no trial could be run, as without storage; ``reason`` where these cannot, as without memory."""
     if isinstance(error, WorkersLostError):
@@ -74,8 +81,7 @@ class Lane(tune.Trainable):
         """Gets ready: what is heavy is done once, here."""
         self._lane, self._setting = config["lane"], setting
         name = f"lane-{self._lane}-{os.getpid()}"
-        alone = resources.workers_per_trial == 1
-        self._crew: Crew = Alone(resources) if alone else WarmGroup(run_heat, name, resources, folder)
+        self._crew = _crew(name, resources, folder)
         self._rows: Iterator[list[Row]] | None = None
         self._start_s, self._num_heats = time.process_time(), 0
 
@@ -85,10 +91,10 @@ class Lane(tune.Trainable):
             told = ray.get(self._setting.places.desk.next_heat.remote(self._lane, os.getpid()))
             if told is None:
                 return {DONE: True}
-            heat: Heat = pickle.loads(told)
-            self._rows = self._crew.serve(Order(self._setting, heat, self._reused_s()))
+            self._heat: Heat = pickle.loads(told)
+            self._rows = self._crew.serve(Order(self._setting, self._heat, self._reused_s()))
         try:
-            rows = next(self._rows, None)
+            rows = None if self._is_abandoned() else next(self._rows, None)
         except Exception as error:
             traceback.print_exc()  # to Ray's logs
             self._rows = None
@@ -100,6 +106,9 @@ class Lane(tune.Trainable):
     def cleanup(self) -> None:
         """Ends the crew."""
         self._crew.close()
+
+    def _is_abandoned(self) -> bool:
+        return self._heat.is_replay and bool(ray.get(self._setting.places.desk.is_abandoned.remote(self._lane)))
 
     def _reused_s(self) -> float:
         """What a new process would have computed to be ready, where this one is not new."""

@@ -93,6 +93,9 @@ class Referee(tune.Callback):
             self._heats[lane] = heat
             self._desk.assign.remote(lane, pickle.dumps(heat))
         self._drop()
+        for lane, heat in self._heats.items():
+            if not self.race.wants(heat):
+                self._desk.abandon.remote(lane)
         for lane in self._free if self.race.is_over else ():
             self._desk.assign.remote(lane, None)
 
@@ -104,10 +107,8 @@ class Referee(tune.Callback):
         self._racing = racing
 
     def _close(self, heat: Heat) -> None:
-        rows = [row for one in heat.contestants for row in self.race.curves.get(one.run, {}).values()]
-        if heat.is_replay and self.race.replay:
-            rows = [self.race.replay]
-        (self._folder / _HEATS).write_json(f"{heat.name}.json", rows)
+        if self.race.wants(heat):
+            (self._folder / _HEATS).write_json(f"{heat.name}.json", self.race.rows(heat))
         self.race.close(heat)
 
     def _lost(self, lane: int) -> None:

@@ -116,6 +116,8 @@ def _race(spec: StudySpec, task: Task, folder: Folder, resources: Resources, pro
         grouping,
         known_rows(folder),
         replays=races,
+        # Several workers cannot break a heat off.
+        replays_ahead=resources.workers_per_trial == 1,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -47,6 +48,20 @@ class Places:
     def write(self, run: str, saved: Saved) -> None:
         """Writes a state into storage."""
         (self.folder / _FOLDER).write_bytes(f"{run}.pt", _packed(saved))
+
+
+class CheckpointClock:
+    """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s, self._last = interval_s, time.monotonic()
+
+    def due(self, is_last: bool) -> bool:
+        now = time.monotonic()
+        if is_last or now - self._last < self._interval_s:
+            return False
+        self._last = now
+        return True
 
 
 class Writer:

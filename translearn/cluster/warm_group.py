@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from translearn.cluster.resources import Resources
-from translearn.cluster.warm_run import WarmRun, WorkersLostError
+from translearn.cluster.warm_run import WarmRun
 from translearn.cluster.warm_worker import Handle
+from translearn.errors import WorkersLostError
 from translearn.storage import Folder
 
 _WORKERS = "workers"

@@ -19,7 +19,7 @@ from translearn.cluster.mailbox import Mailbox, Message, train_loop
 from translearn.cluster.resources import Resources
 from translearn.cluster.train import scaling
 from translearn.cluster.warm_worker import Handle, Start
-from translearn.errors import TranslearnError, fault
+from translearn.errors import WorkersLostError, fault
 from translearn.storage import Folder
 
 #: What a worker of a trial asks for less than its CPUs, so that ten trials that only look after their workers, at 0.01
@@ -31,10 +31,6 @@ _MAX_STARTS = 3
 _LOOK_S = 0.2
 #: How long the others may take to get through too, once a worker failed. Where one is dead it is noticed earlier.
 _GRACE_S = 60.0
-
-
-class WorkersLostError(TranslearnError):
-    """Workers of a run died, or never started."""
 
 
 class WarmRun:

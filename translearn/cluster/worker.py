@@ -6,8 +6,7 @@ Refits, pre-training and single fine-tunes are all this one loop. It is the only
 from __future__ import annotations
 
 import tempfile
-import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ import torch
 from ray.util.queue import Queue
 
 from translearn.arithmetic import prepare_process, resolve_precision
+from translearn.cluster.rows import diverged, facts, figures
 from translearn.cluster.shared import Shared, Task, fetch
+from translearn.cluster.states import CheckpointClock
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import fine_tune
 from translearn.inference import loss_and_error
@@ -31,7 +32,6 @@ from translearn.team import Team
 
 CURVE = "curve.parquet"
 _STATE = "state.pt"
-_FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "state")
 
 
 @dataclass(frozen=True)
@@ -54,30 +54,6 @@ class Orders:
     checkpoint_interval_s: float
     out: Folder
     progress: Queue | None = None
-
-
-def figures(result: EpochResult) -> dict[str, float]:
-    """An epoch's figures, as rows of ``curves.parquet`` have them."""
-    return {name: getattr(result, name) for name in _FIGURES}
-
-
-def facts(recipe: Recipe, threads: int, device: torch.device) -> dict[str, Any]:
-    """What else is recorded of a run: its precision and the threads of each worker."""
-    return {"precision": resolve_precision(recipe.train.precision, device), "threads": threads}
-
-
-class CheckpointClock:
-    """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s, self._last = interval_s, time.monotonic()
-
-    def due(self, is_last: bool) -> bool:
-        now = time.monotonic()
-        if is_last or now - self._last < self._interval_s:
-            return False
-        self._last = now
-        return True
 
 
 def work(orders: Orders) -> None:
@@ -142,11 +118,6 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
         ray.train.report(row)
     if is_first and orders.progress is not None:  # an empty queue is false
         orders.progress.put(row)
-
-
-def diverged(run: str, recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
-    """The last row of a run that diverged: the worst error there is, and why."""
-    return {"run": run, "epochs": recipe.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}
 
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:
