@@ -1,8 +1,10 @@
 """Images per second of one fine-tune (ResNet-18, batch 32, JPEG files) against a plain loop, timm, fastai, Lightning.
 
-Each measurement is the second epoch of a process of its own. translearn decodes once, before: ``img_s`` is without
-that time, ``with_decode`` counts the whole of it in one epoch. ``--setup`` installs the peers into an environment
-under TRANSLEARN_BENCHMARKS (default: translearn-benchmarks in the user's cache); one that is not there is ``absent``.
+``img_s`` is that of each peer at the first size in fp32, and of translearn at ``precision: auto`` too; the sizes have
+the rest. Each measurement is the second epoch of a process of its own. translearn decodes once, before: speeds are
+without that time, ``with_decode`` counts the whole of it in one epoch. ``--setup`` installs the peers into an
+environment under TRANSLEARN_BENCHMARKS (default: translearn-benchmarks in the user's cache); one that is not there is
+``absent``.
 """
 
 from __future__ import annotations
@@ -46,7 +48,14 @@ def measure(quick: bool) -> dict[str, Any]:
     present = {name: str(PYTHON) for name in PEERS if _has(name)}
     sizes = QUICK if quick else FULL
     found = {f"{size}px": _at(size, *sizes[size], {**python, **present}) for size in sizes}
-    return {"peers": PEERS, "absent": sorted(set(PEERS) - set(present)), "without_bf16": WITHOUT_BF16, **found}
+    told = {"peers": PEERS, "absent": sorted(set(PEERS) - set(present)), "without_bf16": WITHOUT_BF16}
+    return {"img_s": _headline(found[f"{min(sizes)}px"]["img_s"]), **told, **found}
+
+
+def _headline(img_s: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Median images per second by peer."""
+    medians = {name: found["median"] for name, found in img_s["fp32"].items()}
+    return {**medians, "translearn_auto": img_s["bf16"]["translearn"]["median"]}
 
 
 def _at(size: int, num: int, repeats: int, pythons: dict[str, str]) -> dict[str, Any]:

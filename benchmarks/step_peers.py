@@ -58,21 +58,28 @@ def sgd(parameters: Any, **_: Any) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=LR, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY)
 
 
-def plain(options: argparse.Namespace, model: nn.Module | None = None, batches: Any = None) -> float:
-    """The loop of PyTorch's own tutorials."""
-    memory = torch.channels_last if options.channels_last else torch.contiguous_format
-    model = (model or resnet()).to(memory_format=memory).train()  # type: ignore[call-overload]
-    optimizer, batches, clock = sgd(model.parameters()), batches or loader(options), Clock()
+def loop(
+    model: nn.Module, loss_of: Callable[..., torch.Tensor], optimizer: torch.optim.Optimizer, batches: Any, bf16: bool
+) -> float:
+    """The loop of PyTorch's own tutorials: seconds of its last epoch."""
+    clock = Clock()
     for _ in range(EPOCHS):
         clock.start()
         for x, y in batches:
-            with precision_context(options.bf16):
-                loss = nn.functional.cross_entropy(model(x.contiguous(memory_format=memory)), y)
+            with precision_context(bf16):
+                loss = loss_of(model(x), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         clock.stop()
     return clock.seconds
+
+
+def plain(options: argparse.Namespace) -> float:
+    """PyTorch alone."""
+    memory = torch.channels_last if options.channels_last else torch.contiguous_format
+    model = resnet().to(memory_format=memory).train()  # type: ignore[call-overload]
+    return loop(model, nn.functional.cross_entropy, sgd(model.parameters()), loader(options), options.bf16)
 
 
 def timm_parts(options: argparse.Namespace) -> float:
@@ -89,17 +96,7 @@ def timm_parts(options: argparse.Namespace) -> float:
     data.transform = transform(options.size)
     model = create_model("resnet18", num_classes=NUM_CLASSES).train()
     optimizer = create_optimizer_v2(model, opt="sgd", lr=LR, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    loss_of, clock = nn.CrossEntropyLoss(), Clock()
-    for _ in range(EPOCHS):
-        clock.start()
-        for x, y in batches:
-            with precision_context(options.bf16):
-                loss = loss_of(model(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        clock.stop()
-    return clock.seconds
+    return loop(model, nn.CrossEntropyLoss(), optimizer, batches, options.bf16)
 
 
 def fastai(options: argparse.Namespace) -> float:
