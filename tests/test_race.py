@@ -49,7 +49,7 @@ def run(race: Race, error, stop_after: int | None = None) -> list[Heat]:
     while (heat := race.next_heat()) and (stop_after is None or len(done) < stop_after):
         for one in heat.contestants:
             for epoch in range(1, heat.until + 1):
-                race.take({**row(one, epoch, error(one.number, epoch)), "is_replay": heat.is_replay})
+                race.standings.take({**row(one, epoch, error(one.number, epoch)), "is_replay": heat.is_replay})
         race.close(heat)
         done.append(heat)
     return done
@@ -82,7 +82,7 @@ def test_nine_trials_by_successive_halving() -> None:
     # Trial n ends at n / 10, but the last three look best at the first epoch.
     race = Race(Listed(), [9], (1, 3, 9), 3, singly)
     run(race, lambda number, epoch: 0.01 * (10 - number) if epoch == 1 else number / 10)
-    lengths = {contestant.number: max(race.curves[contestant.run]) for contestant in race.contestants}
+    lengths = {contestant.number: max(race.standings.curves[contestant.run]) for contestant in race.contestants}
     assert lengths == {**dict.fromkeys(range(1, 7), 1), 7: 9, 8: 3, 9: 3}
     assert race.is_over
     assert sum(lengths.values()) < 9 * 9 / 3
@@ -92,7 +92,7 @@ def test_the_epochs_of_a_race_over_those_of_all_trials() -> None:
     # The arithmetic of Jamieson & Talwalkar: 27 trials, eta 3, 27 epochs: (27 + 9 * 2 + 3 * 6 + 1 * 18) / 729.
     race = Race(Listed(), [27], rungs(27, 1, 3), 3, singly)
     run(race, lambda number, _: number / 100)
-    assert sum(max(curve) for curve in race.curves.values()) == 27 + 18 + 18 + 18
+    assert sum(max(curve) for curve in race.standings.curves.values()) == 27 + 18 + 18 + 18
     assert epochs_to_run(27, rungs(27, 1, 3), 3) == 27 + 18 + 18 + 18
     assert epochs_to_run(27, (27,), 3) == 27 * 27
 
@@ -101,19 +101,19 @@ def test_one_rung_stops_nobody() -> None:
     race = Race(Listed(2), [4, 3], (5,), 3, together)
     heats = run(race, lambda number, _: number / 10)
     assert [len(heat.contestants) for heat in heats] == [4, 3]
-    assert {max(curve) for curve in race.curves.values()} == {5}
+    assert {max(curve) for curve in race.standings.curves.values()} == {5}
 
 
 def test_scratch_has_a_race_of_its_own() -> None:
     race = Race(Listed(3), [6], (1, 3), 3, singly)
     run(race, lambda number, _: 1 - number / 10)  # scratch, 1 to 3, is the worst of all
-    assert {one.number for one in race.contestants if max(race.curves[one.run]) == 3} == {3, 6}
+    assert {one.number for one in race.contestants if max(race.standings.curves[one.run]) == 3} == {3, 6}
 
 
 def test_a_later_generation_competes_with_those_before() -> None:
     race = Race(Listed(), [3, 3], (1, 3), 3, singly)
     run(race, lambda number, _: number / 10)  # the first generation is the better one
-    full = {one.number for one in race.contestants if max(race.curves[one.run]) == 3}
+    full = {one.number for one in race.contestants if max(race.standings.curves[one.run]) == 3}
     assert full == {
         1
     }  # ceil(6 / 3) = 2 may be at the top, 1 and 2, but 2 was stopped: no trial of 4 to 6 is among them
@@ -124,9 +124,9 @@ def test_ties_go_to_the_lower_loss_then_to_the_earlier_trial() -> None:
     losses = {1: 0.3, 2: 0.2, 3: 0.2}
     while heat := race.next_heat():
         for one in heat.contestants:
-            race.take({"run": one.run, "epoch": heat.until, "val_error": 0.5, "val_loss": losses[one.number]})
+            race.standings.take({"run": one.run, "epoch": heat.until, "val_error": 0.5, "val_loss": losses[one.number]})
         race.close(heat)
-    assert [one.number for one in race.contestants if 2 in race.curves[one.run]] == [2]
+    assert [one.number for one in race.contestants if 2 in race.standings.curves[one.run]] == [2]
 
 
 def test_nothing_is_decided_before_all_are_there() -> None:
@@ -135,11 +135,11 @@ def test_nothing_is_decided_before_all_are_there() -> None:
     assert first
     assert second
     assert race.next_heat() is None
-    race.take(row(first.contestants[0], 1, 0.1))
+    race.standings.take(row(first.contestants[0], 1, 0.1))
     race.close(first)
     assert race.next_heat() is None
     assert not race.is_over
-    race.take(row(second.contestants[0], 1, 0.2))
+    race.standings.take(row(second.contestants[0], 1, 0.2))
     race.close(second)
     following = race.next_heat()
     assert following
@@ -163,7 +163,7 @@ def test_an_interrupted_race_ends_like_an_undisturbed_one(stop_after: int, data:
     known = [one for heat in done for member in heat.contestants for one in _rows(broken, heat, member)]
     again = race(known)
     rest = run(again, error)
-    assert again.curves == whole.curves
+    assert again.standings.curves == whole.standings.curves
     assert again.is_over
     assert [heat.name for heat in done + rest] == [heat.name for heat in heats]
 
@@ -171,7 +171,7 @@ def test_an_interrupted_race_ends_like_an_undisturbed_one(stop_after: int, data:
 def _rows(race: Race, heat: Heat, member: Contestant) -> list[dict]:
     if heat.is_replay:
         return [race.replay] if race.replay else []
-    return [row for epoch, row in race.curves[member.run].items() if epoch <= heat.until]
+    return [row for epoch, row in race.standings.curves[member.run].items() if epoch <= heat.until]
 
 
 def test_the_best_trial_is_replayed_at_the_end() -> None:
@@ -185,13 +185,13 @@ def test_the_best_trial_is_replayed_at_the_end() -> None:
     ]
     assert race.replay
     assert race.replay["epoch"] == 2
-    assert all(not one.get("is_replay") for curve in race.curves.values() for one in curve.values())
+    assert all(not one.get("is_replay") for curve in race.standings.curves.values() for one in curve.values())
 
 
 def finish(race: Race, heat: Heat, error) -> None:
     for one in heat.contestants:
         for epoch in range(1, heat.until + 1):
-            race.take({**row(one, epoch, error[one.number]), "is_replay": heat.is_replay})
+            race.standings.take({**row(one, epoch, error[one.number]), "is_replay": heat.is_replay})
     race.close(heat)
 
 
@@ -244,7 +244,7 @@ def test_a_replay_ahead_that_is_lost_is_made_when_it_is_due() -> None:
     race.put_back(early)
     assert race.next_heat() == early  # a lane is free again
     race.fail(early, "no memory")
-    assert not race.reason(early.contestants[0].run)
+    assert not race.standings.reason(early.contestants[0].run)
     finish(race, second, errors)
     assert race.next_heat() == early
     assert race.wants(early)
@@ -264,11 +264,11 @@ def test_a_lost_heat_is_due_again_and_one_that_fails_is_halved() -> None:
     race.fail(run_one, "no memory")
     for done in (run_two, halves[1]):
         for one in done.contestants:
-            race.take(row(one, 1, 0.5))
+            race.standings.take(row(one, 1, 0.5))
         race.close(done)
     assert race.next_heat() is None
     assert race.is_over
-    assert [race.reason(one.run) for one in race.contestants] == ["no memory", None, None, None]
+    assert [race.standings.reason(one.run) for one in race.contestants] == ["no memory", None, None, None]
 
 
 def test_optuna_is_told_what_became_of_each() -> None:
@@ -277,16 +277,16 @@ def test_optuna_is_told_what_became_of_each() -> None:
     while heat := race.next_heat():
         for one in heat.contestants:
             if one.number == 3:
-                race.take({"run": one.run, "epoch": 1, "val_error": 1.0, "reason": "val_loss is nan"})
+                race.standings.take({"run": one.run, "epoch": 1, "val_error": 1.0, "reason": "val_loss is nan"})
             for epoch in range(1, heat.until + 1) if one.number < 3 else ():
-                race.take(row(one, epoch, one.number / 10))
+                race.standings.take(row(one, epoch, one.number / 10))
         race.close(heat)
     assert proposals.told == [[Fate([0.1, 0.1, 0.1], True), Fate([0.2], False), Fate([], False)]]
 
 
 def test_a_replay_of_another_trial_does_not_count() -> None:
     race = Race(Listed(), [2], (1,), 3, singly, replays=True)
-    race.take({"run": "another", "epoch": 1, "val_error": 0.1, "val_loss": 0.1, "is_replay": True})
+    race.standings.take({"run": "another", "epoch": 1, "val_error": 0.1, "val_loss": 0.1, "is_replay": True})
     heats = run(race, lambda number, _: number / 10)
     assert heats[-1].is_replay
 

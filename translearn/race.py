@@ -11,9 +11,10 @@ The race says what is to be done next and is told what came of it; it knows of n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from translearn.contest import Contestant, Fate, Heat, Proposals, Row
+from translearn.standings import Standings
 
 Grouping = Callable[[Sequence[Contestant]], list[tuple[Contestant, ...]]]
 
@@ -23,7 +24,7 @@ class Race:
 
     Attributes:
         contestants: All trials drawn so far, in order.
-        curves: The rows of each trial by epoch.
+        standings: What is known of them.
         racing: The trials that may go on from where they are.
         is_over: Whether nothing is left to do.
     """
@@ -53,26 +54,23 @@ class Race:
                 ahead: done already if it wins, and else for nothing. It changes no result.
         """
         self.contestants: list[Contestant] = []
-        self.curves: dict[str, dict[int, Row]] = {}
+        self.standings = Standings(known)
         self.racing: list[Contestant] = []
         self.is_over = False
         self._proposals, self._generations, self._rungs, self._eta = proposals, generations, rungs, reduction_factor
         self._group, self._replays, self._replays_ahead = group, replays, replays_ahead
-        self._replayed: dict[str, Row] = {}
         self._queue: list[Heat] = []
         self._open: list[Heat] = []
         self._early: Heat | None = None
         self._is_last = False
         self._stages = self._plan()
-        for row in known:
-            self.take(row)
 
     def next_heat(self) -> Heat | None:
         """What to run next; None where nothing is left, or what is running has to end first."""
         while not self.is_over:
             while self._queue:
                 heat = self._queue.pop(0)
-                if not self._is_known(heat) and not self._is_begun(heat):
+                if not self.standings.is_known(heat) and not self._is_begun(heat):
                     self._open.append(heat)
                     return heat
             if self._open:
@@ -84,20 +82,12 @@ class Race:
     @property
     def replay(self) -> Row | None:
         """The last row of the winner's replay; None before."""
-        best = self._ranked(self.contestants, self._rungs[-1])
-        return self._replayed.get(best[0].run) if best else None
+        best = self.standings.ranked(self.contestants, self._rungs[-1])
+        return self.standings.replayed.get(best[0].run) if best else None
 
     def wants(self, heat: Heat) -> bool:
         """Whether what a heat that is running finds may still be of use."""
         return heat in self._open or heat == self._early
-
-    def take(self, row: Row) -> bool:
-        """Takes an epoch of a trial, ``is_replay`` where it is one of the replay; returns whether it was not known."""
-        if row.get("is_replay"):
-            self._replayed[row["run"]] = row
-            return True
-        curve = self.curves.setdefault(row["run"], {})
-        return row["epoch"] not in curve and curve.setdefault(row["epoch"], row) is row
 
     def close(self, heat: Heat) -> None:
         """A heat ended well, or was broken off because nobody wants it."""
@@ -116,23 +106,7 @@ class Race:
         if half:
             self._queue[:0] = [Heat(trials[:half], heat.until), Heat(trials[half:], heat.until)]
         else:
-            epoch = max(self.curves.get(trials[0].run, {0: {}})) + 1
-            self.take({"run": trials[0].run, "epoch": epoch, "reason": reason, "is_replay": heat.is_replay})
-
-    def rows(self, heat: Heat) -> list[Row]:
-        """All that is known of a heat's trials; of a replay the last row."""
-        if heat.is_replay:
-            return [self._replayed[one.run] for one in heat.contestants if one.run in self._replayed]
-        return [row for one in heat.contestants for row in self.curves.get(one.run, {}).values()]
-
-    def reason(self, run: str) -> str | None:
-        """Why a trial failed; None where it did not."""
-        return next((row["reason"] for row in self.curves.get(run, {}).values() if row.get("reason")), None)
-
-    def last(self, run: str) -> Row:
-        """The last row of a trial."""
-        curve = self.curves.get(run, {})
-        return curve[max(curve)] if curve else {}
+            self.standings.fail(heat, reason)
 
     def _leave(self, heat: Heat) -> bool:
         """Takes a heat from those that are running; returns whether it was due."""
@@ -155,12 +129,12 @@ class Race:
         """The replay of the trial that is ahead, while the last ones are trained."""
         if not (self._replays and self._replays_ahead and self._is_last) or self._early:
             return None
-        there = [one for one in self.contestants if self.last(one.run) and not self.reason(one.run)]
-        there = [one for one in there if one in self.racing or self._rungs[-1] in self.curves[one.run]]
-        if not there:
-            return None
-        heat = Heat((min(there, key=lambda one: self._merit(one, self.last(one.run))),), self._rungs[-1], True)
-        self._early = None if self._is_known(heat) else heat
+        last = self._rungs[-1]
+        leader = self.standings.leader(
+            one for one in self.contestants if one in self.racing or last in self.standings.curve(one)
+        )
+        heat = Heat((leader,), last, is_replay=True) if leader else None
+        self._early = heat if heat and not self.standings.is_known(heat) else None
         return self._early
 
     def _plan(self) -> Iterator[list[Heat]]:
@@ -174,7 +148,7 @@ class Race:
                 self.racing = self._promoted(self.racing, rung)
             self._proposals.tell([self._fate(contestant) for contestant in generation])
         self.racing, self._is_last = [], False
-        if self._replays and (best := self._ranked(self.contestants, self._rungs[-1])):
+        if self._replays and (best := self.standings.ranked(self.contestants, self._rungs[-1])):
             yield [Heat((best[0],), self._rungs[-1], is_replay=True)]
 
     def _drawn(self, size: int) -> list[Contestant]:
@@ -192,26 +166,11 @@ class Race:
         promoted = set()
         for is_scratch in (False, True):
             there = [one for one in self.contestants if one.point.is_scratch == is_scratch]
-            ranked = self._ranked(there, rung)
+            ranked = self.standings.ranked(there, rung)
             promoted |= set(ranked[: max(1, math.ceil(len(ranked) / self._eta))])
         return [contestant for contestant in racing if contestant in promoted]
 
-    def _ranked(self, contestants: Sequence[Contestant], rung: int) -> list[Contestant]:
-        there = [one for one in contestants if rung in self.curves.get(one.run, {}) and not self.reason(one.run)]
-        return sorted(there, key=lambda one: self._merit(one, self.curves[one.run][rung]))
-
-    @staticmethod
-    def _merit(contestant: Contestant, row: Row) -> tuple[float, float, int]:
-        return row["val_error"], row["val_loss"], contestant.number
-
     def _fate(self, contestant: Contestant) -> Fate:
-        curve: Mapping[int, Row] = self.curves.get(contestant.run, {})
-        errors = [] if self.reason(contestant.run) else [curve[epoch]["val_error"] for epoch in sorted(curve)]
+        curve = self.standings.curve(contestant)
+        errors = [] if self.standings.reason(contestant.run) else [curve[epoch]["val_error"] for epoch in sorted(curve)]
         return Fate(errors, is_done=self._rungs[-1] in curve)
-
-    def _is_known(self, heat: Heat) -> bool:
-        runs = [contestant.run for contestant in heat.contestants]
-        if heat.is_replay:
-            replay = self._replayed.get(runs[0], {"epoch": 0})
-            return replay["epoch"] >= heat.until or "reason" in replay
-        return all(heat.until in self.curves.get(run, {}) or self.reason(run) for run in runs)

@@ -165,7 +165,7 @@ def test_a_heat_of_a_lost_lane_goes_to_another_one_that_is_free(folder):
     assert len(table.desk.assigned) == 3
     table.finishes(1)
     assert table.race.is_over
-    assert table.race.reason(lost.contestants[0].run) is None
+    assert table.race.standings.reason(lost.contestants[0].run) is None
 
 
 def test_a_lane_that_is_lost_while_it_has_nothing_to_do_costs_nothing(folder):
@@ -187,7 +187,7 @@ def test_a_heat_that_was_lost_three_times_is_tried_in_halves_and_then_fails(fold
         assert runs(table.desk.last()[0]) == [1]
         table.dies(0)
     assert runs(table.finishes(0)) == [2]
-    reasons = [table.race.reason(one.run) for one in table.race.contestants]
+    reasons = [table.race.standings.reason(one.run) for one in table.race.contestants]
     assert reasons == ["its worker died 3 times, perhaps for want of memory", None]
     assert table.race.is_over
 
@@ -197,7 +197,7 @@ def test_a_heat_that_raises_ends_with_its_reason_and_the_lane_goes_on(folder):
     table.starts(0)
     table.says(0, reason="ValueError: no", trace="...")
     assert runs(table.finishes(0)) == [2]
-    assert [table.race.reason(one.run) for one in table.race.contestants] == ["ValueError: no", None]
+    assert [table.race.standings.reason(one.run) for one in table.race.contestants] == ["ValueError: no", None]
 
 
 def test_a_fault_of_the_system_ends_the_search_with_its_message(folder):
@@ -240,7 +240,7 @@ def test_the_replay_is_written_down_apart_from_the_trial(folder):
     again.starts(0)
     assert again.desk.assigned == [(0, None)]
     assert again.race.replay["weights"] == "replayed"
-    assert again.race.last(again.race.contestants[0].run)["weights"] == "searched"
+    assert again.race.standings.last(again.race.contestants[0].run)["weights"] == "searched"
 
 
 def test_a_search_that_has_not_begun_knows_nothing(folder):

@@ -76,7 +76,7 @@ class Referee(tune.Callback):
         if result.get("fault"):
             raise TranslearnError(f"search: {result['fault']}")
         for row in result.get("rows", ()):
-            if self.race.take(row):
+            if self.race.standings.take(row):
                 self._on_row(row)
         if result.get("reason"):
             self.race.fail(self._heats.pop(lane), result["reason"])
@@ -108,7 +108,7 @@ class Referee(tune.Callback):
 
     def _close(self, heat: Heat) -> None:
         if self.race.wants(heat):
-            (self._folder / _HEATS).write_json(f"{heat.name}.json", self.race.rows(heat))
+            (self._folder / _HEATS).write_json(f"{heat.name}.json", self.race.standings.rows(heat))
         self.race.close(heat)
 
     def _lost(self, lane: int) -> None:

@@ -151,10 +151,10 @@ def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Refe
 
 def _outcome(race: Race, contestant: Contestant) -> Outcome:
     run, replay = contestant.run, race.replay
-    curve = race.curves.get(run, {})
+    curve = race.standings.curves.get(run, {})
     rows = [curve[epoch] for epoch in sorted(curve)]
-    outcome = Outcome(run, contestant.point, rows, race.reason(run), None)
+    outcome = Outcome(run, contestant.point, rows, race.standings.reason(run), None)
     if replay is None or replay["run"] != run:
         return outcome
-    is_same = replay.get("weights") is not None and replay["weights"] == race.last(run).get("weights")
+    is_same = replay.get("weights") is not None and replay["weights"] == race.standings.last(run).get("weights")
     return dataclasses.replace(outcome, is_replayed=is_same, replay_reason=replay.get("reason"))
