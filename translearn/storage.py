@@ -100,7 +100,7 @@ class Folder:
         with _reading(f"{self.uri}/{name}"), self.fs.open_input_file(self.file(name)) as stream:
             return bytes(stream.read())
 
-    def write_bytes(self, name: str, content: bytes) -> None:
+    def write_bytes(self, name: str, content: bytes | memoryview) -> None:
         """Writes a file whole or not at all, replacing what was there."""
         self.make()
         with _writing(f"{self.uri}/{name}"):
@@ -142,7 +142,7 @@ class Folder:
         self.remove_file(name)
 
 
-def _write_local(path: Path, content: bytes) -> None:
+def _write_local(path: Path, content: bytes | memoryview) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with open(temporary, "wb") as stream:

@@ -57,12 +57,13 @@ class ShardWriter:
         if not self._num_rows:
             return
         table = pa.concat_tables(self._pending).combine_chunks()
+        self._pending = []  # combining has copied them
         split = table["split"][0].as_py()
         name = f"{split}-{sum(shard.split == split for shard in self.shards):05d}.parquet"
         content = _parquet(table)
         self.folder.write_bytes(name, content)
         self.shards.append(Shard(file=name, split=split, rows=len(table), sha256=hashlib.sha256(content).hexdigest()))
-        self._pending, self._num_rows, self._num_bytes = [], 0, 0
+        self._num_rows, self._num_bytes = 0, 0
 
 
 def by_split(rows: pa.Table) -> Iterator[pa.Table]:
@@ -73,7 +74,7 @@ def by_split(rows: pa.Table) -> Iterator[pa.Table]:
         yield rows.slice(start, end - start)
 
 
-def _parquet(table: pa.Table) -> bytes:
+def _parquet(table: pa.Table) -> memoryview:
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -83,4 +84,4 @@ def _parquet(table: pa.Table) -> bytes:
         use_dictionary=["split", "label"],
         write_statistics=["id", "split", "label"],
     )
-    return bytes(sink.getvalue().to_pybytes())
+    return memoryview(sink.getvalue())

@@ -32,6 +32,9 @@ class _FileReader:
         return self.folder.is_local
 
     def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
+        if self.is_local:  # handing each small file from thread to thread takes longer than reading it
+            yield from map(self._read, keys)
+            return
         with ThreadPoolExecutor(_NUM_THREADS) as pool:
             yield from pool.map(self._read, keys)
 
@@ -59,9 +62,9 @@ class ImageFolder(_FileReader):
         has_splits = any(path.split("/")[0] in SPLIT_NAMES for path in paths if "/" in path)
         if has_splits:
             self._check_layout(paths)
-        examples = [(path, *_split_and_label(path, has_splits)) for path in paths]
-        kept = [row for row in examples if row[2] is not None or _looks_like_image(row[0])]
-        ids, splits, labels = (list(column) for column in zip(*kept, strict=True)) if kept else ([], [], [])
+        ids = [path for path in paths if _split_and_label(path, has_splits)[1] is not None or _looks_like_image(path)]
+        splits = pa.array((_split_and_label(path, has_splits)[0] for path in ids), pa.string())
+        labels = pa.array((_split_and_label(path, has_splits)[1] for path in ids), pa.string())
         return listing_table(ids, labels, splits)
 
     def _paths(self) -> Iterator[str]:

@@ -34,10 +34,14 @@ class Reader(Protocol):
 
 
 def listing_table(
-    ids: Sequence[str], labels: Sequence[str | None], splits: Sequence[str], keys: Sequence[str] | None = None
+    ids: Sequence[str],
+    labels: Sequence[str | None] | pa.Array,
+    splits: Sequence[str] | pa.Array,
+    keys: Sequence[str] | None = None,
 ) -> pa.Table:
     """A table of schema ``LISTING``; the keys are the ids where none are given."""
-    return pa.table([ids, labels, splits, ids if keys is None else keys], schema=LISTING)
+    names = pa.array(ids, pa.string())
+    return pa.table([names, labels, splits, names if keys is None else keys], schema=LISTING)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
