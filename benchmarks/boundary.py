@@ -31,34 +31,34 @@ BATCH, CLASSES, PRECISION, CPU = 32, 10, "fp32", torch.device("cpu")
 GIB = 2**30
 #: Images an epoch, by size: enough batches for a mean, and no more.
 NUM_IMAGES = {64: 256, 224: 64}
+REPEATS = 3
 
 
 def measure(quick: bool) -> dict[str, Any]:
     """Each architecture and size: seconds an epoch at each depth both ways, their ratio, and what filling took."""
     cases = [("resnet18", 64)] if quick else [(arch, size) for arch in ("resnet18", "resnet50") for size in (64, 224)]
-    repeats = 3 if quick else 7
     share = 2 if quick else 1
-    return {f"{arch}_{size}": _case(arch, size, NUM_IMAGES[size] // share, repeats) for arch, size in cases}
+    return {f"{arch}_{size}": _case(arch, size, NUM_IMAGES[size] // share) for arch, size in cases}
 
 
-def _case(arch: str, size: int, num_images: int, repeats: int) -> dict[str, Any]:
+def _case(arch: str, size: int, num_images: int) -> dict[str, Any]:
     network, data = build(arch, CLASSES, seed=0), _images(num_images, size)
     with tempfile.TemporaryDirectory(dir=_memory()) as memory, tempfile.TemporaryDirectory() as disk:
         cache = Cache(Budget(Path(memory) / "cache", 4 * GIB), Budget(Path(disk) / "cache", 4 * GIB))
         depths = range(1, len(network.stage_names) + 1)
-        cases = {network.stage_names[depth - 1]: _depth(cache, network, data, depth, repeats) for depth in depths}
+        cases = {network.stage_names[depth - 1]: _depth(cache, network, data, depth) for depth in depths}
         cache.close()
     return {"images": len(data), "depths": cases}
 
 
-def _depth(cache: Cache, network: Network, data: ImageSet, depth: int, repeats: int) -> dict[str, Any]:
+def _depth(cache: Cache, network: Network, data: ImageSet, depth: int) -> dict[str, Any]:
     kept = _stored(cache, network, data, depth)
     variants: dict[str, Callable[[], float]] = {
         "cached_s": partial(_epoch, network, data, depth, kept.arrays),
         "recomputed_s": partial(_epoch, network, data, depth, {}),
     }
     interleaved(variants, 1)  # warm
-    seconds = interleaved(variants, repeats)
+    seconds = interleaved(variants, REPEATS)
     return {
         **{name: spread(values) for name, values in seconds.items()},
         "ratio": ratio(seconds["recomputed_s"], seconds["cached_s"]),

@@ -40,7 +40,7 @@ WORKERS = (1, 2, 4)
 
 def measure(quick: bool) -> dict[str, Any]:
     """Images per second and the share of communication by number of workers; the model of many GPUs."""
-    size, num, batch_size, repeats = (32, 64, 16, 1) if quick else (64, 512, 64, 5)
+    size, num, batch_size, repeats = (32, 64, 16, 1) if quick else (64, 512, 64, 3)
     cores = len(os.sched_getaffinity(0))
     shares: dict[str, list[float]] = {}
     variants = {

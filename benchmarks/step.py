@@ -31,7 +31,7 @@ WITHOUT_BF16 = ("fastai",)
 THREADS = len(os.sched_getaffinity(0))
 BATCH_SIZE = 32
 # Images and repetitions by pixels a side.
-FULL, QUICK = {64: (960, 5), 224: (320, 3)}, {64: (64, 1)}
+FULL, QUICK = {64: (640, 3), 224: (128, 2)}, {64: (64, 1)}
 
 
 def setup() -> None:
