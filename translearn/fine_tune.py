@@ -10,28 +10,18 @@ gives the bits that it would give alone.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import torch
-
-from translearn.boundary.feed import Feed
-from translearn.data.batches import epoch_batches, num_steps, worker_part
-from translearn.data.examples import Examples
+from translearn.data.batches import num_steps
 from translearn.data.image_set import ImageSet
 from translearn.errors import NonFiniteLossError
-from translearn.inference import blocks
+from translearn.lock_step import Stored, lock_step
 from translearn.models.freeze import share_frozen
 from translearn.models.network import Network
 from translearn.recipe import EpochResult, LoopState, Recipe
 from translearn.run import Run
 from translearn.team import Team
-
-#: Stored boundaries by freeze depth, see ``boundary.feed.Feed``.
-Boundaries = Mapping[int, Examples]
 
 
 @dataclass(frozen=True)
@@ -47,14 +37,6 @@ class Entrant:
     network: Network
     recipe: Recipe
     state: LoopState | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Boundaries that are read instead of computed: of training and of validation examples."""
-
-    train: Boundaries = field(default_factory=dict)
-    val: Boundaries = field(default_factory=dict)
 
 
 def fine_tune(
@@ -114,7 +96,7 @@ def fine_tune_together(
         active = {place: run for place, run in runs.items() if run.epoch == epoch - 1}
         if not active:
             continue
-        results = _epoch(active, train, val, stored)
+        results = lock_step(active, train, val, stored)
         for place in [place for place, result in results.items() if isinstance(result, NonFiniteLossError)]:
             del runs[place]
         yield results
@@ -125,100 +107,3 @@ def _begun(entrant: Entrant, team: Team, steps_per_epoch: int) -> Run:
     if entrant.state:
         run.restore(entrant.state)
     return run
-
-
-def _epoch(
-    runs: dict[int, Run], train: ImageSet, val: ImageSet, stored: Stored
-) -> dict[int, EpochResult | NonFiniteLossError]:
-    started, members = time.perf_counter(), list(runs.values())
-    fed_s = _train(members, train, stored.train)
-    trained = time.perf_counter()
-    own_train_s = [run.seconds for run in members]
-    fed_s += _validate(members, val, stored.val)
-    figures = [run.figures(len(train)) for run in members]
-    whole_s, num = time.perf_counter() - started, len(members)
-    shared_train_s = (trained - started - sum(own_train_s)) / num
-    shared_s = (whole_s - sum(run.seconds for run in members)) / num
-    return {
-        place: _non_finite(run, train_loss=train_loss, val_loss=val_loss)
-        or EpochResult(
-            epoch=run.epoch,
-            train_loss=train_loss,
-            val_loss=val_loss,
-            val_error=val_error,
-            lr=run.optimizer.param_groups[0]["lr"],
-            seconds=run.seconds + shared_s,
-            images_per_s=len(train) / (own_s + shared_train_s),
-            saved_s=fed_s * (1 - 1 / num),
-            state=run.state,
-        )
-        for (place, run), (train_loss, val_loss, val_error), own_s in zip(
-            runs.items(), figures, own_train_s, strict=True
-        )
-    }
-
-
-def _feed(runs: list[Run], data: ImageSet, stored: Boundaries, chunk: int | None, augment: str) -> Feed:
-    deepest = max(runs, key=lambda run: run.recipe.freeze_depth)
-    recipe = deepest.recipe
-    return Feed(
-        deepest.network,
-        {run.recipe.freeze_depth for run in runs},
-        data,
-        precision=deepest.precision,
-        device=deepest.team.device,
-        chunk=chunk,
-        augment=augment,
-        seed=recipe.seed,
-        views=recipe.views,
-        stored=stored,
-    )
-
-
-def prefix_chunk(batch_size: int, num_examples: int, num_workers: int) -> int:
-    """How many images at a time the frozen stages take in training: always the same, because bits depend on it."""
-    return math.ceil(min(batch_size, num_examples) / num_workers)
-
-
-def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
-    """One pass over the training split by all runs; returns the seconds that their common input took."""
-    recipe, team = runs[0].recipe, runs[0].team
-    for run in runs:
-        run.begin_epoch()
-    chunk = prefix_chunk(recipe.train.batch_size, len(data), team.num_workers)
-    feed, epoch = _feed(runs, data, stored, chunk, recipe.train.augment), runs[0].epoch
-    batches = epoch_batches(len(data), recipe.train.batch_size, recipe.seed, epoch)
-    parts = [worker_part(rows, team.rank, team.num_workers) for rows in batches]
-    for index, boundaries in enumerate(feed.batches(parts, epoch)):
-        labels = _labels(data, parts[index], team)
-        for run in runs:
-            run.step(boundaries[run.recipe.freeze_depth], labels, len(batches[index]), index)
-    for run in runs:
-        run.end_training()
-    return feed.seconds
-
-
-def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
-    """One pass over the validation split by all runs; returns the seconds that their common input took."""
-    team = runs[0].team
-    feed = _feed(runs, data, stored, None, "none")
-    parts = list(blocks(len(data), team))
-    for rows, boundaries in zip(parts, feed.batches(parts, runs[0].epoch), strict=True):
-        labels = _labels(data, rows, team)
-        for run in runs:
-            run.validate(boundaries[run.recipe.freeze_depth], labels)
-    return feed.seconds
-
-
-def _labels(data: ImageSet, rows: np.ndarray, team: Team) -> torch.Tensor:
-    return torch.from_numpy(data.labels[rows]).to(team.device)
-
-
-def _non_finite(run: Run, **losses: float) -> NonFiniteLossError | None:
-    for name, loss in losses.items():
-        if not math.isfinite(loss):
-            where = f"in epoch {run.epoch} at lr {run.recipe.lr:g}, freeze depth {run.recipe.freeze_depth}."
-            error = NonFiniteLossError(f"{name} is {loss} {where} A lower learning rate or train.clip_norm helps.")
-            error.epoch = run.epoch
-            return error
-    return None

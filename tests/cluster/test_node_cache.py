@@ -18,7 +18,8 @@ from translearn.boundary.measure import Chain, Rate, measure_chain
 from translearn.cluster import node_cache
 from translearn.cluster.node_cache import Readings, Splits, close_node_cache, identity, stored_boundaries
 from translearn.data.image_set import ImageSet
-from translearn.fine_tune import Entrant, Stored
+from translearn.fine_tune import Entrant
+from translearn.lock_step import Stored
 from translearn.models.network import build
 from translearn.recipe import Recipe
 from translearn.spec import ClusterSpec, StudySpec, parse_spec

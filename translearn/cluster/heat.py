@@ -9,20 +9,20 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from translearn.cluster.keeper import Keeper
 from translearn.cluster.node_cache import Readings, Splits, identity, stored_boundaries
 from translearn.cluster.rows import diverged, facts, figures
 from translearn.cluster.shared import Shared, Task, fetch
-from translearn.cluster.states import CheckpointClock, Places, Saved, Writer
+from translearn.cluster.states import Places, Saved
 from translearn.contest import Contestant, Heat, Row
 from translearn.errors import NonFiniteLossError, StorageError
-from translearn.fine_tune import Entrant, Stored, fine_tune_together
+from translearn.fine_tune import Entrant, fine_tune_together
+from translearn.lock_step import Stored
 from translearn.models.weights import fingerprint
 from translearn.recipe import EpochResult, Recipe
 from translearn.sources import initial_network
 from translearn.spec import StudySpec
 from translearn.team import Team
-
-Results = dict[int, EpochResult | NonFiniteLossError]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
     entrants = _entrants(heat, task, spec, saved)
     team = dataclasses.replace(team, sync_batchnorm=spec.train.sync_batchnorm)
     known = _readings(order, task, entrants, team)
-    keeper = _Keeper(heat, setting, curves) if team.rank == 0 else None
+    keeper = Keeper(heat, spec, setting.places, curves) if team.rank == 0 else None
     began_at, reused_s = time.time(), order.reused_s
     for results in fine_tune_together(entrants, task.train, task.val, team, known.stored):
         marks = Marks(began_at, len(results), reused_s / len(results), known.saved_s)
@@ -154,34 +154,6 @@ def _entrants(heat: Heat, task: Task, spec: StudySpec, saved: Mapping[str, Saved
         Entrant(copy.deepcopy(network), recipe(spec, one), saved[one.run]["state"] if one.run in saved else None)
         for one in heat.contestants
     ]
-
-
-class _Keeper:
-    """Keeps the states of a heat's trials: in storage when they are due, in memory where the heat ends early."""
-
-    def __init__(self, heat: Heat, setting: Setting, curves: dict[str, list[Row]]) -> None:
-        self._heat, self._places, self._curves = heat, setting.places, curves
-        self._num_epochs = setting.spec.search.epochs
-        self._clock = CheckpointClock(setting.spec.cluster.checkpoint_interval_s)
-        self._writer = Writer(setting.places)
-
-    def take(self, results: Results, over: bool) -> None:
-        """Takes an epoch's results; their states are those of now."""
-        pauses = over and self._heat.until < self._num_epochs
-        is_due = self._clock.due(is_last=self._heat.until == self._num_epochs and over)
-        if pauses or is_due:
-            states = {run: saved for place, result in results.items() for run, saved in self._saved(place, result)}
-            for run, saved in states.items() if pauses else ():
-                self._places.keep(run, saved)
-            if is_due:
-                self._writer.write(states)
-        if over:
-            self._writer.wait()
-
-    def _saved(self, place: int, result: EpochResult | NonFiniteLossError) -> Iterator[tuple[str, Saved]]:
-        if isinstance(result, EpochResult):
-            run = self._heat.contestants[place].run
-            yield run, {"curve": list(self._curves[run]), "state": result.state()}
 
 
 def _row(order: Order, place: int, result: EpochResult | NonFiniteLossError, marks: Marks, team: Team) -> Row:

@@ -22,7 +22,8 @@ from translearn.boundary.cache import Stored as Kept
 from translearn.data.image_set import ImageSet
 from translearn.data.on_disk import owned
 from translearn.data.selected import SelectedImages
-from translearn.fine_tune import Boundaries, Entrant, Stored, prefix_chunk
+from translearn.fine_tune import Entrant
+from translearn.lock_step import Boundaries, Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
 

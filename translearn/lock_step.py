@@ -1,0 +1,140 @@
+"""One epoch of runs in lock-step: their common input is made once a batch, and each run steps on it as if alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from translearn.boundary.feed import Feed
+from translearn.data.batches import epoch_batches, worker_part
+from translearn.data.examples import Examples
+from translearn.data.image_set import ImageSet
+from translearn.errors import NonFiniteLossError
+from translearn.inference import blocks
+from translearn.recipe import EpochResult
+from translearn.run import Run
+from translearn.team import Team
+
+#: Stored boundaries by freeze depth, see ``boundary.feed.Feed``.
+Boundaries = Mapping[int, Examples]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Boundaries that are read instead of computed: of training and of validation examples."""
+
+    train: Boundaries = field(default_factory=dict)
+    val: Boundaries = field(default_factory=dict)
+
+
+def lock_step(
+    runs: dict[int, Run], train: ImageSet, val: ImageSet, stored: Stored
+) -> dict[int, EpochResult | NonFiniteLossError]:
+    """Trains and validates runs of one source for an epoch, on one pass of their input.
+
+    Args:
+        runs: By any key; all are after the same epoch, and their networks share their frozen stages.
+        train: The training split.
+        val: The validation split.
+        stored: Boundaries to read instead of computing them.
+
+    Returns:
+        By the same keys, the epoch's result, or why the run ends here.
+    """
+    started, members = time.perf_counter(), list(runs.values())
+    fed_s = _train(members, train, stored.train)
+    trained = time.perf_counter()
+    own_train_s = [run.seconds for run in members]
+    fed_s += _validate(members, val, stored.val)
+    figures = [run.figures(len(train)) for run in members]
+    whole_s, num = time.perf_counter() - started, len(members)
+    shared_train_s = (trained - started - sum(own_train_s)) / num
+    shared_s = (whole_s - sum(run.seconds for run in members)) / num
+    return {
+        place: _non_finite(run, train_loss=train_loss, val_loss=val_loss)
+        or EpochResult(
+            epoch=run.epoch,
+            train_loss=train_loss,
+            val_loss=val_loss,
+            val_error=val_error,
+            lr=run.optimizer.param_groups[0]["lr"],
+            seconds=run.seconds + shared_s,
+            images_per_s=len(train) / (own_s + shared_train_s),
+            saved_s=fed_s * (1 - 1 / num),
+            state=run.state,
+        )
+        for (place, run), (train_loss, val_loss, val_error), own_s in zip(
+            runs.items(), figures, own_train_s, strict=True
+        )
+    }
+
+
+def _feed(runs: list[Run], data: ImageSet, stored: Boundaries, chunk: int | None, augment: str) -> Feed:
+    deepest = max(runs, key=lambda run: run.recipe.freeze_depth)
+    recipe = deepest.recipe
+    return Feed(
+        deepest.network,
+        {run.recipe.freeze_depth for run in runs},
+        data,
+        precision=deepest.precision,
+        device=deepest.team.device,
+        chunk=chunk,
+        augment=augment,
+        seed=recipe.seed,
+        views=recipe.views,
+        stored=stored,
+    )
+
+
+def prefix_chunk(batch_size: int, num_examples: int, num_workers: int) -> int:
+    """How many images at a time the frozen stages take in training: always the same, because bits depend on it."""
+    return math.ceil(min(batch_size, num_examples) / num_workers)
+
+
+def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
+    """One pass over the training split by all runs; returns the seconds that their common input took."""
+    recipe, team = runs[0].recipe, runs[0].team
+    for run in runs:
+        run.begin_epoch()
+    chunk = prefix_chunk(recipe.train.batch_size, len(data), team.num_workers)
+    feed, epoch = _feed(runs, data, stored, chunk, recipe.train.augment), runs[0].epoch
+    batches = epoch_batches(len(data), recipe.train.batch_size, recipe.seed, epoch)
+    parts = [worker_part(rows, team.rank, team.num_workers) for rows in batches]
+    for index, boundaries in enumerate(feed.batches(parts, epoch)):
+        labels = _labels(data, parts[index], team)
+        for run in runs:
+            run.step(boundaries[run.recipe.freeze_depth], labels, len(batches[index]), index)
+    for run in runs:
+        run.end_training()
+    return feed.seconds
+
+
+def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
+    """One pass over the validation split by all runs; returns the seconds that their common input took."""
+    team = runs[0].team
+    feed = _feed(runs, data, stored, None, "none")
+    parts = list(blocks(len(data), team))
+    for rows, boundaries in zip(parts, feed.batches(parts, runs[0].epoch), strict=True):
+        labels = _labels(data, rows, team)
+        for run in runs:
+            run.validate(boundaries[run.recipe.freeze_depth], labels)
+    return feed.seconds
+
+
+def _labels(data: ImageSet, rows: np.ndarray, team: Team) -> torch.Tensor:
+    return torch.from_numpy(data.labels[rows]).to(team.device)
+
+
+def _non_finite(run: Run, **losses: float) -> NonFiniteLossError | None:
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            where = f"in epoch {run.epoch} at lr {run.recipe.lr:g}, freeze depth {run.recipe.freeze_depth}."
+            error = NonFiniteLossError(f"{name} is {loss} {where} A lower learning rate or train.clip_norm helps.")
+            error.epoch = run.epoch
+            return error
+    return None
