@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _STUDY_COMMANDS = {
     "run": "the whole study: sources, search, refit, evaluation, report",
     "pretrain": "pre-train the study's sources, or one of them",
+    "rank": "which source to start from, and how much of it to freeze, before any trial",
     "finetune": "one source, freeze depth and learning rate on the target",
     "search": "trials over source, freeze depth and learning rate",
     "evaluate": "everything up to the figures on test",
@@ -100,6 +101,7 @@ def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
 
     return {
         "run": run.run_study,
+        "rank": run.run_rank,
         "pretrain": lambda study: run.run_pretrain(study, options.source),
         "finetune": lambda study: run.run_finetune(study, options.source, options.freeze_depth, options.lr),
         "search": run.run_search,

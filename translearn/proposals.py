@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import optuna
 
 from translearn.contest import Fate, Point
+from translearn.first_points import depth_key, first_points
+from translearn.prior import Prior
 from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
@@ -17,8 +18,14 @@ from translearn.spec import StudySpec
 class OptunaProposals:
     """Points of a study's conditional space: the default configurations first, then what Optuna's sampler says."""
 
-    def __init__(self, spec: StudySpec, sources: dict[str, Source]) -> None:
-        """Prepares the space of a study over its sources, scratch among them."""
+    def __init__(self, spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None) -> None:
+        """Prepares the space of a study.
+
+        Args:
+            spec: The study.
+            sources: Those that may be drawn, scratch among them.
+            prior: What a ranking of them says; None for the plain search.
+        """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._spec, self._sources = spec, sources
@@ -28,7 +35,7 @@ class OptunaProposals:
             "optuna": optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
         }
         self._study = optuna.create_study(sampler=samplers[spec.search.algorithm])
-        for point in first_points(spec, sources)[: spec.search.trials]:
+        for point in first_points(spec, sources, prior)[: spec.search.trials]:
             self._study.enqueue_trial(point)
         self._drawn: list[optuna.Trial] = []
 
@@ -60,31 +67,3 @@ class OptunaProposals:
         # Random stages are not worth freezing.
         depth = 0 if is_scratch else trial.suggest_categorical(depth_key(source.arch), spec.freeze_depths(source.arch))
         return Point(name, int(depth), lr, float(decay), is_scratch)
-
-
-def first_points(spec: StudySpec, sources: dict[str, Source]) -> list[dict[str, Any]]:
-    """What is tried first: the default configuration, the same for every other source, and scratch's share.
-
-    Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
-    rates around the default one: the gain over a baseline that nobody tuned would mean nothing.
-    """
-    points: list[dict[str, Any]] = []
-    for name, source in sources.items():
-        depth = {} if source.kind == "scratch" else {depth_key(source.arch): min(spec.freeze_depths(source.arch))}
-        points.append({"source": name, "lr": spec.default_lr, **depth})
-    baselines = [name for name, source in sources.items() if source.kind == "scratch"]
-    share = max(3, spec.search.trials // len(sources))
-    return points + [{"source": name, "lr": lr} for lr in _rates(spec, share)[1:] for name in baselines]
-
-
-def _rates(spec: StudySpec, num: int) -> list[float]:
-    """At most so many learning rates of the range: the default one, three times and a third of it, and so on."""
-    low, high = spec.search.lr
-    exponents = sorted(range(-num, num + 1), key=lambda exponent: (abs(exponent), -exponent))
-    rates = [spec.default_lr * 3.0**exponent for exponent in exponents]
-    return [rate for rate in rates if low <= rate <= high][:num]
-
-
-def depth_key(arch: str) -> str:
-    """The searcher's name of the freeze depth of an architecture: their ranges differ."""
-    return f"freeze_depth_{arch}"

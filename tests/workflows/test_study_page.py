@@ -62,6 +62,7 @@ def test_every_architecture_is_listed_with_its_number_of_stages() -> None:
     ("name", "schema"),
     [
         (directory.SOURCES, tables.SOURCE_SCHEMA),
+        (directory.RANKING_TABLE, tables.RANKING_SCHEMA),
         (directory.TRIALS, tables.TRIAL_SCHEMA),
         (directory.CURVES, tables.CURVE_SCHEMA),
     ],

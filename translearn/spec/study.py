@@ -104,6 +104,12 @@ class SourceSpec(_Model):
     pretrain: PretrainSpec | None = None
 
 
+class RankSpec(_Model):
+    """How sources are ranked before the search: on at most so many training images of the target."""
+
+    max_examples: Annotated[int, Field(ge=20)] = 2000
+
+
 class SearchSpec(_Model):
     """Which trials are made, and how. ``freeze_depth: null`` means every depth of the architecture."""
 
@@ -114,6 +120,7 @@ class SearchSpec(_Model):
     epochs: Count = 20
     mode: Literal["race", "exhaustive"] = "race"
     algorithm: Literal["optuna", "random"] = "optuna"
+    prior: Literal["auto", "off"] = "auto"
     grace_epochs: Count = 2
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     trials_together: Count = 16
@@ -170,6 +177,7 @@ class StudySpec(_Model):
     storage: str = "runs"
     target: TargetSpec
     sources: Annotated[tuple[SourceSpec, ...], Field(min_length=1)]
+    rank: RankSpec = RankSpec()
     search: SearchSpec = SearchSpec()
     train: TrainSpec = TrainSpec()
     cluster: ClusterSpec = ClusterSpec()

@@ -26,6 +26,8 @@ from translearn.study.data import Splits, decode, limits, num_sets, target_datas
 from translearn.study.evaluation import evaluate_study
 from translearn.study.models import check_trained, model_info
 from translearn.study.plan import check_study
+from translearn.study.rank import prior, rank
+from translearn.study.rank_words import ranking_lines
 from translearn.study.refit import chosen, refit
 from translearn.study.search import search
 from translearn.study.sources import obtain_sources, source_dataset
@@ -57,6 +59,12 @@ def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
     for name, error in errors.items():
         say(f"{name}: source error {100 * error:.1f} %")
     return {"sources": {name: {"source_error": errors.get(name)} for name in sources}}
+
+
+def run_rank(study: Study) -> dict[str, Any]:
+    """The sources' order, before any trial; returns the content of ``ranking.json``."""
+    with _splits(study) as splits:
+        return _ranked(study, splits, _sources(study))
 
 
 def run_search(study: Study) -> dict[str, Any]:
@@ -144,12 +152,28 @@ def _splits(study: Study) -> Iterator[Splits]:
 
 
 def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], dict[str, dict[str, Any]]]:
+    sources = _sources(study)
+    known = None
+    if study.spec.search.prior == "auto":
+        known = prior(_ranked(study, splits, sources))
+    trials = search(study.spec, study.folder, splits, sources, study.resources, known)
+    return sources, chosen(trials, sources)
+
+
+def _sources(study: Study) -> dict[str, Source]:
+    """Every source; the study's provenance then says what it is made from."""
     sources = obtain_sources(study.spec, study.folder, study.resources)
     data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
     weights = {name: source.fingerprint for name, source in sources.items()}
     directory.add_fingerprints(study.folder, data, weights)
-    trials = search(study.spec, study.folder, splits, sources, study.resources)
-    return sources, chosen(trials, sources)
+    return sources
+
+
+def _ranked(study: Study, splits: Splits, sources: dict[str, Source]) -> dict[str, Any]:
+    ranking = rank(study.spec, study.folder, splits, sources, study.resources)
+    for line in ranking_lines(ranking, study.folder.read_table(directory.RANKING_TABLE).to_pylist()):
+        say(line)
+    return ranking
 
 
 def _manifests(study: Study) -> dict[str, dict[str, Any]]:

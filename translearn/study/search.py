@@ -13,6 +13,8 @@ from translearn.cluster.tensorboard import EventFiles
 from translearn.contest import Row
 from translearn.models.freeze import freeze_account
 from translearn.models.network import skeleton
+from translearn.prior import Prior
+from translearn.proposals import OptunaProposals
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
@@ -26,9 +28,22 @@ _EVENTS = "tensorboard"
 
 
 def search(
-    spec: StudySpec, folder: Folder, splits: Splits, sources: dict[str, Source], resources: Resources
+    spec: StudySpec,
+    folder: Folder,
+    splits: Splits,
+    sources: dict[str, Source],
+    resources: Resources,
+    prior: Prior | None = None,
 ) -> list[dict[str, Any]]:
     """Makes the trials, unless they were made; leaves ``curves.parquet``, then ``trials.parquet``.
+
+    Args:
+        spec: The study.
+        folder: Its directory.
+        splits: The target's.
+        sources: All sources, scratch among them.
+        resources: The layout.
+        prior: What a ranking says of the sources with weights; those that it leaves out have no trials.
 
     Returns:
         The rows of ``trials.parquet``, in the order in which the trials were drawn.
@@ -36,8 +51,9 @@ def search(
     if not folder.exists(TRIALS):
         num_classes = len(splits.dataset.manifest.classes)
         say(f"searching: {spec.search.trials} trials, {resources.concurrent_trials} lanes")
-        task = Task(splits.train, splits.val, num_classes, sources)
-        outcomes = _raced(spec, task, folder / SEARCH, resources)
+        tried = {n: s for n, s in sources.items() if prior is None or s.kind == "scratch" or n in prior.weights}
+        task = Task(splits.train, splits.val, num_classes, tried)
+        outcomes = _raced(spec, task, folder / SEARCH, resources, OptunaProposals(spec, tried, prior))
         _keep(outcomes, folder, sources, num_classes, spec)
         _say_what_was_saved(outcomes)
     # What TensorBoard reads stays.
@@ -47,7 +63,9 @@ def search(
     return trials
 
 
-def _raced(spec: StudySpec, task: Task, folder: Folder, resources: Resources) -> list[Outcome]:
+def _raced(
+    spec: StudySpec, task: Task, folder: Folder, resources: Resources, proposals: OptunaProposals
+) -> list[Outcome]:
     events = EventFiles(folder / _EVENTS)
     with board("trials", spec.search.trials, spec.search.epochs) as shown:
 
@@ -56,7 +74,7 @@ def _raced(spec: StudySpec, task: Task, folder: Folder, resources: Resources) ->
                 events.add(row)
             _show(shown, row, spec.search.epochs)
 
-        outcomes = run_search(spec, task, folder, resources, take)
+        outcomes = run_search(spec, task, folder, resources, take, proposals)
         for outcome in outcomes:
             _end(shown, outcome, spec.search.epochs)
     events.close()

@@ -19,6 +19,18 @@ SOURCE_SCHEMA = pa.schema(
         ("seconds", _float),
     ]
 )
+RANKING_SCHEMA = pa.schema(
+    [
+        ("source", _text),
+        ("depth", _int),
+        ("score", _text),
+        ("value", _float),
+        ("low", _float),
+        ("high", _float),
+        ("seconds", _float),
+        ("num_examples", _int),
+    ]
+)
 TRIAL_SCHEMA = pa.schema(
     [
         ("trial_id", _text),
