@@ -110,6 +110,19 @@ def test_scratch_has_a_race_of_its_own() -> None:
     assert {one.number for one in race.contestants if max(race.standings.curves[one.run]) == 3} == {3, 6}
 
 
+def test_leagues_race_for_themselves() -> None:
+    class Sources(Listed):
+        def _point(self, index: int) -> Point:
+            return Point("abc"[index % 3], 2, 0.01, 0.0, is_scratch=False)
+
+    race = Race(Sources(), [9], (1, 3), 3, singly, league=lambda point: point.source)
+    run(race, lambda number, _: number / 10)  # trials 1 to 3, one of each source, are the best of their leagues
+    assert {one.number for one in race.contestants if max(race.standings.curves[one.run]) == 3} == {1, 2, 3}
+    race = Race(Sources(), [9], (1, 3), 3, singly, league=lambda point: point.source)
+    run(race, lambda number, _: (number - 1) % 3 + number / 10)  # source a is the best, c the worst: none drops out
+    assert {one.number for one in race.contestants if max(race.standings.curves[one.run]) == 3} == {1, 2, 3}
+
+
 def test_a_later_generation_competes_with_those_before() -> None:
     race = Race(Listed(), [3, 3], (1, 3), 3, singly)
     run(race, lambda number, _: number / 10)  # the first generation is the better one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,15 @@ class Point:
     lr: float
     weight_decay: float
     is_scratch: bool
+
+
+#: Trials whose points have an equal one race against each other, and against no others.
+League = Callable[[Point], Hashable]
+
+
+def scratch_apart(point: Point) -> bool:
+    """The usual leagues: scratch races for itself, so that the baseline is tuned like the rest."""
+    return point.is_scratch
 
 
 @dataclass(frozen=True)

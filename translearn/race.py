@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from translearn.contest import Contestant, Fate, Heat, Proposals, Row
+from translearn.contest import Contestant, Fate, Heat, League, Proposals, Row, scratch_apart
 from translearn.standings import Standings
 
 Grouping = Callable[[Sequence[Contestant]], list[tuple[Contestant, ...]]]
@@ -39,6 +39,7 @@ class Race:
         known: Iterable[Row] = (),
         replays: bool = False,
         replays_ahead: bool = False,
+        league: League = scratch_apart,
     ) -> None:
         """Prepares a race.
 
@@ -52,6 +53,7 @@ class Race:
             replays: Whether the best trial is trained again plainly at the end.
             replays_ahead: Whether, while the last trials are trained, what has nothing to do replays the one that is
                 ahead: done already if it wins, and else for nothing. It changes no result.
+            league: Who races against whom.
         """
         self.contestants: list[Contestant] = []
         self.standings = Standings(known)
@@ -59,6 +61,7 @@ class Race:
         self.is_over = False
         self._proposals, self._generations, self._rungs, self._eta = proposals, generations, rungs, reduction_factor
         self._group, self._replays, self._replays_ahead = group, replays, replays_ahead
+        self._league = league
         self._queue: list[Heat] = []
         self._open: list[Heat] = []
         self._early: Heat | None = None
@@ -162,10 +165,10 @@ class Race:
         return [Heat(members, rung) for members in self._group(racing)]
 
     def _promoted(self, racing: Sequence[Contestant], rung: int) -> list[Contestant]:
-        """Those that go on: the best of all that ever came to the rung; scratch has a race of its own."""
+        """Those that go on: the best of all of their league that ever came to the rung."""
         promoted = set()
-        for is_scratch in (False, True):
-            there = [one for one in self.contestants if one.point.is_scratch == is_scratch]
+        for league in {self._league(one.point) for one in racing}:
+            there = [one for one in self.contestants if self._league(one.point) == league]
             ranked = self.standings.ranked(there, rung)
             promoted |= set(ranked[: max(1, math.ceil(len(ranked) / self._eta))])
         return [contestant for contestant in racing if contestant in promoted]

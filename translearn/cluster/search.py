@@ -22,7 +22,7 @@ from translearn.cluster.referee import Referee, known_rows
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Task, share
 from translearn.cluster.states import Places
-from translearn.contest import Contestant, Point, Proposals, Row
+from translearn.contest import Contestant, League, Point, Proposals, Row, scratch_apart
 from translearn.errors import TranslearnError
 from translearn.heats import group
 from translearn.proposals import OptunaProposals
@@ -63,6 +63,7 @@ def run_search(
     resources: Resources,
     on_row: Callable[[Row], None] = lambda _: None,
     proposals: Proposals | None = None,
+    league: League = scratch_apart,
 ) -> list[Outcome]:
     """Makes the study's trials, or goes on with them where an interrupted search left off.
 
@@ -73,6 +74,7 @@ def run_search(
         resources: The layout.
         on_row: Is called in this process with each new epoch of a trial.
         proposals: Where the trials come from; what the study says when None.
+        league: Which trials race against each other.
 
     Returns:
         What became of each trial, in the order in which they were drawn.
@@ -80,7 +82,7 @@ def run_search(
     Raises:
         TranslearnError: The search ended before its trials did.
     """
-    race = _race(spec, task, folder, resources, proposals or OptunaProposals(spec, task.sources))
+    race = _race(spec, task, folder, resources, proposals or OptunaProposals(spec, task.sources), league)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     desk = ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote()
     setting = Setting(share(task), spec, Places(desk, folder), resources.cpus)
@@ -99,7 +101,9 @@ def run_search(
     return [_outcome(race, contestant) for contestant in race.contestants]
 
 
-def _race(spec: StudySpec, task: Task, folder: Folder, resources: Resources, proposals: Proposals) -> Race:
+def _race(
+    spec: StudySpec, task: Task, folder: Folder, resources: Resources, proposals: Proposals, league: League
+) -> Race:
     search, sources = spec.search, task.sources
     races = search.mode == "race"
     grouping = functools.partial(
@@ -118,6 +122,7 @@ def _race(spec: StudySpec, task: Task, folder: Folder, resources: Resources, pro
         replays=races,
         # Several workers cannot break a heat off.
         replays_ahead=resources.workers_per_trial == 1,
+        league=league,
     )
 
 
