@@ -259,6 +259,19 @@ def test_a_number_in_scientific_notation_is_a_number(tmp_path: Path, lr: str) ->
     assert spec.search.lr == (1e-5, 1.0)
 
 
+@pytest.mark.parametrize("text", ["off", "'off'", "auto"])
+def test_off_is_a_word_also_without_quotes(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, f"{yaml.safe_dump(SMALLEST)}search: {{prior: {text}}}\n")
+    assert load_spec(path).search.prior == text.strip("'")
+    assert load_spec(path, [f"search.prior={text}"]).search.prior == text.strip("'")
+
+
+@pytest.mark.parametrize("text", ["true", "False"])
+def test_true_and_false_are_no_words(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, f"{yaml.safe_dump(SMALLEST)}train: {{sync_batchnorm: {text}}}\n")
+    assert load_spec(path).train.sync_batchnorm is (text == "true")
+
+
 @pytest.mark.parametrize("name", ["2024-01-31", "2024-13-45"])
 def test_a_date_is_text(tmp_path: Path, name: str) -> None:
     assert load_spec(written(tmp_path, yaml.safe_dump(SMALLEST)), [f"name={name}"]).name == name

@@ -29,7 +29,7 @@ def load_spec(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> 
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only, no key twice, dates are text, and ``1e-5`` is a number."""
+    """Plain data only, no key twice, dates and ``off`` are text, and ``1e-5`` is a number."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
@@ -45,12 +45,18 @@ def _text(_: _Loader, node: yaml.ScalarNode) -> str:
     return str(node.value)
 
 
+def _bool(_: _Loader, node: yaml.ScalarNode) -> bool | str:
+    """As YAML 1.2 has it: ``on``, ``off``, ``yes`` and ``no`` are words."""
+    return {"true": True, "false": False}.get(node.value.lower(), str(node.value))
+
+
 def _refuse(loader: _Loader, node: yaml.Node) -> None:
     loader.construct_undefined(node)
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _bool)
 for _tag in ("binary", "omap", "pairs", "set"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refuse)
 _Loader.add_implicit_resolver(
