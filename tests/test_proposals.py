@@ -112,3 +112,11 @@ def test_a_done_a_stopped_and_a_diverged_trial_are_told_as_what_they_are() -> No
 def test_every_weight_decay_of_the_list_is_tried_and_no_other() -> None:
     points = proposals(study(weight_decay=[0.0, 1e-4, 1e-2], trials=40)).draw(40)
     assert {point.weight_decay for point in points} == {0.0, 1e-4, 1e-2}
+
+
+def test_what_past_studies_suggest_follows_the_default_configurations() -> None:
+    spec = study(weight_decay=[0.0, 1e-4])
+    past = [Point("b", 3, 0.02, 1e-4, is_scratch=False), Point("scratch", 0, 0.05, 0.0, is_scratch=True)]
+    points = OptunaProposals(spec, sources(spec), past=past).draw(5)
+    assert [point.source for point in points[:3]] == ["a", "b", "scratch"]
+    assert points[3:] == past

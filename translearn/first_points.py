@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translearn.archs import num_stages
+from translearn.contest import Point
 from translearn.prior import Prior
 from translearn.sources import Source
 from translearn.spec import StudySpec
@@ -19,8 +20,12 @@ _LEAST = 3
 _PROBE_FACTOR = 3.0
 
 
-def first_points(spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None) -> list[FirstPoint]:
+def first_points(
+    spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None, past: Sequence[Point] = ()
+) -> list[FirstPoint]:
     """The default configuration, the same for every other source, what the ranking recommends, and scratch's share.
+
+    What past studies suggest follows the default configurations.
 
     Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
     rates around the default one: the gain over a baseline that nobody tuned would mean nothing.
@@ -33,6 +38,7 @@ def first_points(spec: StudySpec, sources: Mapping[str, Source], prior: Prior | 
     names = [name for name in sources if name not in baselines] if prior is None else list(prior.order)
     defaults = [_at(sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names]
     defaults += [{"source": name, "lr": spec.default_lr} for name in baselines]
+    defaults += [_again(spec, sources[point.source], point) for point in past]
     share = max(_LEAST, spec.search.trials // len(sources))
     tuned = [{"source": name, "lr": lr} for lr in rates(spec, share)[1:] for name in baselines]
     if prior is None:
@@ -76,6 +82,12 @@ def _shares(prior: Prior, num: int) -> list[FirstPoint]:
     for _ in range(num):
         counts[max(counts, key=lambda name: prior.weights[name] / (counts[name] + 1))] += 1
     return [{"source": name} for name, count in counts.items() for _ in range(count)]
+
+
+def _again(spec: StudySpec, source: Source, point: Point) -> FirstPoint:
+    decay = {"weight_decay": point.weight_decay} if spec.search.weight_decay else {}
+    depth = {} if point.is_scratch else {depth_key(source.arch): point.freeze_depth}
+    return {"source": point.source, "lr": point.lr, **depth, **decay}
 
 
 def _at(source: Source, depth: int, lr: float) -> FirstPoint:

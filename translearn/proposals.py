@@ -18,13 +18,20 @@ from translearn.spec import StudySpec
 class OptunaProposals:
     """Points of a study's conditional space: the default configurations first, then what Optuna's sampler says."""
 
-    def __init__(self, spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None) -> None:
+    def __init__(
+        self,
+        spec: StudySpec,
+        sources: Mapping[str, Source],
+        prior: Prior | None = None,
+        past: Sequence[Point] = (),
+    ) -> None:
         """Prepares the space of a study.
 
         Args:
             spec: The study.
             sources: Those that may be drawn, scratch among them.
             prior: What a ranking of them says; None for the plain search.
+            past: What past studies suggest to try first.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -35,7 +42,7 @@ class OptunaProposals:
             "optuna": optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
         }
         self._study = optuna.create_study(sampler=samplers[spec.search.algorithm])
-        for point in first_points(spec, sources, prior)[: spec.search.trials]:
+        for point in first_points(spec, sources, prior, past)[: spec.search.trials]:
             self._study.enqueue_trial(point)
         self._drawn: list[optuna.Trial] = []
 
