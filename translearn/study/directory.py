@@ -20,7 +20,7 @@ from translearn.storage import Folder
 
 SPEC, PROVENANCE = "spec.yaml", "provenance.json"
 SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
-RANKING, RANKING_TABLE = "ranking.json", "ranking.parquet"
+RANKING, RANKING_TABLE, LEAKS = "ranking.json", "ranking.parquet", "leaks.json"
 EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
 _PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
 
