@@ -38,7 +38,7 @@ _BATCH_SIZE, _WORKERS = 64, 2
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    num, side, size, epochs, repeats = (600, 96, 64, 2, 2) if quick else (4000, 256, 224, 2, 3)
+    num, side, size, epochs, repeats = (600, 96, 64, 2, 2) if quick else (2000, 256, 224, 2, 3)
     with tempfile.TemporaryDirectory() as folder:
         make_folder(Path(folder) / "in", num, side)
         plan = plan_ingest(str(Path(folder) / "in"))
