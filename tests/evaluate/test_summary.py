@@ -12,7 +12,7 @@ from translearn.evaluate.summary import evaluate, finite
 
 CLASSES = ["a", "b", "c"]
 TRIALS = {
-    "transfer": {"source": "glyphs", "freeze_depth": 2, "lr": 0.0123, "val_error": float("nan")},
+    "transfer": {"source": "glyphs", "freeze_depth": 2, "lr": 0.0123, "val_error": None, "val_loss": float("nan")},
     "scratch": {"source": "scratch", "freeze_depth": 0, "lr": 0.05, "val_error": 0.4},
 }
 
@@ -30,7 +30,7 @@ def inputs(winner=(0.1, 0.1, 0.1), scratch=(0.3, 0.3, 0.3)):
 def test_it_is_json_without_nan():
     content = evaluate(*inputs(), CLASSES, trials=TRIALS)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
-    assert content["winner"]["val_error"] is None
+    assert content["winner"]["val_loss"] is None
 
 
 def test_target_and_scratch_are_means_over_their_seeds():
@@ -83,20 +83,71 @@ def test_sentences_are_plain():
     assert lines[0].startswith("Target error: 10.6 % (95 % interval ")
     assert lines[0].endswith("; 1000 test examples, 3 seeds).")
     assert lines[1] == "Winner: glyphs, freeze depth 2, learning rate 0.012."
-    assert lines[2].startswith("Transfer helped: the target error is ")
-    assert " points lower than from scratch (95 % interval of the gain +" in lines[2]
+    assert lines[2].startswith("Validation minus test error of the winner, in points: of the refits ")
+    assert lines[3].startswith("Transfer helped: the target error is ")
+    assert " points lower than from scratch (95 % interval of the gain +" in lines[3]
+
+
+def test_a_probe_is_a_configuration_and_a_comparison_of_its_own():
+    rng = np.random.default_rng(1)
+    test, validation = inputs()
+    content = evaluate(
+        test + models((0.2,) * 3, "probe", 1000, rng),
+        validation + models((0.01,) * 3, "probe", 100, rng),
+        CLASSES,
+        trials={**TRIALS, "probe": {"source": "glyphs", "freeze_depth": 5, "lr": 0.1, "val_error": 0.01}},
+    )
+    assert set(content["configurations"]) == {"transfer", "scratch", "probe"}
+    assert content["over_probe"]["baseline"] == "probe"
+    assert content["transfer"]["family_confidence"] == content["over_probe"]["family_confidence"] == 0.975
+    assert content["winner"]["role"] == content["deployed"]["role"] == "probe"  # validation chooses
+    assert content["target"]["optimism"]["search"]["value"] == pytest.approx(0.01 - content["target"]["error"])
+    lines = content["summary"]
+    assert lines[1] == "Winner: glyphs, freeze depth 5, learning rate 0.1."
+    assert lines[2].startswith("Validation minus test error of the winner, in points: in the search -")
+    assert lines[-2].startswith("Transfer helped: the target error is ")
+    assert " points lower than with the linear probe (97.5 % interval of the gain +" in lines[-2]
+    assert " points lower than from scratch (97.5 % interval of the gain +" in lines[-1]
+
+
+def test_without_a_probe_there_is_one_comparison():
+    content = evaluate(*inputs(), CLASSES, trials=TRIALS)
+    assert (content["over_probe"], content["transfer"]["family_confidence"]) == (None, 0.95)
+
+
+def test_a_second_reading_of_test_is_said():
+    assert not any("Warning" in line for line in evaluate(*inputs(), CLASSES, trials=TRIALS)["summary"])
+    content = evaluate(*inputs(), CLASSES, trials=TRIALS, test_reads=2)
+    assert content["test_reads"] == 2
+    assert content["summary"][-2] == (
+        "Warning: test was read 2 times (test_reads.json says when and why): what was decided after the first reading "
+        "may rest on it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("bound", "line"),
+    [
+        (None, "Labels: with about 40 of them transfer reaches the validation error of scratch with all 160."),
+        ("at most", "Labels: with at most 40 of them transfer reaches the validation error of scratch with all 160."),
+        ("more than", "Labels: with all 160 transfer does not reach the error of scratch on validation."),
+    ],
+)
+def test_what_the_source_is_worth_is_said(bound, line):
+    labels = {"num_labels": 160, "worth": {"labels": 40.2, "bound": bound}}
+    assert line in evaluate(*inputs(), CLASSES, trials=TRIALS, more={"labels": labels})["summary"]
 
 
 def test_negative_transfer_is_said_as_plainly():
     lines = sentence(evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, trials=TRIALS))
-    assert lines[2].startswith("Transfer hurt: the target error is ")
-    assert " points higher than from scratch (95 % interval of the gain -2" in lines[2]
+    assert lines[-1].startswith("Transfer hurt: the target error is ")
+    assert " points higher than from scratch (95 % interval of the gain -2" in lines[-1]
 
 
 def test_no_difference_is_not_called_a_gain():
     lines = sentence(evaluate(*inputs(winner=(0.2,), scratch=(0.2,)), CLASSES, trials=TRIALS))
-    assert lines[2].startswith("No difference shown: transfer gained ")
-    assert lines[2].endswith("1000 test examples, 1 seed).")
+    assert lines[-1].startswith("No difference shown: transfer gained ")
+    assert lines[-1].endswith("1000 test examples, 1 seed).")
 
 
 def test_every_fault_is_named_at_once():

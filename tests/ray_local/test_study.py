@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,16 +14,15 @@ import yaml
 from conftest import small_study, small_tree
 
 from translearn.cli import main
-from translearn.study.refit import refit_seeds, run_name
+from translearn.study.refit import refit_seeds
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 LEFT = {
     *("spec.yaml", "provenance.json", "sources.parquet", "trials.parquet", "curves.parquet"),
     *("evaluation.json", "report.html", "model", "sources", "refit", "search", "data"),
+    *("test_reads.json", "mistakes.parquet"),
 }
-
-REFITS = {"transfer-0", "transfer-1", "scratch-0", "scratch-1"}
 
 
 def write(path: Path, tree: dict) -> str:
@@ -32,6 +32,13 @@ def write(path: Path, tree: dict) -> str:
 
 def last_json(text: str) -> dict:
     return json.loads(text.strip().splitlines()[-1])
+
+
+def refits(folder: Path) -> set[str]:
+    """The names of the refits, as the figures have the candidates."""
+    candidates = json.loads((folder / "evaluation.json").read_text())["candidates"]
+    labels = {f"labels-{role}-0.5-0" for role in ("transfer", "scratch")}
+    return {f"{row['name']}-{index}" for row in candidates for index in (0, 1)} | labels
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -49,12 +56,11 @@ def study(ray_session, tmp_path_factory):
 def test_it_leaves_what_the_design_says(study):
     _, folder = study
     assert {path.name for path in folder.iterdir()} == LEFT
-    assert {path.name for path in (folder / "refit").iterdir()} >= {
-        f"{r}-{i}" for r in ("transfer", "scratch") for i in (0, 1)
-    }
+    assert {path.name for path in (folder / "refit").iterdir()} == {*refits(folder), "tensorboard"}
     info = json.loads((folder / "model" / "model.json").read_text())["info"]
     assert info["classes"] == [str(digit) for digit in range(10)]
     assert info["errors"]["test"] is not None
+    assert info["temperature"] > 0
 
 
 def test_every_trial_and_epoch_has_a_row(study):
@@ -68,7 +74,7 @@ def test_every_trial_and_epoch_has_a_row(study):
         epochs = [row["epoch"] for row in curves if row["run"] == trial["trial_id"]]
         assert epochs == list(range(1, trial["epochs"] + 1))
     stages = {(row["stage"], row["run"]) for row in curves if row["stage"] != "search"}
-    assert stages == {("pretrain", "glyphs"), *(("refit", run) for run in REFITS)}
+    assert stages == {("pretrain", "glyphs"), *(("refit", run) for run in refits(folder))}
 
 
 def test_the_default_configuration_is_tried_and_scratch_has_its_share(study):
@@ -107,10 +113,13 @@ def test_figures_agree_with_each_other(study):
     curves = pq.read_table(folder / "curves.parquet").to_pylist()
     ends = {row["run"]: row["val_error"] for row in curves if row["stage"] == "refit" and row["epoch"] == 2}
     seeds = refit_seeds(small_study(folder.parent))
+    for row in evaluation["candidates"]:
+        assert row["refit_error"] == pytest.approx(np.mean([ends[f"{row['name']}-{n}"] for n in (0, 1)]), abs=1e-9)
+    assert evaluation["labels"]["curves"]["transfer"][0]["num_labels"] == 20
     for role, made in evaluation["configurations"].items():
         for model in made["models"]:
             # The loop's own figure in the worker, and that of the saved model in another process.
-            run = run_name(role, seeds.index(model["seed"]))
+            run = f"{made['trial']['candidate']}-{seeds.index(model['seed'])}"
             assert model["validation_error"] == pytest.approx(ends[run], abs=1e-9)
     assert evaluation["forgetting"]["before"]["value"] <= 1
 
@@ -118,7 +127,7 @@ def test_figures_agree_with_each_other(study):
 def test_tensorboard_has_all_stages(study):
     _, folder = study
     assert len(list(folder.glob("search/tensorboard/*/events.out.tfevents.*"))) == 5
-    assert len(list(folder.glob("refit/tensorboard/*/events.out.tfevents.*"))) == 4
+    assert len(list(folder.glob("refit/tensorboard/*/events.out.tfevents.*"))) == len(refits(folder))
     assert len(list(folder.glob("sources/tensorboard/glyphs/events.out.tfevents.*"))) == 1
 
 
@@ -133,15 +142,35 @@ def test_running_it_again_repeats_nothing(study, capsys):
     assert last_json(capsys.readouterr().out)["status"] == "done"
 
 
-def test_what_was_lost_is_made_again_alone(study):
+def test_candidates_are_as_many_of_scratch_as_of_transfer(study):
+    _, folder = study
+    rows = json.loads((folder / "evaluation.json").read_text())["candidates"]
+    names = [row["name"].split("-")[0] for row in rows]
+    assert names.count("transfer") == names.count("scratch") == 2
+    assert {role for row in rows for role in row["chosen_as"]} >= {"transfer", "scratch"}
+
+
+def test_test_is_read_once_and_a_second_reading_says_so(study):
+    """Together with what was lost: it alone is made again, and gives the same figures."""
     file, folder = study
-    kept = (folder / "refit" / "transfer-0" / "model.json").stat().st_mtime_ns
-    evaluation = (folder / "evaluation.json").read_text()
-    (folder / "refit" / "scratch-1" / "model.json").unlink()
+    kept = (folder / "refit" / "transfer-0-0" / "model.json").stat().st_mtime_ns
+    first = json.loads((folder / "evaluation.json").read_text())
+    assert (first["test_reads"], len(json.loads((folder / "test_reads.json").read_text()))) == (1, 1)
+    (folder / "refit" / "scratch-0-1" / "model.json").unlink()
     (folder / "evaluation.json").unlink()
     assert main(["evaluate", file]) == 0
-    assert (folder / "refit" / "transfer-0" / "model.json").stat().st_mtime_ns == kept
-    assert (folder / "evaluation.json").read_text() == evaluation  # the run repeats bit for bit
+    assert (folder / "refit" / "transfer-0-0" / "model.json").stat().st_mtime_ns == kept
+    again = json.loads((folder / "evaluation.json").read_text())
+    reads = json.loads((folder / "test_reads.json").read_text())
+    assert [read["reason"] for read in reads] == [
+        "to evaluate",
+        "to evaluate again: the figures of an earlier reading are not there",
+    ]
+    assert again["test_reads"] == 2
+    assert any(line.startswith("Warning: test was read 2 times") for line in again["summary"])
+    for changed in ("test_reads", "summary", "dynamics"):  # of dynamics the seconds
+        first.pop(changed), again.pop(changed)
+    assert again == first  # the run repeats bit for bit
 
 
 def test_a_changed_spec_under_the_same_name_is_refused(study, capsys):

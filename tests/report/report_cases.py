@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
+from translearn.evaluate.dynamics import Curve, dynamics
 from translearn.evaluate.forgetting import forgetting
+from translearn.evaluate.label_efficiency import LabelPoint, label_efficiency
 from translearn.evaluate.predictions import Predictions
 from translearn.evaluate.summary import evaluate
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
-from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
+from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
 
 DIGITS = [str(digit) for digit in range(10)]
-ERRORS = {"transfer": 0.15, "scratch": 0.31}
+ERRORS = {"transfer": 0.15, "scratch": 0.31, "probe": 0.22}
 WINNER = 33
 
 
@@ -37,6 +41,7 @@ def study(classes: list[str] = DIGITS, errors: dict[str, float] = ERRORS, **chan
         "sources": pa.Table.from_pylist(_sources(), SOURCE_SCHEMA),
         "trials": pa.Table.from_pylist(trials, TRIAL_SCHEMA),
         "curves": pa.Table.from_pylist(_curves(rng, trials), CURVE_SCHEMA),
+        "mistakes": pa.Table.from_pylist([_mistake(rng, index, classes) for index in range(24)], MISTAKE_SCHEMA),
         "datasets": {"target": _manifest(classes), "glyphs": _manifest(DIGITS)},
     }
     return StudyRecord(**{**fields, **changes})
@@ -50,12 +55,64 @@ def evaluation(
     test_labels, validation_labels = (rng.integers(0, len(classes), n) for n in (num, num // 4))
     test = [_predictions(rng, role, seed, test_labels, len(classes), errors[role]) for role, seed in runs]
     validation = [_predictions(rng, role, seed, validation_labels, len(classes), errors[role]) for role, seed in runs]
-    made = {
-        "transfer": {"source": "glyphs", "freeze_depth": 1, "lr": 0.0148, "trial_id": _name(WINNER), "val_error": 0.19},
-        "scratch": {"source": "scratch", "freeze_depth": 0, "lr": 0.02, "trial_id": "t002", "val_error": 0.33},
+    made = {role: trial for role, trial in _chosen().items() if role in errors}
+    more = {
+        "forgetting": forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22),
+        "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(3)] for role in errors}),
+        "labels": label_efficiency(_labels(rng, errors["transfer"], 0.3), _labels(rng, errors["scratch"], 0.55)),
+        "candidates": [_candidate(role, trial) for role, trial in made.items()],
     }
-    forgot = forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22)
-    return evaluate(test, validation, classes, trials=made, forgetting=forgot)
+    return evaluate(test, validation, classes, trials=made, num_train=320, more=more)
+
+
+def _chosen() -> dict[str, dict[str, Any]]:
+    return {
+        role: {
+            "source": source,
+            "arch": "resnet18",
+            "freeze_depth": depth,
+            "lr": lr,
+            "weight_decay": 1e-4,
+            "trial_id": trial_id,
+            "val_error": error,
+            "num_trials": 20,
+            "candidate": f"{role}-0",
+            "is_probe": role == "probe",
+        }
+        for role, source, depth, lr, trial_id, error in (
+            ("transfer", "glyphs", 1, 0.0148, _name(WINNER), 0.19),
+            ("scratch", "scratch", 0, 0.02, "t002", 0.33),
+            ("probe", "glyphs", 5, 0.03, "t005", 0.24),
+        )
+    }
+
+
+def _candidate(role: str, trial: dict[str, Any]) -> dict[str, Any]:
+    keys = ("trial_id", "source", "arch", "freeze_depth", "lr", "weight_decay")
+    errors = {"search_error": trial["val_error"], "refit_error": trial["val_error"] + 0.01, "low": 0.1, "high": 0.4}
+    return {"name": trial["candidate"], **{key: trial[key] for key in keys}, **errors, "chosen_as": [role]}
+
+
+def _learnt(rng: np.random.Generator, end: float) -> Curve:
+    errors = end + (0.9 - end) * np.exp(-np.arange(20) / 3) + rng.normal(0, 0.008, 20)
+    return Curve(errors.tolist(), [0.4] * 20)
+
+
+def _labels(rng: np.random.Generator, end: float, rise: float) -> list[LabelPoint]:
+    nums = (20, 40, 80, 160, 320)
+    return [
+        LabelPoint(num, (end + rise * (1 - np.log(num / 20) / np.log(16)) + rng.normal(0, 0.01, 3)).tolist())
+        for num in nums
+    ]
+
+
+def _mistake(rng: np.random.Generator, index: int, classes: list[str]) -> dict[str, Any]:
+    content = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(content, "PNG")
+    taken = classes[(index + 3) % len(classes)]
+    figures = {"confidence": 0.99 - 0.01 * index, "loss": 6 - 0.1 * index}
+    own = {"id": f"test/{index:05d}.png", "class": classes[index % len(classes)], "predicted": taken}
+    return {**own, **figures, "image": content.getvalue()}
 
 
 def _predictions(
@@ -105,7 +162,7 @@ def _trial(rng: np.random.Generator, index: int) -> dict[str, Any]:
 
 def _curves(rng: np.random.Generator, trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ends = [("search", t["trial_id"], t["epochs"], t["val_error"] or 0.9) for t in trials]
-    ends += [("refit", f"{role}-{seed}", 20, error) for role, error in ERRORS.items() for seed in range(3)]
+    ends += [("refit", f"{role}-0-{seed}", 20, error) for role, error in ERRORS.items() for seed in range(3)]
     ends += [("pretrain", name, 30, error) for name, error in (("glyphs", 0.05), ("textures", 0.12))]
     return [row for stage, run, epochs, end in ends for row in _curve(rng, stage, run, epochs, end)]
 

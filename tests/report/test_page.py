@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -9,7 +10,7 @@ from report_cases import DIGITS, WINNER, study
 
 from translearn.report.page import render
 from translearn.report.words import duration
-from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
+from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
 
 WICKED = ["<script>alert(1)</script>", "a$b$", "漢字", '"quoted" & <b>bold</b>', *DIGITS[4:]]
 
@@ -55,7 +56,18 @@ def page(html) -> Page:
 def test_the_verdict_comes_first_and_sections_follow_in_order(page):
     assert page.headings[0] == "Transfer helped"
     assert page.headings[1:5] == ["Target error", "From scratch", "Transfer gain", "Winner"]
-    sections = ["Trials", "Learning curves", "Models", "Errors", "Calibration", "Forgetting", "Sources", "Data"]
+    sections = [
+        "What transfer brought",
+        "What the source is worth in labels",
+        "Trials",
+        "Learning curves",
+        "Models",
+        "Errors",
+        "Calibration",
+        "Forgetting",
+        "Sources",
+        "Data",
+    ]
     assert page.headings[5:] == [*sections, "Repeat it"]
 
 
@@ -103,14 +115,52 @@ def test_approximate_augmentation_is_told():
     assert "Trials saw 3 fixed augmented copies of each image, an approximation." in plain
 
 
+def test_both_comparisons_are_told_with_what_they_rest_on(page):
+    found = study().evaluation
+    for gain in (found["transfer"], found["over_probe"]):
+        ends = f"{100 * gain['family_low']:+.1f} to {100 * gain['family_high']:+.1f}"
+        assert ends in page.plain
+    assert "the linear probe" in page.text
+    assert "A verdict rests on the 97.5 % interval, so that both verdicts together hold at 95 %." in page.plain
+    assert "(an exact one can give no p below 0.25 with 3 seeds)" in page.plain
+
+
+def test_without_a_probe_one_interval_is_enough():
+    plain = Page(render(study(errors={"transfer": 0.15, "scratch": 0.31}))).plain
+    assert "A verdict rests on the 95.0 % interval, over test examples and seeds." in plain
+    assert "97.5 %" not in plain
+
+
+def test_learning_speed_and_labels_are_told(page):
+    found = study().evaluation
+    assert f"{100 * found['dynamics']['threshold']:.1f} %" in page.plain
+    assert f"with about {found['labels']['worth']['labels']:.0f} (" in page.plain
+    assert "with more than 320." in page.plain
+
+
+def test_the_worst_mistakes_are_shown_with_their_pictures(page):
+    pictures = [value or "" for name, value in page.attributes if name == "src"]
+    rows = study().mistakes.to_pylist()
+    assert [base64.b64decode(p.removeprefix("data:image/png;base64,")) for p in pictures] == [r["image"] for r in rows]
+    assert "taken for 3, 99.0 %" in page.text
+
+
+@pytest.mark.parametrize(("reads", "words"), [(1, "read once;"), (3, "Test was read 3 times")])
+def test_every_further_reading_of_test_is_told(reads, words):
+    record = study()
+    plain = Page(render(replace(record, evaluation={**record.evaluation, "test_reads": reads}))).plain
+    assert words in plain
+    assert ("Test was read" in plain) == (reads > 1)
+
+
 def test_every_plot_is_there_and_inline(page):
-    assert page.tags.count("svg") == len(page.labels) == 8
+    assert page.tags.count("svg") == len(page.labels) == 11
 
 
 def test_nothing_is_loaded_from_elsewhere(page, html):
     links = [value or "" for name, value in page.attributes if name in ("src", "href", "xlink:href", "srcset")]
-    assert all(link.startswith("#") for link in links)
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
     assert "@import" not in html
     assert html.count("url(") == html.count("url(#") > 0
 
@@ -137,6 +187,7 @@ def test_what_did_not_help_is_said_as_plainly(errors, heading, words):
 def test_what_users_name_is_escaped():
     record = study(classes=WICKED)
     name = "<img src=x onerror=alert(2)>"
+    mistakes = [{**row, "id": f'{name}"'} for row in record.mistakes.to_pylist()]
     trials = [{**row, "source": name} for row in record.trials.to_pylist()]
     sources = [{**record.sources.to_pylist()[0], "name": name}]
     wicked = replace(
@@ -146,9 +197,11 @@ def test_what_users_name_is_escaped():
         evaluation={**record.evaluation, "winner": {"role": "transfer", "source": name, "freeze_depth": 0, "lr": 0.1}},
         sources=pa.Table.from_pylist(sources, SOURCE_SCHEMA),
         trials=pa.Table.from_pylist(trials, TRIAL_SCHEMA),
+        mistakes=pa.Table.from_pylist(mistakes, MISTAKE_SCHEMA),
     )
     page = Page(render(wicked))
-    assert not {"script", "img", "b"} & set(page.tags)
+    assert "script" not in page.tags
+    assert page.tags.count("img") == page.tags.count("b") == 24  # the worst mistakes
     assert set(WICKED) <= set(page.text)
     assert page.text.count(name) >= 5
 
@@ -158,14 +211,15 @@ def test_missing_parts_leave_their_section_out():
     bare = replace(
         record,
         provenance={},
-        evaluation={**record.evaluation, "forgetting": None},
+        evaluation={**record.evaluation, **dict.fromkeys(("forgetting", "labels", "dynamics", "candidates"))},
+        mistakes=MISTAKE_SCHEMA.empty_table(),
         sources=SOURCE_SCHEMA.empty_table(),
         trials=TRIAL_SCHEMA.empty_table(),
         curves=CURVE_SCHEMA.empty_table(),
         datasets={},
     )
     headings = Page(render(bare)).headings
-    assert headings[5:] == ["Models", "Errors", "Calibration", "Repeat it"]
+    assert headings[5:] == ["What transfer brought", "Models", "Errors", "Calibration", "Repeat it"]
 
 
 def test_refits_without_scratch_and_errors_that_are_missing():

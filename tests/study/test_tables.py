@@ -1,4 +1,4 @@
-"""A study's tables: what a row may lack, and which trial is the best."""
+"""A study's tables: what a row may lack, and in which order trials are best."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA, best_trial, table
+from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA, ranked_trials, table
 
 
 @pytest.mark.parametrize("schema", [SOURCE_SCHEMA, TRIAL_SCHEMA, CURVE_SCHEMA])
@@ -19,26 +19,24 @@ def test_a_table_has_its_schema_whatever_its_rows_have(schema) -> None:
 
 
 def trial(
-    trial_id: str, error: float | None, loss: float = 1.0, status: str = "done", source: str = "a"
+    trial_id: str, error: float | None, loss: float = 1.0, status: str = "done", epochs: int = 9
 ) -> dict[str, Any]:
-    return {"trial_id": trial_id, "source": source, "status": status, "val_error": error, "val_loss": loss}
+    return {"trial_id": trial_id, "status": status, "val_error": error, "val_loss": loss, "epochs": epochs}
 
 
 @pytest.mark.parametrize(
-    ("trials", "best"),
+    ("trials", "order"),
     [
-        ([trial("1", 0.2), trial("2", 0.1)], "2"),
-        ([trial("1", 0.1, 0.9), trial("2", 0.1, 0.8)], "2"),
-        ([trial("2", 0.1), trial("1", 0.1)], "1"),
-        ([trial("1", 0.2), trial("2", 0.1, status="stopped")], "1"),
-        ([trial("1", 0.3, status="stopped"), trial("2", 0.2, status="stopped")], "2"),
-        ([trial("1", None, status="failed"), trial("2", 0.9, status="stopped")], "2"),
-        ([trial("1", 0.2), trial("2", 0.1, source="b")], "1"),
-        ([trial("1", None, status="failed")], None),
-        ([], None),
+        ([trial("1", 0.2), trial("2", 0.1)], "21"),
+        ([trial("1", 0.1, 0.9), trial("2", 0.1, 0.8)], "21"),
+        ([trial("2", 0.1), trial("1", 0.1)], "12"),
+        ([trial("1", 0.2), trial("2", 0.1, status="stopped", epochs=3)], "12"),
+        ([trial("1", 0.2, status="stopped", epochs=1), trial("2", 0.3, status="stopped", epochs=3)], "21"),
+        ([trial("1", None, status="failed"), trial("2", 0.9, status="stopped", epochs=3)], "2"),
+        ([trial("1", None, status="failed")], ""),
+        ([], ""),
     ],
-    ids=["error", "loss", "id", "finished", "stopped", "failed", "source", "all failed", "none"],
+    ids=["error", "loss", "id", "finished", "stopped", "failed", "all failed", "none"],
 )
-def test_the_best_trial(trials: list[dict[str, Any]], best: str | None) -> None:
-    found = best_trial(trials, {"a"})
-    assert (found["trial_id"] if found else None) == best
+def test_the_order_of_trials(trials: list[dict[str, Any]], order: str) -> None:
+    assert "".join(row["trial_id"] for row in ranked_trials(trials)) == order

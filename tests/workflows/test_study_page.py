@@ -65,6 +65,7 @@ def test_every_architecture_is_listed_with_its_number_of_stages() -> None:
         (directory.RANKING_TABLE, tables.RANKING_SCHEMA),
         (directory.TRIALS, tables.TRIAL_SCHEMA),
         (directory.CURVES, tables.CURVE_SCHEMA),
+        (directory.MISTAKES, tables.MISTAKE_SCHEMA),
     ],
 )
 def test_every_column_of_a_table_is_described_and_no_other(name: str, schema: Any) -> None:

@@ -6,10 +6,11 @@ Refits, pre-training and single fine-tunes are all this one loop. It is the only
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import ray.train
 import ray.train.torch
@@ -36,13 +37,17 @@ _STATE = "state.pt"
 
 @dataclass(frozen=True)
 class Job:
-    """One run: a source and what to do with it. ``run`` names it, ``info`` goes into its ``model.json``."""
+    """One run: a source and what to do with it. ``run`` names it, ``info`` goes into its ``model.json``.
+
+    ``train_rows``: the rows of the training split that are used; None for all.
+    """
 
     run: str
     task: Shared
     source: str
     recipe: Recipe
     info: ModelInfo | None = None
+    train_rows: np.ndarray | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
     curve: list[dict[str, float]] = list(saved["curve"]) if saved else []
     clock = CheckpointClock(orders.checkpoint_interval_s)
     state = saved["state"] if saved else None
-    for result in fine_tune(network, task.train, task.val, job.recipe, team, state):
+    train = task.train if job.train_rows is None else task.train.view(job.train_rows)
+    for result in fine_tune(network, train, task.val, job.recipe, team, state):
         curve.append(figures(result))
         is_last = result.epoch == job.recipe.epochs
         if is_last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,37 @@ class Examples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Some rows of an array over examples, which stay where they are until they are read.
+
+    Attributes:
+        whole: The array.
+        rows: int64, shape (n,), in [0, N): which of its examples, in this order.
+    """
+
+    whole: Examples
+    rows: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.whole.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.whole.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.whole.ndim
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        return self.whole[self.rows[rows]]
 
 
 def gather(parts: Sequence[Examples], ends: np.ndarray, rows: np.ndarray) -> np.ndarray:

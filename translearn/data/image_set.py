@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translearn.data.examples import Examples
+from translearn.data.examples import Examples, View
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,7 @@ class ImageSet:
     def take(self, rows: np.ndarray) -> ImageSet:
         """The examples in these rows, in this order."""
         return ImageSet(self.images[rows], self.labels[rows], self.keys[rows])
+
+    def view(self, rows: np.ndarray) -> ImageSet:
+        """The same as ``take``, but the images stay where they are until they are read."""
+        return ImageSet(View(self.images, rows), self.labels[rows], self.keys[rows])

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from translearn.evaluate.interval import half_width
 from translearn.evaluate.predictions import Predictions
+from translearn.evaluate.temperature import fit_temperature, scaled
 
 NUM_BINS = 15
 
@@ -39,16 +41,53 @@ def brier(predictions: Predictions) -> float:
 
     Source: Brier, Monthly Weather Review 78 (1950) 1-3, the form summed over classes.
     """
+    return float(_briers(predictions).mean())
+
+
+def calibration(test: Predictions, validation: Predictions) -> dict[str, Any]:
+    """How one model is calibrated on test, before and after temperature scaling, as JSON.
+
+    Args:
+        test: Its predictions on test.
+        validation: Its predictions on validation, which alone decide the temperature.
+
+    Returns:
+        ``temperature``; ``before`` and ``after``, each with ``ece, confidence`` (its mean), ``bins``, and with their
+        intervals over examples ``brier`` and ``loss`` (mean cross-entropy, nats); ``change``, after minus before,
+        paired, of ``brier`` and ``loss``: below 0 where scaling helped.
+    """
+    temperature = fit_temperature(validation)
+    after = scaled(test, temperature)
+    changes = {"brier": _briers(after) - _briers(test), "loss": after.losses - test.losses}
+    return {
+        "temperature": temperature,
+        "before": _figures(test),
+        "after": _figures(after),
+        "change": {name: _mean(values) for name, values in changes.items()},
+    }
+
+
+def _figures(predictions: Predictions) -> dict[str, Any]:
+    bins = reliability(predictions)
+    return {
+        "ece": expected_calibration_error(bins),
+        "brier": _mean(_briers(predictions)),
+        "loss": _mean(predictions.losses),
+        "confidence": float(predictions.probabilities.max(axis=1).mean()),
+        "bins": bins,
+    }
+
+
+def _briers(predictions: Predictions) -> np.ndarray:
     distance = predictions.probabilities.copy()
     distance[np.arange(len(distance)), predictions.labels] -= 1
-    return float((distance**2).sum(axis=1).mean())
+    squares: np.ndarray = (distance**2).sum(axis=1)
+    return squares
 
 
-def calibration(predictions: Predictions) -> dict[str, Any]:
-    """``ece``, ``brier``, ``confidence`` (its mean) and the ``bins``, as JSON."""
-    bins = reliability(predictions)
-    mean = float(predictions.probabilities.max(axis=1).mean())
-    return {"ece": expected_calibration_error(bins), "brier": brier(predictions), "confidence": mean, "bins": bins}
+def _mean(values: np.ndarray) -> dict[str, float]:
+    value, half = float(values.mean()), half_width(values[None])
+    return {"value": value, "low": value - half, "high": value + half}
 
 
 def _bin(b: int, num_bins: int, confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:

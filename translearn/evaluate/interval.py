@@ -48,34 +48,57 @@ def over_seeds(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
 def half_width(values_SN: np.ndarray, confidence: float = CONFIDENCE, floor: float = 0.0) -> float:
     """Half the width of the interval of a mean over seeds and examples, which are crossed random effects.
 
-    The variance of the per-example means (over N) and that of the per-seed means (over S) each get
-    Student's quantile of their own, and are summed in quadrature:
-    ``h**2 = t(N-1)**2 * v_examples + t(S-1)**2 * v_seeds``. It is exact where one of them dominates and
-    wide in between, where it also counts their interaction twice. One seed gives ``v_examples`` alone.
+    One seed gives the interval over examples alone.
 
     Args:
         values_SN: float64, shape (S, N): one value a seed and example.
         confidence: The coverage aimed at, in (0, 1).
-        floor: Added to ``v_examples``, so that a few equal values do not pass for certainty.
+        floor: Added to the examples' part, so that a few equal values do not pass for certainty.
 
-    Source: Howe, JASA 69 (1974) 789-794 (limits of a sum from the limits of its parts). Satterthwaite's
-        degrees of freedom for the summed variance were tried and covered 92 % with three seeds where seeds
-        dominate; this covers 95 to 99 % (tests/evaluate/test_transfer.py).
+    Source: as ``summed_half_width``. Measured, with what was tried instead: docs/evaluation.md;
+        tests/evaluate/test_coverage.py repeats it.
     """
     num_seeds, num = values_SN.shape
-    level = 0.5 + confidence / 2
-    examples = values_SN.mean(axis=0).var(ddof=1) / num + floor if num > 1 else 1.0
-    squared = _quantile(level, num - 1) ** 2 * examples
-    if num_seeds > 1:
-        squared += _quantile(level, num_seeds - 1) ** 2 * values_SN.mean(axis=1).var(ddof=1) / num_seeds
-    return float(sqrt(squared))
+    examples, seeds = variance_parts(values_SN)
+    return summed_half_width([(examples + floor, num - 1), (seeds, num_seeds - 1)], confidence)
+
+
+def variance_parts(values_SN: np.ndarray) -> tuple[float, float]:
+    """What examples, and what seeds, add to the variance of the mean of ``values_SN``, shape (S, N).
+
+    Their interaction counts once, in the part of the seeds: 0 for one seed.
+
+    Source: the mean squares of a two-way layout (Searle, Casella & McCulloch, Variance Components, 1992, chapter 4).
+    """
+    num_seeds, num = values_SN.shape
+    of_examples, of_seeds = values_SN.mean(axis=0), values_SN.mean(axis=1)
+    examples = float(of_examples.var(ddof=1)) / num if num > 1 else 1.0
+    if num_seeds == 1:
+        return examples, 0.0
+    rest_SN = values_SN - of_examples - of_seeds[:, None] + values_SN.mean()
+    interaction = float((rest_SN**2).sum()) / ((num_seeds - 1) * max(num - 1, 1)) / values_SN.size
+    return max(examples - interaction, 0.0), float(of_seeds.var(ddof=1)) / num_seeds
+
+
+def summed_half_width(parts: Sequence[tuple[float, float]], confidence: float = CONFIDENCE) -> float:
+    """Half the width of an interval whose variance is a sum of parts: ``sum(t(df) v) / sqrt(sum(v))``.
+
+    Args:
+        parts: Each part's variance and its degrees of freedom; each has Student's quantile of its own.
+        confidence: The coverage aimed at, in (0, 1).
+
+    Source: Cochran, Biometrics 20 (1964) 191-195.
+    """
+    total = sum(variance for variance, _ in parts)
+    pull = sum(_quantile(0.5 + confidence / 2, degrees) * variance for variance, degrees in parts)
+    return float(pull / sqrt(total)) if total else 0.0
 
 
 def crossed_wilson(errors_SN: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
     """The interval of the error expected of a configuration, from several seeds' models on the same examples.
 
-    Wilson's interval, with the number of independent examples that would give ``half_width`` (never more
-    than N) in place of N. So it stays within [0, 1], and no error in N examples does not mean 0.
+    Wilson's interval, with the number of independent predictions that would give ``half_width`` (never more
+    than S * N) in place of N. So it stays within [0, 1], and no error in N examples does not mean 0.
 
     Args:
         errors_SN: bool, shape (S, N): where each seed's model is wrong.
@@ -86,11 +109,11 @@ def crossed_wilson(errors_SN: np.ndarray, confidence: float = CONFIDENCE) -> Int
     z, num, mean = norm.ppf(0.5 + confidence / 2), errors_SN.shape[1], float(errors_SN.mean())
     half = half_width(errors_SN.astype(np.float64), confidence)
     known = half > 0 and 0 < mean < 1
-    effective = min(num, z**2 * mean * (1 - mean) / half**2) if known else num
+    effective = min(errors_SN.size, z**2 * mean * (1 - mean) / half**2) if known else num
     centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
     spread = z / (1 + z**2 / effective) * sqrt(mean * (1 - mean) / effective + z**2 / (4 * effective**2))
     return Interval(max(0.0, float(centre - spread)), min(1.0, float(centre + spread)))
 
 
-def _quantile(level: float, degrees: int) -> float:
+def _quantile(level: float, degrees: float) -> float:
     return float(student.ppf(level, max(degrees, 1)))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from translearn.errors import fault, raise_faults
 
-TRANSFER, SCRATCH = "transfer", "scratch"
+TRANSFER, SCRATCH, PROBE = "transfer", "scratch", "probe"
 _TOLERANCE = 1e-4  # of a row's sum: a softmax in float32 stays well within it
+_LEAST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class Predictions:
     """Predictions of one trained model on one split.
 
     Attributes:
-        role: ``"transfer"`` or ``"scratch"``: which configuration was trained.
+        role: ``"transfer"``, ``"scratch"`` or ``"probe"`` (the linear probe): which configuration was trained.
         seed: The seed that it was trained with.
         probabilities: float64, shape (N, C), rows sum to 1.
         labels: int64, shape (N,), in [0, C).
@@ -53,6 +54,18 @@ class Predictions:
     def error(self) -> float:
         """The fraction of wrong predictions, in [0, 1]; lower is better."""
         return float(self.errors.mean())
+
+    @property
+    def losses(self) -> np.ndarray:
+        """float64, shape (N,): the cross-entropy of each label, nats; finite also where its probability is 0."""
+        chances = self.probabilities[np.arange(len(self.labels)), self.labels]
+        losses: np.ndarray = -np.log(np.maximum(chances, _LEAST))
+        return losses
+
+
+def subset(predictions: Predictions, rows: np.ndarray) -> Predictions:
+    """The predictions of the examples in these rows alone."""
+    return replace(predictions, probabilities=predictions.probabilities[rows], labels=predictions.labels[rows])
 
 
 def of_role(predictions: Sequence[Predictions], role: str) -> list[Predictions]:

@@ -4,34 +4,58 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.evaluate.predictions import TRANSFER
+from translearn.evaluate.predictions import SCRATCH
 from translearn.evaluate.transfer import HELPED, HURT
 
-_CLAIMS = {
-    HELPED: "Transfer helped: the target error is {size} points lower than from scratch",
-    HURT: "Transfer hurt: the target error is {size} points higher than from scratch",
-}
-_NO_CLAIM = "No difference shown: transfer gained {gain} points over scratch"
+_BASELINES = {"scratch": "scratch", "probe": "the linear probe"}
 
 
 def sentence(evaluation: dict[str, Any]) -> list[str]:
-    """What a study found, a line a finding: target error, winner, transfer gain.
+    """What a study found, a line a finding.
 
     Args:
-        evaluation: What ``summary.evaluate`` returned.
+        evaluation: The content of evaluation.json but for ``summary``.
 
     Returns:
-        Lines without a trailing newline; errors in percent, gains in percentage points.
+        Lines without a trailing newline: target error, winner, selection's optimism, what the labels are worth and
+        that test was read again where there is something to say, gain over the probe and, last, over scratch. Errors
+        in percent, gains in percentage points.
     """
-    return [_target(evaluation), _winner(evaluation), verdict_sentence(evaluation["transfer"])]
+    lines = [_target(evaluation), _winner(evaluation), _optimism(evaluation)]
+    lines += label_sentences(evaluation.get("labels"))
+    if evaluation["over_probe"]:
+        lines.append(verdict_sentence(evaluation["over_probe"]))
+    if evaluation["test_reads"] > 1:
+        lines.append(
+            f"Warning: test was read {evaluation['test_reads']} times (test_reads.json says when and why): what was "
+            "decided after the first reading may rest on it."
+        )
+    return [*lines, verdict_sentence(evaluation["transfer"])]
 
 
-def verdict_sentence(transfer: dict[str, Any]) -> str:
-    """The verdict in one line."""
-    claim = _CLAIMS.get(transfer["verdict"], _NO_CLAIM)
-    text = claim.format(size=f"{100 * abs(transfer['gain']):.1f}", gain=f"{100 * transfer['gain']:+.1f}")
-    low, high = 100 * transfer["low"], 100 * transfer["high"]
-    return f"{text} (95 % interval of the gain {low:+.1f} to {high:+.1f}, {_extent(transfer)})."
+def verdict_sentence(gain: dict[str, Any]) -> str:
+    """The verdict on one comparison in one line, with the interval on which it rests."""
+    size, over = f"{100 * abs(gain['gain']):.1f}", _BASELINES[gain["baseline"]]
+    than = "from scratch" if gain["baseline"] == SCRATCH else f"with {over}"
+    text = {
+        HELPED: f"Transfer helped: the target error is {size} points lower than {than}",
+        HURT: f"Transfer hurt: the target error is {size} points higher than {than}",
+    }.get(gain["verdict"], f"No difference shown: transfer gained {100 * gain['gain']:+.1f} points over {over}")
+    low, high = 100 * gain["family_low"], 100 * gain["family_high"]
+    level = f"{100 * gain['family_confidence']:g} % interval of the gain {low:+.1f} to {high:+.1f}"
+    return f"{text} ({level}, {_extent(gain)})."
+
+
+def label_sentences(labels: dict[str, Any] | None) -> list[str]:
+    """What the source is worth in labels, in at most one line."""
+    if not labels:
+        return []
+    worth, full = labels["worth"], labels["num_labels"]
+    mean = "at most" if worth["bound"] == "at most" else "about"
+    num = f"{worth['labels']:.0f}"
+    if worth["bound"] == "more than":
+        return [f"Labels: with all {full} transfer does not reach the error of scratch on validation."]
+    return [f"Labels: with {mean} {num} of them transfer reaches the validation error of scratch with all {full}."]
 
 
 def _target(evaluation: dict[str, Any]) -> str:
@@ -44,14 +68,21 @@ def _target(evaluation: dict[str, Any]) -> str:
 def _winner(evaluation: dict[str, Any]) -> str:
     winner = evaluation["winner"]
     setting = f"{winner['source']}, freeze depth {winner['freeze_depth']}, learning rate {winner['lr']:.2g}"
-    if winner["role"] == TRANSFER:
+    if winner["role"] != SCRATCH:
         return f"Winner: {setting}."
-    beaten = evaluation["configurations"][TRANSFER]["trial"]["source"]
+    beaten = evaluation["configurations"]["transfer"]["trial"]["source"]
     return f"Winner: {setting}: its validation error is lower than that of the best transfer, from {beaten}."
 
 
-def _extent(transfer: dict[str, Any]) -> str:
-    return f"{transfer['num_examples']} test examples, {_seeds(transfer['num_seeds'])}"
+def _optimism(evaluation: dict[str, Any]) -> str:
+    made = evaluation["target"]["optimism"]
+    told = [(name, made[key]) for name, key in (("in the search", "search"), ("of the refits", "refits")) if made[key]]
+    figures = [f"{name} {100 * f['value']:+.1f} ({100 * f['low']:+.1f} to {100 * f['high']:+.1f})" for name, f in told]
+    return f"Validation minus test error of the winner, in points: {', '.join(figures)}."
+
+
+def _extent(gain: dict[str, Any]) -> str:
+    return f"{gain['num_examples']} test examples, {_seeds(gain['num_seeds'])}"
 
 
 def _seeds(num: int) -> str:

@@ -51,12 +51,17 @@ class TaskErrors(_Model):
 
 
 class ModelInfo(_Model):
-    """What a model directory says about its tensors. ``classes`` are in the order of the logits."""
+    """What a model directory says about its tensors. ``classes`` are in the order of the logits.
+
+    ``temperature``: what the logits are to be divided by before softmax, so that confidence can be believed; fitted on
+    validation, None where it was not. It changes no prediction.
+    """
 
     arch: str
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     errors: TaskErrors = TaskErrors()
+    temperature: Annotated[float, Field(gt=0)] | None = None
     provenance: dict[str, Any] = {}
 
     @field_validator("arch")

@@ -32,29 +32,34 @@ def search_plot(rows: Rows, source_of: dict[str, str], colours: dict[str, str]) 
     return _error_plot("search", paint)
 
 
-def refit_error_plot(rows: Rows, roles: dict[str, str]) -> Markup:
+def refit_error_plot(rows: dict[str, Rows], roles: dict[str, str], threshold: float | None) -> Markup:
     """Validation error by epoch of the refits by role: a thin line a seed, their mean bold.
 
     Args:
-        rows: Rows of the curves table, of the refits.
-        roles: Role (what a run's name has before its last dash) to colour.
+        rows: Role to the rows of its runs in the curves table.
+        roles: Role to colour.
+        threshold: The error that is timed, where there is one.
     """
 
     def paint(axes: Axes) -> None:
-        for role, curves in _of_roles(rows, roles).items():
+        for role, of_role in rows.items():
+            curves = list(by_run(of_role).values())
             for curve in curves:
                 _line(axes, curve, "val_error", color=roles[role], linewidth=1, alpha=0.45)
             _line(axes, _mean(curves, "val_error"), "val_error", color=roles[role], linewidth=2.2)
+        if threshold is not None:
+            axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":")
         _legend(axes, roles)
 
     return _error_plot("refit-error", paint)
 
 
-def refit_loss_plot(rows: Rows, roles: dict[str, str]) -> Markup:
-    """Loss by epoch of the refits, mean over seeds: training dashed, validation solid."""
+def refit_loss_plot(rows: dict[str, Rows], roles: dict[str, str]) -> Markup:
+    """Loss by epoch of the refits, mean over seeds: training dashed, validation solid; arguments as above."""
 
     def paint(axes: Axes) -> None:
-        for role, curves in _of_roles(rows, roles).items():
+        for role, of_role in rows.items():
+            curves = list(by_run(of_role).values())
             _line(axes, _mean(curves, "train_loss"), "train_loss", color=roles[role], linestyle="--")
             _line(axes, _mean(curves, "val_loss"), "val_loss", color=roles[role])
         _legend(axes, roles, {"training": "--", "validation": "-"})
@@ -79,16 +84,6 @@ def by_run(rows: Rows) -> dict[str, Rows]:
     for row in sorted(rows, key=lambda row: row["epoch"]):
         runs.setdefault(row["run"], []).append(row)
     return runs
-
-
-def role_of(run: str) -> str:
-    """``transfer-0`` to ``transfer``."""
-    return run.rsplit("-", 1)[0]
-
-
-def _of_roles(rows: Rows, roles: dict[str, str]) -> dict[str, list[Rows]]:
-    runs = by_run(rows)
-    return {role: [curve for run, curve in runs.items() if role_of(run) == role] for role in roles}
 
 
 def _mean(curves: list[Rows], column: str) -> Rows:

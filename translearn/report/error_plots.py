@@ -60,8 +60,13 @@ def confusion_plot(confusion: list[list[int]], classes: list[str]) -> Markup | N
     return draw("confusion", (5.0, 4.8), paint)
 
 
-def reliability_plot(bins: list[dict[str, Any]]) -> Markup:
-    """Accuracy by confidence: bars on the dashed diagonal are calibrated; below it, too sure."""
+def reliability_plot(name: str, bins: list[dict[str, Any]]) -> Markup:
+    """Accuracy by confidence: bars on the dashed diagonal are calibrated; below it, too sure.
+
+    Args:
+        name: Unique in the page.
+        bins: As ``calibration.reliability`` gives them.
+    """
     filled = [b for b in bins if b["num"]]
     width, total = bins[0]["high"] - bins[0]["low"], sum(b["num"] for b in bins)
 
@@ -75,7 +80,7 @@ def reliability_plot(bins: list[dict[str, Any]]) -> Markup:
         lower.set(xlabel="confidence", ylabel="examples")
         lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
-    return draw("reliability", (5.0, 4.2), paint)
+    return draw(name, (5.0, 4.2), paint)
 
 
 def _interval_row(axes: Axes, y: int, role: dict[str, Any], colour: str) -> None:

@@ -18,6 +18,7 @@ from translearn.spec import SCRATCH
 INK, MUTED, GRID = "#1f2933", "#6b7785", "#e3e7ec"
 #: Okabe & Ito's palette, which colour-blind readers can tell apart; grey is kept for scratch.
 _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7A5195")
+PROBE_COLOUR = "#7b4b1d"
 _SYMBOLS = ("o", "s", "^", "D", "v", "P", "*")
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: small, searchable, in the reader's font

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -51,12 +52,18 @@ def _tables(study: StudyRecord) -> dict[str, Any]:
         "replayed": next((t for t in trials if t["replayed"] is not None), None),
         "statuses": {s: sum(t["status"] == s for t in trials) for s in ("done", "stopped", "failed")},
         "failures": [t for t in trials if t["status"] == "failed"][:_MAX_FAILURES],
+        "comparisons": [gain for gain in (study.evaluation["transfer"], study.evaluation["over_probe"]) if gain],
+        "mistakes": [_mistake(row) for row in study.mistakes.to_pylist()],
         "datasets": [_dataset(name, manifest) for name, manifest in study.datasets.items()],
         "provenance": provenance,
         "command": study.provenance.get("command"),
         "spec_yaml": yaml.safe_dump(json.loads(json.dumps(study.spec)), sort_keys=False, allow_unicode=True),
         "max_classes": _MAX_CLASSES,
     }
+
+
+def _mistake(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "image": base64.b64encode(row["image"]).decode()}
 
 
 def _dataset(name: str, manifest: dict[str, Any]) -> dict[str, Any]:

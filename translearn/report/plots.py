@@ -6,10 +6,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from translearn.report import curve_plots, error_plots
-from translearn.report.figure import MUTED, colours
+from translearn.report import curve_plots, error_plots, gain_plots
+from translearn.report.figure import MUTED, PROBE_COLOUR, colours
 from translearn.report.record import StudyRecord
 from translearn.report.trial_plot import trial_plot
+
+PROBE = "probe"
 
 
 def plots(study: StudyRecord) -> dict[str, Markup]:
@@ -25,12 +27,17 @@ def plots(study: StudyRecord) -> dict[str, Markup]:
 
 def _error_plots(evaluation: dict[str, Any], by_source: dict[str, str]) -> dict[str, Markup | None]:
     rows = {_label(role, made): made for role, made in evaluation["configurations"].items()}
-    of_rows = {label: by_source.get(made["trial"]["source"], MUTED) for label, made in rows.items()}
-    confusion = evaluation["classification"]["confusion"]
+    of_rows = dict(zip(rows, _role_colours(evaluation, by_source).values(), strict=True))
+    confusion, calibration = evaluation["classification"]["confusion"], evaluation["calibration"]
+    labels = evaluation.get("labels")
+    pair = {role: of_role for role, of_role in _role_colours(evaluation, by_source).items() if role != PROBE}
     return {
         "intervals": error_plots.interval_plot(rows, of_rows),
         "confusion": error_plots.confusion_plot(confusion, evaluation["classes"]) if confusion else None,
-        "reliability": error_plots.reliability_plot(evaluation["calibration"]["bins"]),
+        "reliability": error_plots.reliability_plot("reliability", calibration["before"]["bins"]),
+        "reliability_after": error_plots.reliability_plot("reliability-after", calibration["after"]["bins"]),
+        "class_gains": gain_plots.class_gain_plot(evaluation["class_gains"]),
+        "labels": gain_plots.label_plot(labels["curves"], pair) if labels else None,
     }
 
 
@@ -42,19 +49,35 @@ def _curve_plots(
 ) -> dict[str, Markup | None]:
     source_of = {trial["trial_id"]: trial["source"] for trial in trials}
     search = [row for row in curves if row["stage"] == "search" and row["run"] in source_of]
-    refit = [row for row in curves if row["stage"] == "refit"]
     pretrain = [row for row in curves if row["stage"] == "pretrain"]
-    made = evaluation["configurations"]
-    of_roles = {role: by_source.get(made[role]["trial"]["source"], MUTED) for role in made}
-    roles = {role: of_roles[role] for role in of_roles if role in {curve_plots.role_of(row["run"]) for row in refit}}
+    refit = _chosen_refits(evaluation, curves)
+    roles = {role: of_role for role, of_role in _role_colours(evaluation, by_source).items() if role in refit}
+    threshold = evaluation["dynamics"]["threshold"] if evaluation.get("dynamics") else None
     return {
         "search": curve_plots.search_plot(search, source_of, by_source) if search else None,
-        "refit_error": curve_plots.refit_error_plot(refit, roles) if roles else None,
+        "refit_error": curve_plots.refit_error_plot(refit, roles, threshold) if roles else None,
         "refit_loss": curve_plots.refit_loss_plot(refit, roles) if roles else None,
         "pretrain": curve_plots.pretrain_plot(pretrain, by_source) if pretrain else None,
     }
 
 
+def _chosen_refits(evaluation: dict[str, Any], curves: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """By role, the rows of the refits of its chosen candidate; roles without any are left out."""
+    names = {role: made["trial"].get("candidate") for role, made in evaluation["configurations"].items()}
+    rows = [row for row in curves if row["stage"] == "refit"]
+    found = {role: [row for row in rows if row["run"].rpartition("-")[0] == name] for role, name in names.items()}
+    return {role: of_role for role, of_role in found.items() if of_role}
+
+
+def _role_colours(evaluation: dict[str, Any], by_source: dict[str, str]) -> dict[str, str]:
+    """Each role in the colour of its source; the probe, whose source is often that of transfer, in one of its own."""
+    made = evaluation["configurations"]
+    return {
+        role: PROBE_COLOUR if role == PROBE else by_source.get(made[role]["trial"]["source"], MUTED) for role in made
+    }
+
+
 def _label(role: str, configuration: dict[str, Any]) -> str:
     source = configuration["trial"]["source"]
-    return role if source == role else f"{role} ({source})"
+    name = "linear probe" if role == PROBE else role
+    return name if source == role else f"{name} ({source})"

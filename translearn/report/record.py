@@ -20,7 +20,8 @@ class StudyRecord:
         trials: A row a trial: ``trial_id, source, arch, freeze_depth, lr, status, reason, epochs,
             val_error, ..., seconds``; status is done, stopped or failed.
         curves: A row a run and epoch: ``stage`` (search, refit, pretrain), ``run, epoch, train_loss,
-            val_loss, val_error, ...``; refits are called ``transfer-0``, ``scratch-0`` and so on.
+            val_loss, val_error, ...``; refits are called ``<candidate>-<n>``.
+        mistakes: A row one of the worst mistakes: ``id, class, predicted, confidence, loss, image`` (PNG).
         datasets: Name to manifest: ``classes``, ``counts`` ({split: {class: number}}), ``num_quarantined``,
             ``num_leaks``, ``fingerprint``, ``source``.
     """
@@ -31,4 +32,5 @@ class StudyRecord:
     sources: pa.Table
     trials: pa.Table
     curves: pa.Table
+    mistakes: pa.Table
     datasets: dict[str, dict[str, Any]]

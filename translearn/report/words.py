@@ -58,7 +58,22 @@ def how(trial: dict[str, Any]) -> str:
     return ", ".join(mark for mark, holds in marks.items() if holds) or "plain"
 
 
+def chance(p: float | None) -> str:
+    """A p-value: two digits, or ``< 0.0001``."""
+    return DASH if p is None else "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def labels(worth: dict[str, Any]) -> str:
+    """How many labels something is worth: ``about 120 (90 to 160)``, ``at most 20``, ``more than 320``."""
+    num = f"{worth['labels']:,.0f}"
+    if worth["bound"]:
+        return f"{worth['bound']} {num}"
+    return f"about {num}" + (f" ({worth['low']:,.0f} to {worth['high']:,.0f})" if worth["low"] is not None else "")
+
+
 FILTERS = {
+    "chance": chance,
+    "labels": labels,
     "how": how,
     "percent": percent,
     "points": points,

@@ -111,7 +111,10 @@ class RankSpec(_Model):
 
 
 class SearchSpec(_Model):
-    """Which trials are made, and how. ``freeze_depth: null`` means every depth of the architecture."""
+    """Which trials are made, and how. ``freeze_depth: null`` means every depth of the architecture.
+
+    ``warm_start``: where past studies are, ``auto`` for the study's own storage; ``off`` for none.
+    """
 
     trials: Count = 32
     freeze_depth: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
@@ -121,6 +124,7 @@ class SearchSpec(_Model):
     mode: Literal["race", "exhaustive"] = "race"
     algorithm: Literal["optuna", "random"] = "optuna"
     prior: Literal["auto", "off"] = "auto"
+    warm_start: str = "off"
     grace_epochs: Count = 2
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     trials_together: Count = 16
@@ -163,10 +167,17 @@ class ClusterSpec(_Model):
 
 
 class RefitSpec(_Model):
-    """How the winner and the scratch baseline are trained again. ``epochs: null``: as in the search."""
+    """How the best trials are trained again. ``epochs: null``: as in the search.
 
+    ``candidates``: so many trials with transfer, and as many of scratch. ``label_fractions``: parts of the training
+    labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds.
+    """
+
+    candidates: Count = 2
     seeds: Count = 3
     epochs: Count | None = None
+    label_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    label_seeds: Count = 1
 
 
 class StudySpec(_Model):

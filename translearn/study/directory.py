@@ -22,6 +22,7 @@ SPEC, PROVENANCE = "spec.yaml", "provenance.json"
 SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
 RANKING, RANKING_TABLE, LEAKS = "ranking.json", "ranking.parquet", "leaks.json"
 EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
+TEST_READS, MISTAKES = "test_reads.json", "mistakes.parquet"
 _PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
 
 

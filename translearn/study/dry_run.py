@@ -28,27 +28,28 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
     for line in plan_lines(spec, sizes, resources):
         say(line)
     sample = tiny(spec, sizes)
-    folder = Folder.open(sample.storage) / sample.name
-    say(f"\nthe same on a tiny sample in {folder.uri}, which is deleted afterwards:")
+    root = Folder.open(sample.storage)
+    say(f"\nthe same on a tiny sample in {root.uri}, which is deleted afterwards:")
     try:
         work(Study(sample, directory.open_study(sample, "dry run"), resources))
     finally:
-        folder.remove()
+        root.remove()
     say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")
 
 
 def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
     """The study on a few images, a few trials and one epoch, under a name that no study has."""
     target = spec.target.model_copy(update={"ingest": _few(spec.target.ingest, sizes["target"])})
+    name = f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}"
     trials = len(spec.sources) + len(spec.archs)
     return spec.model_copy(
         update={
-            "name": f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}",
-            "storage": directory.nearest(spec.storage).uri,
+            "name": name,
+            "storage": f"{directory.nearest(spec.storage).uri}/{name}",  # its own: studies leave more there
             "target": target,
             "sources": tuple(_tiny_source(source, sizes) for source in spec.sources),
             "search": spec.search.model_copy(update={"trials": trials, "epochs": 1, "grace_epochs": 1}),
-            "refit": spec.refit.model_copy(update={"seeds": 1, "epochs": 1}),
+            "refit": spec.refit.model_copy(update={"candidates": 1, "seeds": 1, "epochs": 1, "label_seeds": 1}),
         }
     )
 

@@ -1,29 +1,37 @@
-"""The evaluation step. It is the one place that reads the target's test split, and it reads it once."""
+"""The evaluation step: the final choice, by validation; then test, of what was chosen alone."""
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from translearn.cluster.console import say
 from translearn.cluster.predict import Model, predict
 from translearn.cluster.resources import Resources
-from translearn.data.decode import decode_split
 from translearn.data.image_set import ImageSet
-from translearn.evaluate.forgetting import forgetting
-from translearn.evaluate.predictions import Predictions
+from translearn.evaluate.mistakes import Mistake, worst_mistakes
+from translearn.evaluate.predictions import TRANSFER, Predictions
 from translearn.evaluate.summary import evaluate
 from translearn.models.model_dir import TaskErrors
-from translearn.models.network import build
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
-from translearn.study.data import Splits, limits
-from translearn.study.directory import EVALUATION, MODEL
+from translearn.study.candidates import Candidate, final_choice, is_probe
+from translearn.study.data import Splits
+from translearn.study.directory import EVALUATION, MISTAKES, MODEL
+from translearn.study.forgotten import forgotten
 from translearn.study.models import load, publish
-from translearn.study.refit import REFIT, refit_seeds, run_name
-from translearn.study.sources import source_dataset
+from translearn.study.reading import Reading, read_test
+from translearn.study.refit import REFIT, refit_errors, refit_seeds, run_name
+from translearn.study.sections import candidate_rows, dynamics_of, labels_of
+from translearn.study.tables import MISTAKE_SCHEMA, table
+
+_THUMBNAIL = 96  # pixels
+
+Models = dict[tuple[str, int], Model]
 
 
 def evaluate_study(
@@ -31,72 +39,84 @@ def evaluate_study(
     folder: Folder,
     splits: Splits,
     sources: dict[str, Source],
-    roles: dict[str, dict[str, Any]],
+    candidates: list[Candidate],
     resources: Resources,
 ) -> dict[str, Any]:
     """Every figure of the report, read from ``evaluation.json`` where the study has it already.
 
-    Leaves ``model/``, the deployed model, and then ``evaluation.json``.
+    Leaves ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``.
     """
     if folder.exists(EVALUATION):
         return dict(folder.read_json(EVALUATION))
-    say("evaluating on test")
-    bounds = limits(spec.target.ingest)
-    test = decode_split(splits.dataset, "test", spec.target.image_size, bounds.other, spec.seed)
-    refits = {
-        (role, seed): load(folder / REFIT / run_name(role, index))
-        for role in roles
+    errors = refit_errors(spec, folder, candidates)
+    chosen = final_choice(candidates, {name: float(np.mean(found)) for name, found in errors.items()})
+    models: Models = {
+        (role, seed): load(folder / REFIT / run_name(candidate, index))
+        for role, candidate in chosen.items()
         for index, seed in enumerate(refit_seeds(spec))
     }
-    on_test, on_val = (_predictions(refits, images, spec, resources) for images in (test, splits.val))
-    forgotten = _forgetting(spec, folder, sources, roles["transfer"], refits, resources)
-    classes = splits.dataset.manifest.classes
-    evaluation = evaluate(on_test, on_val, classes, trials=roles, num_train=len(splits.train), forgetting=forgotten)
-    _deploy(spec, folder, evaluation["deployed"])
+    source = sources[chosen[TRANSFER].trial["source"]]
+    more = {
+        "candidates": candidate_rows(candidates, errors, chosen),
+        "dynamics": dynamics_of(spec, folder, chosen),
+        "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
+        "forgetting": forgotten(spec, folder, source, models[TRANSFER, refit_seeds(spec)[0]], resources),
+    }
+    on_val = _predictions(models, splits.val, spec, resources)
+    say("evaluating on test")
+    test = read_test(spec, folder, splits)
+    on_test = _predictions(models, test.images, spec, resources)
+    evaluation = evaluate(
+        on_test,
+        on_val,
+        splits.dataset.manifest.classes,
+        trials={role: _trial(candidate) for role, candidate in chosen.items()},
+        num_train=len(splits.train),
+        test_reads=test.count,
+        more=more,
+    )
+    _deploy(spec, folder, chosen, evaluation)
+    _keep_mistakes(folder, on_test, test, evaluation)
     folder.write_json(EVALUATION, evaluation)
     return evaluation
 
 
-def _predictions(
-    refits: dict[tuple[str, int], Model], images: ImageSet, spec: StudySpec, resources: Resources
-) -> list[Predictions]:
-    found = predict(list(refits.values()), images, spec.train.precision, resources)
-    return [Predictions(role, seed, p, images.labels) for (role, seed), p in zip(refits, found, strict=True)]
+def _trial(candidate: Candidate) -> dict[str, Any]:
+    return {**candidate.trial, "candidate": candidate.name, "is_probe": is_probe(candidate.trial)}
 
 
-def _deploy(spec: StudySpec, folder: Folder, deployed: dict[str, Any]) -> None:
-    index = refit_seeds(spec).index(deployed["seed"])
+def _predictions(models: Models, images: ImageSet, spec: StudySpec, resources: Resources) -> list[Predictions]:
+    found = predict(list(models.values()), images, spec.train.precision, resources)
+    return [Predictions(role, seed, p, images.labels) for (role, seed), p in zip(models, found, strict=True)]
+
+
+def _deploy(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate], evaluation: dict[str, Any]) -> None:
+    deployed = evaluation["deployed"]
+    run = run_name(chosen[deployed["role"]], refit_seeds(spec).index(deployed["seed"]))
     errors = TaskErrors(validation=deployed["validation_error"], test=deployed["error"])
-    publish(folder / REFIT / run_name(deployed["role"], index), folder / MODEL, errors)
+    publish(folder / REFIT / run, folder / MODEL, errors, evaluation["calibration"]["temperature"])
 
 
-def _forgetting(
-    spec: StudySpec,
-    folder: Folder,
-    sources: dict[str, Source],
-    trial: dict[str, Any],
-    refits: dict[tuple[str, int], Model],
-    resources: Resources,
-) -> dict[str, Any] | None:
-    """Source error with the source's head, before and after fine-tuning; None without the source's data."""
-    source = sources[trial["source"]]
-    candidate = next(s for s in spec.sources if s.name == source.name)
-    dataset = source_dataset(candidate, folder)
-    if dataset is None or candidate.pretrain is None or source.state is None or source.classes is None:
-        return None
-    bounds = limits(candidate.pretrain.ingest)
-    images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
-    before = Model(source.arch, source.state, len(source.classes))
-    after = _with_head_of(before, refits["transfer", refit_seeds(spec)[0]])
-    wrong = [_errors(p, images) for p in predict([before, after], images, spec.train.precision, resources)]
-    return forgetting(wrong[0], wrong[1])
+def _keep_mistakes(folder: Folder, on_test: list[Predictions], test: Reading, evaluation: dict[str, Any]) -> None:
+    deployed = evaluation["deployed"]
+    model = next(p for p in on_test if (p.role, p.seed) == (deployed["role"], deployed["seed"]))
+    rows = [_mistake_row(mistake, test, evaluation["classes"]) for mistake in worst_mistakes(model)]
+    folder.write_table(MISTAKES, table(rows, MISTAKE_SCHEMA))
 
 
-def _with_head_of(source: Model, tuned: Model) -> Model:
-    network = build(source.arch, source.num_classes, seed=0)
-    head = {name: tensor for name, tensor in source.state.items() if network.stage_of(name) == "head"}
-    return Model(source.arch, {**tuned.state, **head}, source.num_classes)
+def _mistake_row(mistake: Mistake, test: Reading, classes: list[str]) -> dict[str, Any]:
+    return {
+        "id": test.names[mistake.row],
+        "class": classes[mistake.label],
+        "predicted": classes[mistake.predicted],
+        "confidence": mistake.confidence,
+        "loss": mistake.loss,
+        "image": _png(test.images.images[np.array([mistake.row])][0]),
+    }
 
 
-def _errors(probabilities: np.ndarray, images: ImageSet) -> np.ndarray:
-    return np.asarray(probabilities.argmax(1) != images.labels)
+def _png(pixels: np.ndarray) -> bytes:
+    image, content = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image.save(content, "PNG")
+    return content.getvalue()

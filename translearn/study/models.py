@@ -32,10 +32,10 @@ def load(folder: Folder) -> Model:
     return Model(info.arch, state, len(info.classes))
 
 
-def publish(source: Folder, out: Folder, errors: TaskErrors) -> None:
-    """Copies a model directory to where users find it, with its errors."""
+def publish(source: Folder, out: Folder, errors: TaskErrors, temperature: float) -> None:
+    """Copies a model directory to where users find it, with its errors and its temperature."""
     state, info = load_model(source)
-    save_model(out, state, info.model_copy(update={"errors": errors}))
+    save_model(out, state, info.model_copy(update={"errors": errors, "temperature": temperature}))
 
 
 def check_trained(folder: Folder, reason: str | None) -> None:

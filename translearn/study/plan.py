@@ -104,7 +104,7 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
     slowest = max(seconds.values())
     trial_s = spec.search.epochs * steps * slowest
     search_s = spec.search.trials * trial_s / resources.concurrent_trials
-    refit_epochs, num_refits = spec.refit.epochs or spec.search.epochs, 2 * spec.refit.seeds
+    refit_epochs, num_refits = spec.refit.epochs or spec.search.epochs, _num_refits(spec)
     refit_s = num_refits * refit_epochs * steps * slowest
     trial_workers = _workers(resources.workers_per_trial, resources.cpus, resources.gpus)
     refit_workers = _workers(resources.refit_workers, resources.refit_cpus, resources.refit_gpus)
@@ -112,11 +112,19 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
         f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
         f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of {steps} steps, "
         f"{resources.concurrent_trials} at once, {trial_workers} a trial: at most {_duration(search_s)}",
-        f"refit: {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
+        f"refit: up to {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
     ]
     lines[2:2] = _race_lines(spec)
     pretrains = [_pretrain_line(spec, sizes, name, seconds) for name in sizes if name != "target"]
     return [lines[0], _images_line(spec, target), *pretrains, *lines[1:]]
+
+
+def _num_refits(spec: StudySpec) -> int:
+    """The most runs of the refit; one with fewer labels has more epochs, but as many steps."""
+    refit = spec.refit
+    archs = min(refit.candidates, len(spec.archs))
+    found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
+    return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds
 
 
 def _race_lines(spec: StudySpec) -> list[str]:

@@ -1,57 +1,38 @@
-"""The refit step: the best transfer and the best scratch configuration, trained again with several seeds."""
+"""The refit step: the best trials of each role, trained again with several seeds, in one group of workers."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Shared, Task, share
 from translearn.cluster.train import train_jobs
 from translearn.cluster.worker import CURVE, Job
-from translearn.errors import TranslearnError
+from translearn.models.model_dir import read_info
 from translearn.recipe import Recipe
 from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
+from translearn.study.candidates import Candidate
 from translearn.study.data import Splits
 from translearn.study.directory import CURVES
+from translearn.study.label_runs import label_runs
 from translearn.study.models import check_trained, model_info
-from translearn.study.tables import CURVE_SCHEMA, best_trial, table
+from translearn.study.tables import CURVE_SCHEMA, table
 
 REFIT = "refit"
 
 
-def chosen(trials: list[dict[str, Any]], sources: dict[str, Source]) -> dict[str, dict[str, Any]]:
-    """The trial to refit for each role: ``transfer`` and the ``scratch`` of the same architecture.
-
-    Chosen by validation error; ``num_trials`` says among how many trials.
-
-    Raises:
-        TranslearnError: Every trial of one of the roles failed, or there was none.
-    """
-    transfer = best_trial(trials, {name for name, source in sources.items() if source.kind != "scratch"})
-    same_arch = {n for n, s in sources.items() if s.kind == "scratch" and transfer and s.arch == transfer["arch"]}
-    scratch = best_trial(trials, same_arch)
-    if not transfer or not scratch:
-        missing = "transfer" if not transfer else "scratch"
-        message = f"search: no {missing} trial gave a result, so there is nothing to compare."
-        raise TranslearnError(f"{message} Raise search.trials, or lower the range of search.lr.")
-    names = {"transfer": {n for n, s in sources.items() if s.kind != "scratch"}, "scratch": same_arch}
-    counts = {role: sum(trial["source"] in names[role] for trial in trials) for role in names}
-    best = {"transfer": transfer, "scratch": scratch}
-    return {role: {**best[role], "num_trials": counts[role]} for role in best}
-
-
 def refit_seeds(spec: StudySpec) -> list[int]:
-    """The seeds of the refits, the same for both roles, so that runs pair up; none is the search's."""
+    """The seeds of the refits, the same for all candidates, so that runs pair up; none is the search's."""
     return [derive_seed(spec.seed, "refit", index) % 2**31 for index in range(spec.refit.seeds)]
 
 
-def run_name(role: str, index: int) -> str:
-    """The name of a refit: its role and which of the seeds it has."""
-    return f"{role}-{index}"
+def run_name(candidate: Candidate, index: int) -> str:
+    """The name of a refit: its candidate and which of the seeds it has."""
+    return f"{candidate.name}-{index}"
 
 
 def refit(
@@ -59,20 +40,18 @@ def refit(
     folder: Folder,
     splits: Splits,
     sources: dict[str, Source],
-    roles: dict[str, dict[str, Any]],
+    candidates: list[Candidate],
     resources: Resources,
 ) -> None:
-    """Trains both roles with every seed under the same budget; leaves ``refit/<role>-<n>/`` model directories."""
-    classes = splits.dataset.manifest.classes
-    used = {trial["source"]: sources[trial["source"]] for trial in roles.values()}
-    task = share(Task(splits.train, splits.val, len(classes), used))
-    jobs = [
-        _job(spec, splits, role, trial, index, seed, task)
-        for index, seed in enumerate(refit_seeds(spec))
-        for role, trial in roles.items()
-    ]
-    epochs = spec.refit.epochs or spec.search.epochs
-    say(f"refitting: {len(jobs)} runs of {epochs} epochs on {resources.refit_workers} worker(s)")
+    """Trains all candidates with every seed under the same budget, and the runs of the label-efficiency curve.
+
+    Leaves a model directory of each in ``refit/``.
+    """
+    used = {c.trial["source"]: sources[c.trial["source"]] for c in candidates}
+    task = share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
+    jobs = _refit_jobs(spec, splits, candidates, task) + _label_jobs(spec, splits, candidates, task)
+    epochs = max(job.recipe.epochs for job in jobs)
+    say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_workers} worker(s)")
     with board("refits", len(jobs), epochs) as shown:
         train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, shown.follow)
     for job in jobs:
@@ -80,10 +59,46 @@ def refit(
     _add_curves(folder, [job.run for job in jobs])
 
 
-def _job(spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], index: int, seed: int, task: Shared) -> Job:
-    manifest = splits.dataset.manifest
+def refit_errors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[float]]:
+    """The validation error of each candidate's refits, by its name, in the order of ``refit_seeds``."""
+    return {c.name: [run_error(folder, run_name(c, n)) for n in range(spec.refit.seeds)] for c in candidates}
+
+
+def run_error(folder: Folder, run: str) -> float:
+    """The validation error of one finished refit."""
+    error = read_info(folder / REFIT / run).errors.validation
+    assert error is not None
+    return error
+
+
+def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
+    epochs = spec.refit.epochs or spec.search.epochs
+    return [
+        _job(spec, splits, candidate, run_name(candidate, index), task, seed, epochs)
+        for index, seed in enumerate(refit_seeds(spec))
+        for candidate in candidates
+    ]
+
+
+def _label_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
+    return [
+        replace(_job(spec, splits, run.candidate, run.name, task, run.seed, run.epochs), train_rows=run.rows)
+        for run in label_runs(spec, splits.train.labels, candidates)
+    ]
+
+
+def _job(
+    spec: StudySpec,
+    splits: Splits,
+    candidate: Candidate,
+    run: str,
+    task: Shared,
+    seed: int,
+    epochs: int,
+) -> Job:
+    manifest, trial = splits.dataset.manifest, candidate.trial
     provenance = {
-        "role": role,
+        "roles": list(candidate.roles),
         "source": trial["source"],
         "freeze_depth": trial["freeze_depth"],
         "lr": trial["lr"],
@@ -91,11 +106,9 @@ def _job(spec: StudySpec, splits: Splits, role: str, trial: dict[str, Any], inde
         "refit_seed": seed,
         "data_fingerprint": manifest.fingerprint,
     }
-    epochs = spec.refit.epochs or spec.search.epochs
     train = spec.train.model_copy(update={"weight_decay": trial["weight_decay"]})
     recipe = Recipe(trial["freeze_depth"], trial["lr"], epochs, seed, train)
-    info = model_info(trial["arch"], manifest.classes, spec, provenance)
-    return Job(run_name(role, index), task, trial["source"], recipe, info)
+    return Job(run, task, trial["source"], recipe, model_info(trial["arch"], manifest.classes, spec, provenance))
 
 
 def _add_curves(folder: Folder, runs: list[str]) -> None:

@@ -22,13 +22,14 @@ from translearn.sources import Source, scratch
 from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study import directory
+from translearn.study.candidates import Candidate, candidates
 from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
 from translearn.study.evaluation import evaluate_study
 from translearn.study.models import check_trained, model_info
 from translearn.study.plan import check_study
 from translearn.study.rank import prior, rank
 from translearn.study.rank_words import ranking_lines
-from translearn.study.refit import chosen, refit
+from translearn.study.refit import refit
 from translearn.study.search import search
 from translearn.study.sources import obtain_sources, source_dataset
 
@@ -70,7 +71,8 @@ def run_rank(study: Study) -> dict[str, Any]:
 def run_search(study: Study) -> dict[str, Any]:
     """Everything up to the trials; returns the best one."""
     with _splits(study) as splits:
-        _, roles = _searched(study, splits)
+        _, found = _searched(study, splits)
+    roles = {role: next(c.trial for c in found if role in c.roles) for role in dict.fromkeys(c.roles[0] for c in found)}
     for role, trial in roles.items():
         setting = f"{trial['source']}, freeze depth {trial['freeze_depth']}, learning rate {trial['lr']:.2g}"
         say(f"best {role} trial: {setting}: validation error {100 * trial['val_error']:.1f} %")
@@ -103,10 +105,10 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
 def run_evaluate(study: Study) -> dict[str, Any]:
     """Everything up to the figures of ``evaluation.json``."""
     with _splits(study) as splits:
-        sources, roles = _searched(study, splits)
+        sources, found = _searched(study, splits)
         if not study.folder.exists(directory.EVALUATION):
-            refit(study.spec, study.folder, splits, sources, roles, study.resources)
-        evaluation = evaluate_study(study.spec, study.folder, splits, sources, roles, study.resources)
+            refit(study.spec, study.folder, splits, sources, found, study.resources)
+        evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)
     return _closing(evaluation)
@@ -125,6 +127,7 @@ def run_report(study: Study) -> dict[str, Any]:
         sources=folder.read_table(directory.SOURCES),
         trials=folder.read_table(directory.TRIALS),
         curves=folder.read_table(directory.CURVES),
+        mistakes=folder.read_table(directory.MISTAKES),
         datasets=_manifests(study),
     )
     folder.write_bytes(directory.REPORT, render(record).encode())
@@ -151,13 +154,13 @@ def _splits(study: Study) -> Iterator[Splits]:
         remove_images([splits.train, splits.val])
 
 
-def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], dict[str, dict[str, Any]]]:
+def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], list[Candidate]]:
     sources = _sources(study)
     known = None
     if study.spec.search.prior == "auto":
         known = prior(_ranked(study, splits, sources))
     trials = search(study.spec, study.folder, splits, sources, study.resources, known)
-    return sources, chosen(trials, sources)
+    return sources, candidates(trials, sources, study.spec.refit.candidates)
 
 
 def _sources(study: Study) -> dict[str, Source]:
@@ -186,9 +189,11 @@ def _manifests(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _closing(evaluation: dict[str, Any]) -> dict[str, Any]:
-    target, transfer = evaluation["target"], evaluation["transfer"]
+    target, figures = evaluation["target"], ("gain", "low", "high", "family_low", "family_high", "verdict")
+    transfer, over_probe = evaluation["transfer"], evaluation["over_probe"]
     return {
         "winner": evaluation["winner"],
         "target_error": {name: target[name] for name in ("error", "low", "high")},
-        "transfer_gain": {name: transfer[name] for name in ("gain", "low", "high", "verdict")},
+        "transfer_gain": {name: transfer[name] for name in figures},
+        "gain_over_probe": {name: over_probe[name] for name in figures} if over_probe else None,
     }

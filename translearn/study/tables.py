@@ -1,4 +1,4 @@
-"""The tables of a study: ``sources.parquet``, ``trials.parquet``, ``curves.parquet``."""
+"""The tables of a study: of its sources, its trials, its curves and its worst mistakes."""
 
 from __future__ import annotations
 
@@ -73,6 +73,16 @@ CURVE_SCHEMA = pa.schema(
         ("images_per_s", _float),
     ]
 )
+MISTAKE_SCHEMA = pa.schema(
+    [
+        ("id", _text),
+        ("class", _text),
+        ("predicted", _text),
+        ("confidence", _float),
+        ("loss", _float),
+        ("image", pa.binary()),
+    ]
+)
 
 
 def table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -80,12 +90,10 @@ def table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)
 
 
-def best_trial(trials: list[dict[str, Any]], sources: set[str]) -> dict[str, Any] | None:
-    """The trial with the lowest validation error among these sources; ties go to the lower loss.
+def ranked_trials(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trials that did not fail, best first: by how far they came, then by validation error, then by loss.
 
-    Trials that were stopped early count only where none ran its full length; failed ones never do.
+    So those that were stopped early, whose errors are of another epoch, follow those that ran their full length.
     """
-    candidates = [row for row in trials if row["source"] in sources and row["status"] != "failed"]
-    finished = [row for row in candidates if row["status"] == "done"]
-    ranked = sorted(finished or candidates, key=lambda row: (row["val_error"], row["val_loss"], row["trial_id"]))
-    return ranked[0] if ranked else None
+    kept = [row for row in trials if row["status"] != "failed"]
+    return sorted(kept, key=lambda row: (-row["epochs"], row["val_error"], row["val_loss"], row["trial_id"]))
