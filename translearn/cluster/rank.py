@@ -32,6 +32,7 @@ class Scored:
     Attributes:
         scores: At every stage.
         num_classes: Classes of the source's head; None where it has none.
+        num_features: Features at the last stage.
         distances: Between the source's images and the target's; None where the source's are not at hand.
         num_examples: Training images of the target that were used.
         seconds: Wall time of it all.
@@ -39,6 +40,7 @@ class Scored:
 
     scores: tuple[StageScore, ...]
     num_classes: int | None
+    num_features: int
     distances: Distances | None
     num_examples: int
     seconds: float
@@ -82,7 +84,8 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
         of_source = stage_features(network, own, own_rows, has_head=False, **how)
         distances = domain_distances(of_source.last, found.last, spec.seed)
     num_classes = None if found.probabilities is None else found.probabilities.shape[1]
-    return Scored(tuple(scores), num_classes, distances, len(rows), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Scored(tuple(scores), num_classes, found.last.shape[1], distances, len(rows), seconds)
 
 
 def _network(source: Source, device: torch.device) -> tuple[Network, bool]:

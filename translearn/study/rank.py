@@ -103,7 +103,8 @@ def _ranking(scored: dict[str, Scored], sources: dict[str, Source], num_train: i
 
 
 def _contender(source: Source, found: Scored) -> Contender:
-    return Contender(source.name, found.scores, found.num_classes, static_ranks(source))
+    sizes = found.num_classes, found.num_examples, found.num_features
+    return Contender(source.name, found.scores, *sizes, static_ranks(source))
 
 
 def static_ranks(source: Source) -> dict[str, float | None]:

@@ -27,12 +27,16 @@ class Contender:
         name: The source's.
         scores: At every stage, on the same images for all sources.
         num_classes: Classes of its head; None where it has none.
+        num_examples: Images that it was scored on.
+        num_features: Features at its last stage.
         static: Static rankers, which never look at the target, by name, higher is better; None where unknown.
     """
 
     name: str
     scores: tuple[StageScore, ...]
     num_classes: int | None
+    num_examples: int
+    num_features: int
     static: Mapping[str, float | None]
 
     def at(self, score: str) -> dict[int, Spread]:
@@ -109,24 +113,28 @@ def ranked(pool: Sequence[Contender]) -> Ranking:
 
 
 def combined_scores(pool: Sequence[Contender]) -> tuple[str, ...]:
-    """The default scores that every source has; those of head probabilities only where heads have equally many classes.
+    """The default scores that compare between all sources of the pool.
 
-    LEEP and NCE rise with the number of source classes, whatever they are worth.
+    LEEP and NCE rise with the number of source classes, whatever they are worth: they count where all heads have
+    equally many. The H-score comes near its bound, C - 1, for any source with more features than there are images: it
+    counts where no source has.
     """
     sizes = {one.num_classes for one in pool}
     heads_compare = len(sizes) == 1 and None not in sizes
-    return tuple(name for name in DEFAULT_SCORES if heads_compare or name not in PROBABILITY_SCORES)
+    left_out = set() if heads_compare else set(PROBABILITY_SCORES)
+    if any(one.num_features > one.num_examples for one in pool):
+        left_out.add("hscore")
+    return tuple(name for name in DEFAULT_SCORES if name not in left_out)
 
 
 def freeze_depth(source: Contender) -> int:
-    """The deepest stage that may stay as it is: the last one on which the source's next stage still improves.
+    """How many stages may stay as they are: those on which the source's next stage still improves, at most half of all.
 
-    A stage improves where two of the three scores rise from the stage before. The last stage that does is trained too,
-    and so at least the last one of all. What this is worth: docs/ranking.md.
+    A stage improves where two of the three scores rise from the stage before. What this is worth: docs/ranking.md.
     """
     columns = [[found.value for found in source.at(name).values()] for name in DEPTH_SCORES]
     rises = (np.diff(columns, axis=1) > 0).sum(axis=0) >= 2
-    return int(np.argmin(np.append(rises, False)))
+    return min(int(np.argmin(np.append(rises, False))), len(columns[0]) // 2)
 
 
 def _why_kept(source: Contender, best: Contender, names: Sequence[str]) -> str:
