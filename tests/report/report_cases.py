@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from PIL import Image
+from ranking_cases import leaks, ranking
 
 from translearn.evaluate.dynamics import Curve, dynamics
 from translearn.evaluate.forgetting import forgetting
@@ -60,6 +61,8 @@ def evaluation(
         "forgetting": forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22),
         "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(3)] for role in errors}),
         "labels": label_efficiency(_labels(rng, errors["transfer"], 0.3), _labels(rng, errors["scratch"], 0.55)),
+        "ranking": ranking(),
+        "leaks": leaks(),
         "candidates": [_candidate(role, trial) for role, trial in made.items()],
     }
     return evaluate(test, validation, classes, trials=made, num_train=320, more=more)

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
+from ranking_cases import leaks, ranking
 from report_cases import DIGITS, WINNER, study
 
 from translearn.report.page import render
@@ -59,6 +60,8 @@ def test_the_verdict_comes_first_and_sections_follow_in_order(page):
     sections = [
         "What transfer brought",
         "What the source is worth in labels",
+        "Choosing the source",
+        "Leaks",
         "Trials",
         "Learning curves",
         "Models",
@@ -79,6 +82,32 @@ def test_figures_agree_with_the_evaluation(page):
     assert page.plain.count("the loss became NaN in epoch 1") == 3
     assert "24 done, 13 stopped early, 3 failed." in page.plain
     assert "translearn run workflows/configs/demo.yaml" in page.text
+
+
+def test_how_the_source_was_chosen_and_how_well_is_told(page):
+    found = study().evaluation["ranking"]
+    assert found["card"]["sentence"] in page.plain
+    assert found["sources"][1]["why"] in page.plain
+    assert "scored on 300 of 320 training images, in 12 s; their order is the mean rank by knn, logme" in page.plain
+    assert "1.23" in page.text  # proxy A-distance
+    assert "the expected lowest of 4 trials after 7 epochs" in page.plain
+    assert f"textures had no trials: {found['sources'][1]['why']}." in page.plain
+    assert any("Scores after each stage" in (label or "") for label in page.labels)
+
+
+def test_leaks_are_warned_of_and_none_are_not_mentioned(page):
+    assert "Of the target's 1,200 test images, textures was trained on 0 exact and 2 near duplicates." in page.plain
+    evaluation = {**study().evaluation, "leaks": leaks(num_near=0), "ranking": None}
+    without = Page(render(study(evaluation=evaluation)))
+    assert "Leaks" not in without.headings
+    assert "Choosing the source" not in without.headings
+    assert "duplicates. Its figures" not in without.plain
+
+
+def test_names_of_a_ranking_and_of_leaks_are_escaped():
+    evaluation = {**study().evaluation, "ranking": ranking((WICKED[0], "b")), "leaks": leaks(name=WICKED[0])}
+    html = render(study(evaluation=evaluation))
+    assert WICKED[0] not in html
 
 
 def test_what_was_saved_and_how_each_trial_was_run_is_told(page):
@@ -154,7 +183,7 @@ def test_every_further_reading_of_test_is_told(reads, words):
 
 
 def test_every_plot_is_there_and_inline(page):
-    assert page.tags.count("svg") == len(page.labels) == 11
+    assert page.tags.count("svg") == len(page.labels) == 12
 
 
 def test_nothing_is_loaded_from_elsewhere(page, html):
@@ -211,7 +240,10 @@ def test_missing_parts_leave_their_section_out():
     bare = replace(
         record,
         provenance={},
-        evaluation={**record.evaluation, **dict.fromkeys(("forgetting", "labels", "dynamics", "candidates"))},
+        evaluation={
+            **record.evaluation,
+            **dict.fromkeys(("forgetting", "labels", "dynamics", "candidates", "ranking", "leaks")),
+        },
         mistakes=MISTAKE_SCHEMA.empty_table(),
         sources=SOURCE_SCHEMA.empty_table(),
         trials=TRIAL_SCHEMA.empty_table(),

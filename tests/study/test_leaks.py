@@ -15,10 +15,11 @@ from translearn.data.decode import select_split
 from translearn.data.ingest import ingest
 from translearn.data.options import IngestOptions
 from translearn.data.plan import inspected, plan_ingest
+from translearn.evaluate.sentences import leak_sentences
 from translearn.spec import StudySpec, parse_spec
 from translearn.storage import Folder
 from translearn.study import leaks
-from translearn.study.leaks import check_leaks, leak_lines
+from translearn.study.leaks import check_leaks
 
 NUM = 6
 
@@ -59,7 +60,7 @@ def sets(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_exact_and_near_duplicates_of_test_images_are_counted_and_named(sets: Path, tmp_path: Path, capsys) -> None:
+def test_exact_and_near_duplicates_of_test_images_are_counted_and_named(sets: Path, tmp_path: Path) -> None:
     spec = study(sets, [pretrained(sets, "leaky"), pretrained(sets, "clean")])
     found = check_leaks(spec, Folder.open(tmp_path / "study"))
     leaky, clean = found["sources"]
@@ -74,17 +75,17 @@ def test_exact_and_near_duplicates_of_test_images_are_counted_and_named(sets: Pa
         {"source_image": "train/b/1.png", "test_image": "test/a/2.png", "kind": "near"},
     ]
     assert (clean["num_exact"], clean["num_near"], clean["pairs"]) == (0, 0, [])
-    assert capsys.readouterr().out == (
-        "warning: of the target's 4 test images leaky was trained on 1 exact and 1 near duplicates: "
-        "its figures may be too good\n"
-    )
+    assert leak_sentences(found) == [
+        "Warning: of the target's 4 test images leaky was trained on 1 exact and 1 near duplicates: "
+        "its figures may be too good."
+    ]
     assert found["unchecked"] == []
 
 
 def test_the_target_training_images_are_no_leak(sets: Path, tmp_path: Path) -> None:
     write(sets, "same", {"train": list(range(NUM)), "val": [90, 91], "test": [100, 101]})
     found = check_leaks(study(sets, [pretrained(sets, "same")]), Folder.open(tmp_path / "study"))
-    assert leak_lines(found) == []
+    assert leak_sentences(found) == []
 
 
 def test_only_the_images_that_the_source_is_trained_on_count(sets: Path, tmp_path: Path) -> None:

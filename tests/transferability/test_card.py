@@ -96,6 +96,15 @@ def test_a_lucky_score_among_three_sources_proves_nothing():
     assert card.beats_static is False
 
 
+@pytest.mark.parametrize(("num", "num_scores", "enough"), [(2, 1, False), (4, 1, False), (5, 3, True), (5, 4, False)])
+def test_a_perfect_order_of_few_sources_may_be_luck(num, num_scores, enough):
+    # A random order of 4 is perfect in 1 of 24 cases, one of 5 in 1 of 120.
+    scores = {f"score{i}": -ERRORS[:num] for i in range(num_scores)}
+    card = report_card(scores, {"size": ERRORS[:num]}, ERRORS[:num], num_resamples=200)
+    assert card.beats_static is enough
+    assert card.sentence.startswith("The score score0 beat" if enough else "Too few sources to show that a score beats")
+
+
 def test_the_more_scores_are_tried_the_more_the_best_must_show():
     knn = [-0.28, -0.52, -0.46, -0.39, -1.13, -0.65, -1.01, -0.98]
     static = {"size": [0.13, -0.13, 0.64, 0.10, -0.54, 0.36, 1.30, 0.95]}

@@ -18,11 +18,14 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
 
     Returns:
         Lines without a trailing newline: target error, winner, selection's optimism, what the labels are worth and
-        that test was read again where there is something to say, gain over the probe and, last, over scratch. Errors
+        that test was read again where there is something to say, how the ranking did, leaks, gain over the probe and, last, over scratch. Errors
         in percent, gains in percentage points.
     """
     lines = [_target(evaluation), _winner(evaluation), _optimism(evaluation)]
     lines += label_sentences(evaluation.get("labels"))
+    if ranking := evaluation.get("ranking"):
+        lines.append(f"Ranking: {ranking['card']['sentence']}")
+    lines += leak_sentences(evaluation.get("leaks"))
     if evaluation["over_probe"]:
         lines.append(verdict_sentence(evaluation["over_probe"]))
     if evaluation["test_reads"] > 1:
@@ -56,6 +59,16 @@ def label_sentences(labels: dict[str, Any] | None) -> list[str]:
     if worth["bound"] == "more than":
         return [f"Labels: with all {full} transfer does not reach the error of scratch on validation."]
     return [f"Labels: with {mean} {num} of them transfer reaches the validation error of scratch with all {full}."]
+
+
+def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
+    """A warning for each source that was trained on test images of the target."""
+    return [
+        f"Warning: of the target's {row['num_test']} test images {row['source']} was trained on {row['num_exact']} "
+        f"exact and {row['num_near']} near duplicates: its figures may be too good."
+        for row in (leaks["sources"] if leaks else ())
+        if row["num_exact"] or row["num_near"]
+    ]
 
 
 def _target(evaluation: dict[str, Any]) -> str:

@@ -31,12 +31,14 @@ def ranking_plot(ranking: dict[str, Any], colours: dict[str, str]) -> Markup:
     depths = {row["source"]: row["freeze_depth"] for row in ranking["sources"]}
 
     def paint(figure: Figure) -> None:
-        for axes, (score, title) in zip(figure.subplots(2, 2, sharex=True).flat, _TITLES.items(), strict=True):
+        panels = figure.subplots(2, 2, sharex=True)
+        for axes, (score, title) in zip(panels.flat, _TITLES.items(), strict=True):
             for name in names:
                 _line(axes, _rows(ranking, name, score), colours.get(name, MUTED), depths[name])
             axes.set_title(title, fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        figure.supxlabel("stages", fontsize=9)
+        for axes in panels[1]:
+            axes.set_xlabel("stages")
         keys = [Line2D([], [], color=colours.get(name, MUTED), marker="o", markersize=4, label=name) for name in names]
         keys.append(Line2D([], [], linestyle="none", marker="o", markersize=10, color=INK, markerfacecolor="none"))
         figure.legend(keys, [*names, "recommended to freeze"], loc="outside lower center", ncols=4)

@@ -21,9 +21,11 @@ from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study.candidates import Candidate, final_choice, is_probe
 from translearn.study.data import Splits
-from translearn.study.directory import EVALUATION, MISTAKES, MODEL
+from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
 from translearn.study.forgotten import forgotten
+from translearn.study.leaks import check_leaks
 from translearn.study.models import load, publish
+from translearn.study.rank_card import ranking_figures
 from translearn.study.reading import Reading, read_test
 from translearn.study.refit import REFIT, refit_errors, refit_seeds, run_name
 from translearn.study.sections import candidate_rows, dynamics_of, labels_of
@@ -61,6 +63,8 @@ def evaluate_study(
         "dynamics": dynamics_of(spec, folder, chosen),
         "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
         "forgetting": forgotten(spec, folder, source, models[TRANSFER, refit_seeds(spec)[0]], resources),
+        "ranking": ranking_figures(folder, folder.read_table(TRIALS).to_pylist()),
+        "leaks": check_leaks(spec, folder),
     }
     on_val = _predictions(models, splits.val, spec, resources)
     say("evaluating on test")

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from translearn.cluster.console import say
 from translearn.data.dataset import Dataset
 from translearn.data.decode import decoded, select_split
 from translearn.data.near_duplicates import MAX_BITS, MIN_CORRELATION, SIZE, Prints, near_duplicates, prints
@@ -44,20 +43,7 @@ def check_leaks(spec: StudySpec, folder: Folder) -> dict[str, Any]:
             "min_correlation": MIN_CORRELATION,
         }
         folder.write_json(LEAKS, found)
-    found = dict(folder.read_json(LEAKS))
-    for line in leak_lines(found):
-        say(line)
-    return found
-
-
-def leak_lines(found: dict[str, Any]) -> list[str]:
-    """A warning for each source that has test images of the target."""
-    return [
-        f"warning: of the target's {row['num_test']} test images {row['source']} was trained on {row['num_exact']} "
-        f"exact and {row['num_near']} near duplicates: its figures may be too good"
-        for row in found["sources"]
-        if row["num_exact"] or row["num_near"]
-    ]
+    return dict(folder.read_json(LEAKS))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,8 @@ def report_card(
 
     Intervals are percentile bootstraps over sources, with the same resamples for every ranker, so that
     the difference to the best static ranker is a paired one; its level is corrected for the number of
-    scores (Bonferroni), as the best of them is compared.
+    scores (Bonferroni), as the best of them is compared. Of few sources a bootstrap is far too sure: nothing is claimed
+    where a score without any skill, one of so many, has the best order with a chance of more than 2.5 %.
 
     Args:
         scores: Name of a score to its values, one a source, higher is better. Leave out a score that
@@ -129,6 +131,8 @@ def _conclusion(rows: list[RankerRow], taus: dict[str, np.ndarray], num: int) ->
         f"of {static.name}, difference {gain.value:.2f} "
         f"(95 % interval {gain.low:.2f} to {gain.high:.2f}), {num} sources"
     )
+    if math.factorial(num) * (1 - _LEVEL) / 2 < num_scores:
+        return False, f"Too few sources to show that a score beats the static ranker here: {numbers}."
     if gain.low > 0:
         return True, f"The score {score.name} beat the best static ranker here: {numbers}."
     return False, f"No score beat the static ranker here: {numbers}."
