@@ -43,10 +43,11 @@ def test_the_nearest_place_is_the_storage_itself_where_it_is(tmp_path: Path) -> 
 def test_a_sample_lies_in_the_storage_that_all_nodes_reach_under_a_name_of_its_own(tmp_path: Path) -> None:
     spec = study(tmp_path / "runs")
     first, second = (tiny(spec, {"target": Size(10, 100)}) for _ in range(2))
-    assert first.storage == str(tmp_path)
+    assert first.storage == str(tmp_path / first.name)
     assert len({spec.name, first.name, second.name}) == 3
     (tmp_path / "runs").mkdir()
-    assert tiny(spec, {"target": Size(10, 100)}).storage == str(tmp_path / "runs")
+    third = tiny(spec, {"target": Size(10, 100)})
+    assert third.storage == str(tmp_path / "runs" / third.name)
 
 
 def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,99 @@
+"""What past studies suggest: whose configurations, on which source, how many, and that the choice is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from history_cases import TARGET, Splits, row, sources, study
+
+from translearn.contest import Point
+from translearn.storage import Folder
+from translearn.study.history import HISTORY, HISTORY_SCHEMA
+from translearn.study.tables import table
+from translearn.study.warm_start import suggestions, warm_start
+
+
+def points(past: list[dict[str, Any]], **search: Any) -> list[Point]:
+    return [one.point for one in suggestions(study(**search), sources(), TARGET, {}, past)]
+
+
+def test_the_best_of_each_study_in_turn_the_nearest_first() -> None:
+    past = [
+        row("far", lr=0.001, error=0.01, images_per_class=90.0),
+        row("near", lr=0.002, error=0.3),
+        row("near", lr=0.004, error=0.2),
+    ]
+    found = suggestions(study(trials=36), sources(), TARGET, {}, past)
+    assert [(one.from_study, one.point.lr) for one in found] == [("near", 0.004), ("far", 0.001), ("near", 0.002)]
+    assert [one.from_error for one in found] == [0.2, 0.01, 0.3]
+    assert found[0].distance == 0 < found[1].distance
+    assert found[0].from_trial == "near a 0.2"
+
+
+def test_one_for_twelve_trials_at_most_and_scratch_besides() -> None:
+    past = [row(lr=0.0001 * 2**place, error=place / 10) for place in range(6)]
+    past += [row(source="scratch", lr=lr, error=lr) for lr in (0.05, 0.01)]
+    assert [(point.source, point.lr) for point in points(past, trials=36)] == [
+        ("scratch", 0.01),
+        *(("a", 0.0001 * 2**place) for place in range(3)),
+    ]
+    assert [len(points(past, trials=trials)) for trials in (3, 23, 24, 600)] == [2, 2, 3, 7]
+
+
+def test_the_same_weights_stand_for_themselves_and_others_for_the_first_source_of_their_architecture() -> None:
+    past = [row(source="b"), row(source="c", lr=0.05, error=0.2), row(source="d", arch="resnet50", error=0.3)]
+    assert [point.source for point in points(past, trials=24)] == ["b", "a"]
+
+
+def test_what_lies_outside_of_the_space_is_left_out() -> None:
+    past = [row(lr=0.5), row(freeze_depth=3), row(lr=0.01, error=0.2)]
+    assert [point.lr for point in points(past, freeze_depth=[0, 2])] == [0.01]
+
+
+def test_trials_that_were_stopped_or_of_another_optimizer_teach_nothing() -> None:
+    assert points([row(status="stopped"), row("other", optimizer="adamw")]) == []
+
+
+def test_nearly_the_same_rate_comes_once() -> None:
+    past = [row(lr=0.02), row(lr=0.029, error=0.2), row(lr=0.031, error=0.3)]
+    assert [point.lr for point in points(past, trials=24)] == [0.02, 0.031]
+
+
+def test_the_nearest_weight_decay_of_the_list_is_taken() -> None:
+    past = [row(weight_decay=4e-4)]
+    assert [point.weight_decay for point in points(past, weight_decay=[0.0, 5e-4])] == [5e-4]
+    assert [point.weight_decay for point in points(past)] == [1e-4]
+
+
+def test_a_study_does_not_learn_from_itself() -> None:
+    assert points([row("new")]) == []
+
+
+def stored(store: Path, past: list[dict[str, Any]]) -> None:
+    folder = Folder.open(store) / HISTORY
+    folder.write_table(f"{past[0]['study']}.parquet", table(past, HISTORY_SCHEMA))
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_what_was_suggested_once_holds_whatever_the_store_has_later(tmp_path: Path, is_elsewhere: bool) -> None:
+    store, folder = tmp_path / "runs", Folder.open(tmp_path / "runs" / "new")
+    where = str(store) if is_elsewhere else "auto"
+    root = {"storage": str(tmp_path / "other" if is_elsewhere else store)}
+    spec = study(warm_start=where).model_copy(update=root)
+    stored(store, [row(lr=0.02)])
+    first = warm_start(spec, folder, Splits(), sources())
+    assert first == [Point("a", 2, 0.02, 1e-4, False)]
+    stored(store, [row("better", lr=0.07, error=0.0)])
+    assert warm_start(spec, folder, Splits(), sources()) == first
+    (kept,) = folder.read_table("warm_start.parquet").to_pylist()
+    assert (kept["from_study"], kept["from_trial"], kept["from_error"]) == ("old", "old a 0.1", 0.1)
+    assert kept["distance"] > 0
+
+
+def test_off_reads_and_leaves_nothing(tmp_path: Path) -> None:
+    stored(tmp_path, [row()])
+    spec = study(warm_start="off").model_copy(update={"storage": str(tmp_path)})
+    assert warm_start(spec, Folder.open(tmp_path / "new"), Splits(), sources()) == []
+    assert not (tmp_path / "new").exists()

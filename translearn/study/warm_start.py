@@ -1,0 +1,160 @@
+"""What past studies suggest to try: the best configurations of those whose targets are most like this one.
+
+Source: Feurer, Springenberg & Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, AAAI 2015.
+    Ours: the second best configurations follow, and a configuration stands in for another source's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import zip_longest
+from typing import Any
+
+import pyarrow as pa
+
+from translearn.cluster.console import say
+from translearn.contest import Point
+from translearn.sources import Source
+from translearn.spec import StudySpec
+from translearn.storage import Folder
+from translearn.study.data import Splits
+from translearn.study.history import HISTORY, recall, source_scores, target_features
+from translearn.study.near_studies import by_nearness
+from translearn.study.tables import TRIAL_SCHEMA, table
+
+WARM_START = "warm_start.parquet"
+#: The trials of a study for each point that past ones suggest.
+_TRIALS_A_POINT = 12
+#: Learning rates nearer than this factor are taken for the same.
+_SAME_RATE = 1.5
+
+_POINT = tuple(field.name for field in fields(Point))
+WARM_START_SCHEMA = pa.schema(
+    [
+        *(TRIAL_SCHEMA.field(name) for name in _POINT if name != "is_scratch"),
+        ("is_scratch", pa.bool_()),
+        ("from_study", pa.string()),
+        ("from_trial", pa.string()),
+        ("from_error", pa.float64()),
+        ("distance", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A configuration that was good in a past study.
+
+    Attributes:
+        point: It, on a source of this study.
+        from_study: The past study's name.
+        from_trial: The trial's, in that study.
+        from_error: Its validation error there.
+        distance: Between both targets, at least 0; in standard deviations of the meta-features.
+    """
+
+    point: Point
+    from_study: str
+    from_trial: str
+    from_error: float
+    distance: float
+
+
+def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping[str, Source]) -> list[Point]:
+    """What past studies suggest to try first; nothing unless ``search.warm_start`` says where they are.
+
+    Leaves ``warm_start.parquet``: when the study is run again it holds, whatever has come to the store since.
+
+    Args:
+        spec: The study.
+        folder: Its directory, with the ranking if there is to be one.
+        splits: Its target.
+        sources: Those that may be drawn by name, best first where that is known, scratch among them.
+    """
+    where = spec.search.warm_start
+    if where == "off":
+        return []
+    if not folder.exists(WARM_START):
+        past = recall(Folder.open(spec.storage if where == "auto" else where) / HISTORY)
+        found = suggestions(spec, sources, target_features(spec, splits), source_scores(folder), past)
+        say(f"warm start: {len(found)} configurations of {len({one.from_study for one in found})} past studies")
+        folder.write_table(WARM_START, table([_row(one) for one in found], WARM_START_SCHEMA))
+    rows = folder.read_table(WARM_START).to_pylist()
+    return [Point(**{field: row[field] for field in _POINT}) for row in rows]
+
+
+def _row(one: Suggestion) -> dict[str, Any]:
+    return {**asdict(one), **asdict(one.point)}
+
+
+def suggestions(
+    spec: StudySpec,
+    sources: Mapping[str, Source],
+    target: Mapping[str, Any],
+    scores: Mapping[str, float],
+    past: Sequence[Mapping[str, Any]],
+) -> list[Suggestion]:
+    """Configurations to try first, the best of the nearest study before all others.
+
+    The best of each study in turn, from the nearest to the farthest, then the second best, and so on: one for twelve
+    trials, at least one; more crowd out what a new target needs (BENCHMARKS.md, choosing). Scratch, which races for
+    itself, has its best rate of the nearest study besides.
+
+    Args:
+        spec: The study.
+        sources: Its sources by name, best first where that is known, scratch among them.
+        target: What ``history.target_features`` tells.
+        scores: What ``history.source_scores`` tells.
+        past: Trials of other studies, as ``history.recall`` reads them.
+    """
+    same = [row for row in past if row["optimizer"] == spec.train.optimizer and row["study"] != spec.name]
+    near = by_nearness(sources, target, scores, same)
+    listed = [[one for row in trials if (one := _suggestion(spec, sources, row, far))] for far, trials in near]
+    in_turn = [one for turn in zip_longest(*listed) for one in turn if one]
+    transfer = _different(one for one in in_turn if not one.point.is_scratch)
+    baseline = _different(one for one in in_turn if one.point.is_scratch)
+    return baseline[:1] + transfer[: max(1, spec.search.trials // _TRIALS_A_POINT)]
+
+
+def _suggestion(
+    spec: StudySpec, sources: Mapping[str, Source], row: Mapping[str, Any], distance: float
+) -> Suggestion | None:
+    """A past trial on this study's sources and within its space; None where it has no place there."""
+    name = _stand_in(sources, row)
+    low, high = spec.search.lr
+    if name is None or row["status"] != "done" or not low <= row["lr"] <= high:
+        return None
+    is_scratch = row["kind"] == "scratch"
+    if not is_scratch and row["freeze_depth"] not in spec.freeze_depths(row["arch"]):
+        return None
+    decays = spec.search.weight_decay or (spec.train.weight_decay,)
+    decay = min(decays, key=lambda one: abs(one - row["weight_decay"]))
+    point = Point(name, row["freeze_depth"], row["lr"], decay, is_scratch)
+    return Suggestion(point, row["study"], row["trial_id"], row["val_error"], distance)
+
+
+def _stand_in(sources: Mapping[str, Source], row: Mapping[str, Any]) -> str | None:
+    """The source of this study that has the trial's weights, else the first one of its architecture."""
+    alike = {
+        name: source
+        for name, source in sources.items()
+        if source.arch == row["arch"] and (source.kind == "scratch") == (row["kind"] == "scratch")
+    }
+    same = [name for name, source in alike.items() if source.fingerprint == row["source_fingerprint"]]
+    return next(iter([*same, *alike]), None)
+
+
+def _different(found: Iterator[Suggestion]) -> list[Suggestion]:
+    """Each configuration once: the first of those that are nearly the same."""
+    kept: list[Suggestion] = []
+    for one in found:
+        if not any(_is_same(one.point, other.point) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _is_same(one: Point, other: Point) -> bool:
+    alike = (one.source, one.freeze_depth, one.weight_decay) == (other.source, other.freeze_depth, other.weight_decay)
+    return alike and abs(math.log(one.lr / other.lr)) < math.log(_SAME_RATE)
