@@ -116,7 +116,7 @@ def test_figures_agree_with_each_other(study):
     for row in evaluation["candidates"]:
         assert row["refit_error"] == pytest.approx(np.mean([ends[f"{row['name']}-{n}"] for n in (0, 1)]), abs=1e-9)
     assert evaluation["labels"]["curves"]["transfer"][0]["num_labels"] == 20
-    for role, made in evaluation["configurations"].items():
+    for made in evaluation["configurations"].values():
         for model in made["models"]:
             # The loop's own figure in the worker, and that of the saved model in another process.
             run = f"{made['trial']['candidate']}-{seeds.index(model['seed'])}"

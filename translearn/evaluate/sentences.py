@@ -18,8 +18,8 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
 
     Returns:
         Lines without a trailing newline: target error, winner, selection's optimism, what the labels are worth and
-        that test was read again where there is something to say, how the ranking did, leaks, gain over the probe and, last, over scratch. Errors
-        in percent, gains in percentage points.
+        that test was read again where there is something to say, how the ranking did, leaks, gain over the probe and,
+        last, over scratch. Errors in percent, gains in percentage points.
     """
     lines = [_target(evaluation), _winner(evaluation), _optimism(evaluation)]
     lines += label_sentences(evaluation.get("labels"))
