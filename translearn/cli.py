@@ -28,6 +28,7 @@ _STUDY_COMMANDS = {
     "search": "trials over source, freeze depth and learning rate",
     "evaluate": "everything up to the figures on test",
     "report": "write report.html from what the study has",
+    "matrix": "every source of the study on every one of several targets",
 }
 
 
@@ -101,7 +102,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
-    from translearn.study import run
+    from translearn.study import matrix, run
 
     return {
         "run": run.run_study,
@@ -111,6 +112,9 @@ def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
         "search": run.run_search,
         "evaluate": run.run_evaluate,
         "report": run.run_report,
+        "matrix": lambda study: matrix.run_matrix(
+            study, matrix.find_targets(study.spec, options.targets, options.target), _matrix_command(options)
+        ),
     }[str(options.command)]
 
 
@@ -134,6 +138,13 @@ def _command(options: argparse.Namespace) -> str:
     """What repeats the whole study, whichever of its commands comes first."""
     sets = [part for override in options.set for part in ("--set", override)]
     return shlex.join(["translearn", "run", options.study, *sets])
+
+
+def _matrix_command(options: argparse.Namespace) -> str:
+    """What repeats the matrix."""
+    directory = ["--targets", options.targets] if options.targets else []
+    named = [part for target in options.target for part in ("--target", target)]
+    return f"{_command(options).replace(' run ', ' matrix ', 1)} {shlex.join([*directory, *named])}"
 
 
 def _quiet() -> None:
@@ -166,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--source", required=True, metavar="NAME", help="a source of the study, or scratch")
             command.add_argument("--freeze-depth", type=int, default=0, metavar="D")
             command.add_argument("--lr", type=float, required=True, metavar="LR")
+        if name == "matrix":
+            command.add_argument("--targets", metavar="DIR", help="a directory: each data set in it is a target")
+            command.add_argument("--target", action="append", default=[], metavar="NAME=DATA", help="one more target")
     return parser
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from translearn.errors import InputError
-from translearn.evaluate.forgetting import forgetting
+from translearn.evaluate.forgetting import DepthErrors, forgetting, forgetting_by_depth
 from translearn.evaluate.interval import wilson
 
 
@@ -33,3 +33,22 @@ def test_different_examples_are_a_fault():
         "forgetting: both must be of the same examples, at least 1, but got (3,) before and (4,) after. "
         "Predict one split with both."
     )
+
+
+def depth(freeze_depth, num_wrong, num_source_errors):
+    return DepthErrors(freeze_depth, 0.01, num_wrong, 100, np.arange(200) < num_source_errors)
+
+
+def test_depths_that_none_beats_in_both_errors_are_on_the_front():
+    before = np.arange(200) < 20
+    found = forgetting_by_depth(before, [depth(0, 10, 90), depth(1, 12, 60), depth(2, 12, 80), depth(3, 30, 20)])
+    assert [row["is_on_front"] for row in found["depths"]] == [True, True, False, True]
+    last = found["depths"][3]
+    assert last["target"] == {"value": 0.3, "low": wilson(30, 100).low, "high": wilson(30, 100).high}
+    assert last["source"] == found["before"] == forgetting(before, before)["before"]
+    assert (last["rise"]["value"], last["freeze_depth"], last["lr"]) == (0, 3, 0.01)
+
+
+def test_equal_depths_share_the_front():
+    found = forgetting_by_depth(np.zeros(200, bool), [depth(0, 10, 5), depth(1, 10, 5)])
+    assert [row["is_on_front"] for row in found["depths"]] == [True, True]

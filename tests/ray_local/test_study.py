@@ -121,7 +121,12 @@ def test_figures_agree_with_each_other(study):
             # The loop's own figure in the worker, and that of the saved model in another process.
             run = f"{made['trial']['candidate']}-{seeds.index(model['seed'])}"
             assert model["validation_error"] == pytest.approx(ends[run], abs=1e-9)
-    assert evaluation["forgetting"]["before"]["value"] <= 1
+    forgotten = evaluation["forgetting_by_depth"]
+    assert forgotten["before"] == evaluation["forgetting"]["before"]
+    assert [row["freeze_depth"] for row in forgotten["depths"]] == list(range(6))
+    # The linear probe leaves the source's stages as they are.
+    assert forgotten["depths"][5]["source"] == forgotten["before"]
+    assert forgotten["depths"][5]["rise"]["value"] == 0
 
 
 def test_tensorboard_has_all_stages(study):

@@ -13,7 +13,7 @@ from PIL import Image
 from ranking_cases import leaks, ranking
 
 from translearn.evaluate.dynamics import Curve, dynamics
-from translearn.evaluate.forgetting import forgetting
+from translearn.evaluate.forgetting import DepthErrors, forgetting, forgetting_by_depth
 from translearn.evaluate.label_efficiency import LabelPoint, label_efficiency
 from translearn.evaluate.predictions import Predictions
 from translearn.evaluate.summary import evaluate
@@ -59,6 +59,7 @@ def evaluation(
     made = {role: trial for role, trial in _chosen().items() if role in errors}
     more = {
         "forgetting": forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22),
+        "forgetting_by_depth": {"source": "glyphs", **_by_depth(rng)},
         "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(3)] for role in errors}),
         "labels": label_efficiency(_labels(rng, errors["transfer"], 0.3), _labels(rng, errors["scratch"], 0.55)),
         "ranking": ranking(),
@@ -66,6 +67,12 @@ def evaluation(
         "candidates": [_candidate(role, trial) for role, trial in made.items()],
     }
     return evaluate(test, validation, classes, trials=made, num_train=320, more=more)
+
+
+def _by_depth(rng: np.random.Generator) -> dict[str, Any]:
+    wrong, forgotten = (50, 52, 61, 58, 90, 130), (0.4, 0.22, 0.24, 0.1, 0.07, 0.05)
+    depths = [DepthErrors(d, 0.01, wrong[d], 300, rng.random(800) < forgotten[d]) for d in range(6)]
+    return forgetting_by_depth(rng.random(800) < 0.05, depths)
 
 
 def _chosen() -> dict[str, dict[str, Any]]:

@@ -183,7 +183,7 @@ def test_every_further_reading_of_test_is_told(reads, words):
 
 
 def test_every_plot_is_there_and_inline(page):
-    assert page.tags.count("svg") == len(page.labels) == 12
+    assert page.tags.count("svg") == len(page.labels) == 13
 
 
 def test_nothing_is_loaded_from_elsewhere(page, html):
@@ -242,7 +242,9 @@ def test_missing_parts_leave_their_section_out():
         provenance={},
         evaluation={
             **record.evaluation,
-            **dict.fromkeys(("forgetting", "labels", "dynamics", "candidates", "ranking", "leaks")),
+            **dict.fromkeys(
+                ("forgetting", "forgetting_by_depth", "labels", "dynamics", "candidates", "ranking", "leaks")
+            ),
         },
         mistakes=MISTAKE_SCHEMA.empty_table(),
         sources=SOURCE_SCHEMA.empty_table(),

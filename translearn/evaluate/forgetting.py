@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,56 @@ def forgetting(before_errors: np.ndarray, after_errors: np.ndarray) -> dict[str,
         "after": _counted(after_errors),
         "rise": _rise(after_errors.astype(np.float64) - before_errors),
     }
+
+
+@dataclass(frozen=True, eq=False)
+class DepthErrors:
+    """What one freeze depth came to on both tasks.
+
+    Attributes:
+        freeze_depth: The number of frozen stages.
+        lr: The learning rate of the run.
+        num_wrong: Errors on the target's validation split.
+        num_val: Examples in it.
+        source_errors: bool, shape (N,): where the fine-tuned stages are wrong, with the source's head.
+    """
+
+    freeze_depth: int
+    lr: float
+    num_wrong: int
+    num_val: int
+    source_errors: np.ndarray
+
+
+def forgetting_by_depth(before_errors: np.ndarray, depths: Sequence[DepthErrors]) -> dict[str, Any]:
+    """Target error against source error of several freeze depths, and which of them no other one beats in both.
+
+    Args:
+        before_errors: bool, shape (N,): where the source model is wrong.
+        depths: A run each, on the same N source examples.
+
+    Returns:
+        ``before`` (``value, low, high``) and ``depths``, a row each: ``freeze_depth``, ``lr``; ``target`` (error on
+        validation) and ``source``, each ``value, low, high`` (Wilson); ``rise`` of the source error, as ``forgetting``;
+        ``is_on_front``: no other depth has both errors at most as high and one lower (Pareto).
+    """
+    rows = [_depth_row(before_errors, one) for one in depths]
+    points = [(row["target"]["value"], row["source"]["value"]) for row in rows]
+    for row, point in zip(rows, points, strict=True):
+        row["is_on_front"] = not any(other != point and _is_below(other, point) for other in points)
+    return {"before": _counted(before_errors), "depths": rows}
+
+
+def _depth_row(before_errors: np.ndarray, one: DepthErrors) -> dict[str, Any]:
+    found = forgetting(before_errors, one.source_errors)
+    target = {"value": one.num_wrong / one.num_val, **asdict(wilson(one.num_wrong, one.num_val))}
+    depth = {"freeze_depth": one.freeze_depth, "lr": one.lr}
+    return {**depth, "target": target, "source": found["after"], "rise": found["rise"]}
+
+
+def _is_below(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether neither error of one is above the other's."""
+    return one[0] <= other[0] and one[1] <= other[1]
 
 
 def _counted(errors: np.ndarray) -> dict[str, float]:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from translearn.report import curve_plots, error_plots, gain_plots
 from translearn.report.figure import MUTED, PROBE_COLOUR, colours
+from translearn.report.forgetting_plot import forgetting_plot
 from translearn.report.ranking_plot import ranking_plot
 from translearn.report.record import StudyRecord
 from translearn.report.trial_plot import trial_plot
@@ -22,6 +23,8 @@ def plots(study: StudyRecord) -> dict[str, Markup]:
     found = _error_plots(study.evaluation, by_source) | _curve_plots(study.evaluation, trials, curves, by_source)
     if ranking := study.evaluation.get("ranking"):
         found["ranking"] = ranking_plot(ranking, by_source)
+    if by_depth := study.evaluation.get("forgetting_by_depth"):
+        found["forgetting"] = forgetting_plot(by_depth, by_source.get(by_depth["source"], MUTED))
     if trials:
         used = {name: colour for name, colour in by_source.items() if name in {t["source"] for t in trials}}
         found["trials"] = trial_plot(trials, used, study.evaluation["winner"].get("trial_id"))

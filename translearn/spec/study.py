@@ -170,7 +170,8 @@ class RefitSpec(_Model):
     """How the best trials are trained again. ``epochs: null``: as in the search.
 
     ``candidates``: so many trials with transfer, and as many of scratch. ``label_fractions``: parts of the training
-    labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds.
+    labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds. ``forgetting``:
+    one more run at each freeze depth of the best source, to show what each keeps of the source task.
     """
 
     candidates: Count = 2
@@ -178,6 +179,7 @@ class RefitSpec(_Model):
     epochs: Count | None = None
     label_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     label_seeds: Count = 1
+    forgetting: bool = False
 
 
 class StudySpec(_Model):

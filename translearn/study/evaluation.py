@@ -21,8 +21,9 @@ from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study.candidates import Candidate, final_choice, is_probe
 from translearn.study.data import Splits
+from translearn.study.depth_runs import depth_runs
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
-from translearn.study.forgotten import forgotten
+from translearn.study.forgotten import forgotten, forgotten_by_depth
 from translearn.study.leaks import check_leaks
 from translearn.study.models import load, publish
 from translearn.study.rank_card import ranking_figures
@@ -57,13 +58,15 @@ def evaluate_study(
         for role, candidate in chosen.items()
         for index, seed in enumerate(refit_seeds(spec))
     }
-    source = sources[chosen[TRANSFER].trial["source"]]
+    source, trials = sources[chosen[TRANSFER].trial["source"]], folder.read_table(TRIALS).to_pylist()
+    depths = depth_runs(spec, trials, candidates)
     more = {
         "candidates": candidate_rows(candidates, errors, chosen),
         "dynamics": dynamics_of(spec, folder, chosen),
         "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
         "forgetting": forgotten(spec, folder, source, models[TRANSFER, refit_seeds(spec)[0]], resources),
-        "ranking": ranking_figures(folder, folder.read_table(TRIALS).to_pylist()),
+        "forgetting_by_depth": forgotten_by_depth(spec, folder, sources, depths, len(splits.val), resources),
+        "ranking": ranking_figures(folder, trials),
         "leaks": check_leaks(spec, folder),
     }
     on_val = _predictions(models, splits.val, spec, resources)

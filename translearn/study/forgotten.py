@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,15 @@ from translearn.cluster.predict import Model, predict
 from translearn.cluster.resources import Resources
 from translearn.data.decode import decode_split
 from translearn.data.image_set import ImageSet
-from translearn.evaluate.forgetting import forgetting
+from translearn.evaluate.forgetting import DepthErrors, forgetting, forgetting_by_depth
 from translearn.models.network import build
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study.data import limits
+from translearn.study.depth_runs import DepthRun
+from translearn.study.models import load
+from translearn.study.refit import REFIT, run_error
 from translearn.study.sources import source_dataset
 
 
@@ -31,6 +35,52 @@ def forgotten(
         tuned: A model that was fine-tuned from it.
         resources: The layout; models predict as refits do.
     """
+    wrong = _source_errors(spec, folder, source, [tuned], resources)
+    return None if wrong is None else forgetting(*wrong)
+
+
+def forgotten_by_depth(
+    spec: StudySpec,
+    folder: Folder,
+    sources: dict[str, Source],
+    runs: Sequence[DepthRun],
+    num_val: int,
+    resources: Resources,
+) -> dict[str, Any] | None:
+    """What each freeze depth keeps of the source task, and its error on the target's validation split.
+
+    Args:
+        spec: The study.
+        folder: Its directory, with the models of the runs.
+        sources: All sources by name.
+        runs: What ``depth_runs`` gave; they have one source.
+        num_val: Examples of the target's validation split.
+        resources: The layout; models predict as refits do.
+
+    Returns:
+        ``source``, ``before`` and ``depths`` (``evaluate.forgetting_by_depth``); None without runs, or without the
+        source's data.
+    """
+    if not runs:
+        return None
+    source = sources[runs[0].trial["source"]]
+    wrong = _source_errors(spec, folder, source, [load(folder / REFIT / run.name) for run in runs], resources)
+    if wrong is None:
+        return None
+    before, *after = wrong
+    depths = [
+        DepthErrors(
+            run.trial["freeze_depth"], run.trial["lr"], round(run_error(folder, run.name) * num_val), num_val, one
+        )
+        for run, one in zip(runs, after, strict=True)
+    ]
+    return {"source": source.name, **forgetting_by_depth(before, depths)}
+
+
+def _source_errors(
+    spec: StudySpec, folder: Folder, source: Source, tuned: Sequence[Model], resources: Resources
+) -> list[np.ndarray] | None:
+    """Where the source, and each of the models with its head, is wrong on the source's test split."""
     candidate = next(s for s in spec.sources if s.name == source.name)
     dataset = source_dataset(candidate, folder)
     if dataset is None or candidate.pretrain is None or source.state is None or source.classes is None:
@@ -38,9 +88,8 @@ def forgotten(
     bounds = limits(candidate.pretrain.ingest)
     images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
     before = Model(source.arch, source.state, len(source.classes))
-    after = _with_head_of(before, tuned)
-    wrong = [_errors(p, images) for p in predict([before, after], images, spec.train.precision, resources)]
-    return forgetting(wrong[0], wrong[1])
+    models = [before, *(_with_head_of(before, one) for one in tuned)]
+    return [_errors(p, images) for p in predict(models, images, spec.train.precision, resources)]
 
 
 def _with_head_of(source: Model, tuned: Model) -> Model:

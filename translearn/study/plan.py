@@ -124,7 +124,8 @@ def _num_refits(spec: StudySpec) -> int:
     refit = spec.refit
     archs = min(refit.candidates, len(spec.archs))
     found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
-    return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds
+    depths = max(len(spec.freeze_depths(arch)) for arch in spec.archs) if refit.forgetting else 0
+    return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds + depths
 
 
 def _race_lines(spec: StudySpec) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
@@ -15,7 +17,7 @@ from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
-from translearn.study.candidates import Candidate
+from translearn.study.candidates import Candidate, Trial
 from translearn.study.data import Splits
 from translearn.study.directory import CURVES
 from translearn.study.label_runs import label_runs
@@ -42,14 +44,26 @@ def refit(
     sources: dict[str, Source],
     candidates: list[Candidate],
     resources: Resources,
+    others: Mapping[str, Trial] = MappingProxyType({}),
 ) -> None:
     """Trains all candidates with every seed under the same budget, and the runs of the label-efficiency curve.
 
     Leaves a model directory of each in ``refit/``.
+
+    Args:
+        spec: The study.
+        folder: Its directory.
+        splits: The target's.
+        sources: All sources by name.
+        candidates: What is refitted.
+        resources: The layout.
+        others: More trials, each trained once with the first seed, by the names of their runs.
     """
     used = {c.trial["source"]: sources[c.trial["source"]] for c in candidates}
     task = share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
     jobs = _refit_jobs(spec, splits, candidates, task) + _label_jobs(spec, splits, candidates, task)
+    more = [Candidate(name, (), trial) for name, trial in others.items()]
+    jobs += [_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], _epochs(spec)) for one in more]
     epochs = max(job.recipe.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_workers} worker(s)")
     with board("refits", len(jobs), epochs) as shown:
@@ -72,12 +86,15 @@ def run_error(folder: Folder, run: str) -> float:
 
 
 def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
-    epochs = spec.refit.epochs or spec.search.epochs
     return [
-        _job(spec, splits, candidate, run_name(candidate, index), task, seed, epochs)
+        _job(spec, splits, candidate, run_name(candidate, index), task, seed, _epochs(spec))
         for index, seed in enumerate(refit_seeds(spec))
         for candidate in candidates
     ]
+
+
+def _epochs(spec: StudySpec) -> int:
+    return spec.refit.epochs or spec.search.epochs
 
 
 def _label_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:

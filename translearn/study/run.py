@@ -24,13 +24,14 @@ from translearn.storage import Folder
 from translearn.study import directory
 from translearn.study.candidates import Candidate, candidates
 from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
+from translearn.study.depth_runs import depth_runs
 from translearn.study.evaluation import evaluate_study
 from translearn.study.models import check_trained, model_info
 from translearn.study.plan import check_study
 from translearn.study.rank import prior, rank
 from translearn.study.rank_words import ranking_lines
 from translearn.study.refit import refit
-from translearn.study.search import search
+from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
 
 
@@ -107,7 +108,9 @@ def run_evaluate(study: Study) -> dict[str, Any]:
     with _splits(study) as splits:
         sources, found = _searched(study, splits)
         if not study.folder.exists(directory.EVALUATION):
-            refit(study.spec, study.folder, splits, sources, found, study.resources)
+            depths = depth_runs(study.spec, kept_trials(study.folder), found)
+            others = {run.name: run.trial for run in depths if not run.is_refit}
+            refit(study.spec, study.folder, splits, sources, found, study.resources, others)
         evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)

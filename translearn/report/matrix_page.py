@@ -1,0 +1,59 @@
+"""The page of a matrix: a heat map of gains, their table, and what differs between both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from translearn.report.words import FILTERS
+
+_DECIDED = ("helped", "hurt")
+
+
+def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence[dict[str, Any]]) -> str:
+    """One HTML page that needs nothing but itself.
+
+    Args:
+        name: The study's.
+        rows: As ``gain_matrix.gain_rows`` gives them, at least one.
+        asymmetry: ``gain_matrix.asymmetries``, as dicts.
+
+    Returns:
+        The page. All that comes from users is escaped.
+    """
+    from translearn.report.matrix_plot import matrix_plot
+
+    environment = Environment(
+        loader=PackageLoader("translearn", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    style, _, _ = PackageLoader("translearn", "report").get_source(environment, "style.css")
+    return environment.get_template("matrix.html.j2").render(
+        style=Markup(style),
+        name=name,
+        plot=matrix_plot(rows),
+        rows=rows,
+        asymmetry=asymmetry,
+        counts={
+            verdict: sum(row["verdict"] == verdict and not row["is_own_data"] for row in rows) for verdict in _DECIDED
+        },
+        best=[_best(rows, target) for target in dict.fromkeys(row["target"] for row in rows)],
+        confidence=1 - 0.05 / rows[0]["num_comparisons"],
+    )
+
+
+def _best(rows: Sequence[dict[str, Any]], target: str) -> dict[str, Any]:
+    """The source with the lowest error on a target, and whether its interval leaves the choice open."""
+    others = [row for row in rows if row["target"] == target and not row["is_own_data"]]
+    own = [row for row in rows if row["target"] == target]
+    ranked = sorted(others or own, key=lambda row: row["error"])
+    errors = np.array([row["error"] for row in ranked])
+    return {**ranked[0], "num_near": int((errors[1:] <= ranked[0]["error_high"]).sum())}
