@@ -229,6 +229,11 @@ def test_an_unknown_override_is_a_fault_of_the_study(tmp_path: Path) -> None:
         ("name: [", "is not plain YAML"),
         ("seed: " + "9" * 5000, "is not plain YAML"),
         ("a: " + "[" * 3000, "is not plain YAML"),
+        (
+            "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
+            "more than 10,000 val",
+        ),
+        ("a: " + "x" * 1_000_000, "has 1,000,003 bytes, more than 1,000,000. Give the path of a study file"),
         ("- a\n- b\n", "must hold keys and values, but got list. See workflows/configs.$"),
         ("", "must hold keys and values, but got NoneType"),
     ],

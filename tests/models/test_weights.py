@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,35 @@ def test_a_truncated_file_is_refused(data: st.DataObject) -> None:
 def test_arbitrary_bytes_are_refused(content: bytes, name: str) -> None:
     with pytest.raises(WeightsError, match=rf"^{name}: must (be a whole|hold plain)"):
         parse_state(content, name)
+
+
+def test_a_number_that_is_repeated_without_end_is_refused() -> None:
+    content = io.BytesIO()
+    torch.save({"a": torch.zeros(1).expand(10**11)}, content)
+    with pytest.raises(WeightsError) as caught:
+        parse_state(content.getvalue(), "bomb.pth")
+    assert str(caught.value) == (
+        f"bomb.pth: must unpack to at most 2 times its size, but got {len(content.getvalue()):,} bytes that become "
+        "400,000,000,000. Save it with safetensors: safetensors.torch.save_file(model.state_dict(), "
+        "'model.safetensors')."
+    )
+
+
+def test_an_archive_of_compressed_zeros_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, packed = io.BytesIO(), io.BytesIO()
+    torch.save({"a": torch.zeros(250_000)}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bomb:
+        for entry in source.infolist():
+            bomb.writestr(entry.filename, source.read(entry))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(WeightsError, match=r"must unpack to at most 2 times its size, but got .* that become 1,0"):
+        parse_state(packed.getvalue(), "bomb.pth")
+
+
+def test_a_tensor_under_two_names_is_no_bomb() -> None:
+    tensor, content = torch.arange(1000.0), io.BytesIO()
+    torch.save({"a": tensor, "b": tensor}, content)
+    assert set(parse_state(content.getvalue(), "tied.pth")) == {"a", "b"}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

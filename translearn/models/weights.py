@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import re
+import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from translearn.storage import Folder
 
 State = dict[str, Tensor]
 SUFFIXES = (".safetensors", ".pth", ".pt")
+
+_MOST_GROWTH = 2  # tensors under two names are saved once
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.", "_orig_mod.")  # DistributedDataParallel, Lightning, torch.compile
@@ -55,7 +59,9 @@ def parse_state(content: bytes, where: str) -> State:
         WeightsError: As ``read_state``.
     """
     tree = _parse_safetensors(content, where) if where.endswith(".safetensors") else _parse_pickle(content, where)
-    return _strip_prefixes(_plain_tensors(tree, where))
+    state = _plain_tensors(tree, where)
+    _check_growth(sum(tensor.numel() * tensor.element_size() for tensor in state.values()), content, where)
+    return _strip_prefixes(state)
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
@@ -92,6 +98,7 @@ def _parse_safetensors(content: bytes, where: str) -> object:
 
 
 def _parse_pickle(content: bytes, where: str) -> object:
+    _check_growth(_unpacked(content), content, where)
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -101,6 +108,23 @@ def _parse_pickle(content: bytes, where: str) -> object:
     except Exception as error:  # damaged bytes make the unpickler raise nearly anything
         got = f"{len(content)} bytes that are not ({str(error).partition('.')[0] or type(error).__name__})"
         raise WeightsError(fault(where, "must be a whole PyTorch file", got, _COPY_AGAIN)) from error
+
+
+def _unpacked(content: bytes) -> int:
+    """The bytes that an archive says it unpacks to; 0 for what is none, or damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, struct.error, ValueError, OSError, OverflowError, NotImplementedError):
+        return 0
+
+
+def _check_growth(num_bytes: int, content: bytes, where: str) -> None:
+    """A small file may unpack to more than any memory: compressed zeros, or one number that is repeated for ever."""
+    most = _MOST_GROWTH * len(content)
+    if num_bytes > most:
+        rule = f"must unpack to at most {_MOST_GROWTH} times its size"
+        raise WeightsError(fault(where, rule, f"{len(content):,} bytes that become {num_bytes:,}", _SAVE_AGAIN))
 
 
 def _plain_tensors(tree: object, where: str) -> State:

@@ -64,11 +64,12 @@ _Loader.add_implicit_resolver(
 )
 # SafeLoader's constructors raise ValueError for some texts that look like a number.
 _NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)
+_MOST_BYTES, _MOST_VALUES = 1_000_000, 10_000
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        tree = _plain_tree(_text_of(path))
     except OSError as error:
         raise SpecError(f"{path}: cannot be read ({error.strerror}). Give the path of a study file.") from None
     except _NOT_YAML as error:
@@ -80,13 +81,32 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
+def _text_of(path: Path) -> str:
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise SpecError(f"has {size:,} bytes, more than {_MOST_BYTES:,}. Give the path of a study file.")
+    return path.read_text(encoding="utf-8")
+
+
+def _plain_tree(text: str) -> Any:
+    """The data in YAML; aliases of aliases can make it grow without end, so that it is counted before it is used."""
+    tree = yaml.load(text, _Loader)
+    left, num = [tree], 0
+    while left and num <= _MOST_VALUES:
+        node, num = left.pop(), num + 1
+        left += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    if num > _MOST_VALUES:
+        raise SpecError(f"holds more than {_MOST_VALUES:,} values (an alias counts each time). Write them out.")
+    return tree
+
+
 def _apply(tree: dict[str, Any], override: str) -> list[str]:
     """Sets one value in the tree; returns what is wrong with the override."""
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
         return [fault("--set", "must have the form path=value", repr(override), "For example search.trials=8.")]
     try:
-        value = yaml.load(text, _Loader)
+        value = _plain_tree(text)
     except (*_NOT_YAML, SpecError) as error:
         return [f"--set {override}: the value is not YAML ({error}). Quote it."]
     *parents, last = path.strip().split(".")
