@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,19 +16,37 @@ from translearn.errors import StorageError
 from translearn.storage import Folder
 
 
-@pytest.fixture(params=["local", "other"])
+@pytest.fixture(params=["path", "file://", "s3://", "other"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
-    """A directory that does not exist yet; "other" is what object stores are: no LocalFileSystem."""
-    if request.param == "local":
+    """A directory that does not exist yet; "other": with folders, and no LocalFileSystem."""
+    if request.param == "path":
         return Folder.open(tmp_path / "study")
-    fs = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
-    return Folder(fs, "study", "s3://bucket/study")
+    if request.param == "file://":
+        return Folder.open(f"file://{tmp_path}/study")
+    if request.param == "s3://":
+        return Folder.open(request.getfixturevalue("s3").address(f"{tmp_path.name}/study"))
+    return Folder(pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem()), "study", "hdfs://host/study")
 
 
 def test_only_a_local_file_system_is_local(folder: Folder) -> None:
     assert folder.is_local == isinstance(folder.fs, pafs.LocalFileSystem)
-    assert (folder / "x").uri == f"{folder.uri}/x"
+    assert (folder / "x").uri == folder.address("x")
     assert (folder / "x").path == folder.file("x")
+    assert (folder / "x").parent == folder
+
+
+def test_an_address_opens_what_it_names(folder: Folder) -> None:
+    (folder / "a").write_bytes("x", b"1")
+    if folder.uri.startswith("hdfs://"):
+        return
+    assert Folder.open((folder / "a").uri).read_bytes("x") == b"1"
+    holding, name = Folder.holding((folder / "a").address("x"))
+    assert (holding.path, name, holding.read_bytes(name)) == ((folder / "a").path, "x", b"1")
+
+
+def test_another_process_has_the_same_folder(folder: Folder) -> None:
+    folder.write_bytes("x", b"1")
+    assert pickle.loads(pickle.dumps(folder)).read_bytes("x") == b"1"
 
 
 def test_bytes_json_and_tables_come_back(folder: Folder) -> None:
@@ -56,7 +76,7 @@ def test_what_is_not_there(folder: Folder) -> None:
     folder.remove()
     folder.remove_file("x")
     assert folder.make().exists()
-    with pytest.raises(StorageError, match=rf"^{folder.uri}/x: cannot be read \("):
+    with pytest.raises(StorageError, match=rf"^{re.escape(folder.address('x'))}: cannot be read \("):
         folder.read_bytes("x")
 
 
@@ -71,10 +91,10 @@ def test_removing(folder: Folder) -> None:
 
 def test_a_damaged_file_is_named_with_a_remedy(folder: Folder) -> None:
     folder.write_bytes("x", b"{")
-    again = "Delete it to have it made again."
-    with pytest.raises(StorageError, match=rf"^{folder.uri}/x: is not JSON \(.*\)\. {again}$"):
+    again, where = "Delete it to have it made again.", re.escape(folder.address("x"))
+    with pytest.raises(StorageError, match=rf"^{where}: is not JSON \(.*\)\. {again}$"):
         folder.read_json("x")
-    with pytest.raises(StorageError, match=rf"^{folder.uri}/x: is not Parquet \((.|\n)*\)\. {again}$"):
+    with pytest.raises(StorageError, match=rf"^{where}: is not Parquet \((.|\n)*\)\. {again}$"):
         folder.read_table("x")
 
 

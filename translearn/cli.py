@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from translearn.addresses import masked
 from translearn.archs import num_stages
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError, fault, raise_faults
 from translearn.spec import IngestSpec, StudySpec, load_spec
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(options: argparse.Namespace, message: str, code: int) -> int:
+    message = masked(message)  # an address that was mistyped may hold a password
     print(f"error: {message}", file=sys.stderr)
     if options.json:
         faults = message.splitlines()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,11 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from translearn.errors import StorageError, fault
+from translearn.addresses import is_remote, join, split
+from translearn.errors import StorageError
+from translearn.file_systems import PATIENT, Patience, open_file_system
 
-_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://")
+_WITHOUT_FOLDERS = {"s3", "gcs"}  # a file's name is all there is of the folders that it seems to be in
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Folder:
     Attributes:
         fs: The file system.
         path: The directory's path on it, without a scheme or a trailing slash.
-        uri: What the user would write to name it; absolute for a local directory.
+        uri: What the user would write to name it; absolute for a local directory. It holds no secrets.
     """
 
     fs: pafs.FileSystem
@@ -41,18 +42,29 @@ class Folder:
     uri: str
 
     @classmethod
-    def open(cls, location: str | os.PathLike[str]) -> Folder:
-        """The directory at a local path or at a URI (``s3://``, ``gs://``, ``file://``)."""
+    def open(cls, location: str | os.PathLike[str], patience: Patience = PATIENT) -> Folder:
+        """The directory at a local path or at an address (``s3://``, ``gs://``, ``file://``).
+
+        Args:
+            location: Where it is, whether it exists or not. Credentials come from the environment.
+            patience: How long a request waits for an object store that does not answer.
+
+        Raises:
+            StorageError: The address is malformed, or holds secrets.
+        """
         text = os.fspath(location)
-        if not _SCHEME.match(text):
+        if not is_remote(text):
             absolute = str(Path(text).expanduser().resolve())
             return cls(pafs.LocalFileSystem(), absolute, absolute)
-        try:
-            fs, path = pafs.FileSystem.from_uri(text)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            message = fault("storage", "must be a local path or an s3:// or gs:// address", text, f"({error})")
-            raise StorageError(message) from error
+        fs, path = open_file_system(text, patience)
         return cls(fs, path.rstrip("/"), text.rstrip("/"))
+
+    @classmethod
+    def holding(cls, location: str | os.PathLike[str]) -> tuple[Folder, str]:
+        """The directory that a file is in, and the file's name there. Raises as ``open``."""
+        text = os.fspath(location)
+        folder, name = split(text if is_remote(text) else str(Path(text).expanduser().resolve()))
+        return cls.open(folder or "/"), name
 
     @property
     def is_local(self) -> bool:
@@ -60,11 +72,20 @@ class Folder:
         return isinstance(self.fs, pafs.LocalFileSystem)
 
     def __truediv__(self, name: str) -> Folder:
-        return Folder(self.fs, f"{self.path}/{name}", f"{self.uri}/{name}")
+        return Folder(self.fs, f"{self.path}/{name}", join(self.uri, name))
+
+    @property
+    def parent(self) -> Folder:
+        """The directory that it is in."""
+        return Folder(self.fs, self.path.rpartition("/")[0], split(self.uri)[0])
 
     def file(self, name: str) -> str:
         """The path, on ``fs``, of a file in it."""
         return f"{self.path}/{name}"
+
+    def address(self, name: str) -> str:
+        """What the user would write to name a file in it."""
+        return join(self.uri, name)
 
     def exists(self, name: str = "") -> bool:
         """Whether the file or directory ``name`` (or the directory itself) is there."""
@@ -92,18 +113,19 @@ class Folder:
     def remove_file(self, name: str) -> None:
         """Deletes a file in it; does nothing when it does not exist."""
         if self.exists(name):
-            with _writing(f"{self.uri}/{name}"):
+            with _writing(self.address(name)):
                 self.fs.delete_file(self.file(name))
 
     def read_bytes(self, name: str) -> bytes:
         """The content of a file in it."""
-        with _reading(f"{self.uri}/{name}"), self.fs.open_input_file(self.file(name)) as stream:
+        with _reading(self.address(name)), self.fs.open_input_file(self.file(name)) as stream:
             return bytes(stream.read())
 
     def write_bytes(self, name: str, content: bytes | memoryview) -> None:
         """Writes a file whole or not at all, replacing what was there."""
-        self.make()
-        with _writing(f"{self.uri}/{name}"):
+        if self.fs.type_name not in _WITHOUT_FOLDERS:
+            self.make()
+        with _writing(self.address(name)):
             if self.is_local:
                 _write_local(Path(self.file(name)), content)
                 return
@@ -115,7 +137,8 @@ class Folder:
         try:
             return json.loads(self.read_bytes(name))
         except ValueError as error:
-            raise StorageError(f"{self.uri}/{name}: is not JSON ({error}). Delete it to have it made again.") from error
+            message = f"{self.address(name)}: is not JSON ({error}). Delete it to have it made again."
+            raise StorageError(message) from error
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a value as indented JSON, keys in the order given."""
@@ -126,7 +149,7 @@ class Folder:
         try:
             return pq.read_table(pa.BufferReader(self.read_bytes(name)))
         except pa.ArrowInvalid as error:
-            message = f"{self.uri}/{name}: is not Parquet ({error}). Delete it to have it made again."
+            message = f"{self.address(name)}: is not Parquet ({error}). Delete it to have it made again."
             raise StorageError(message) from error
 
     def write_table(self, name: str, table: pa.Table) -> None:

@@ -61,7 +61,7 @@ class Dataset:
         content = self.folder.read_bytes(shard.file)
         found = hashlib.sha256(content).hexdigest()
         if found != shard.sha256:
-            where, rule = f"{self.folder.uri}/{shard.file}", f"must have the SHA-256 {shard.sha256}"
+            where, rule = self.folder.address(shard.file), f"must have the SHA-256 {shard.sha256}"
             raise DataError(fault(where, rule, found, "It was changed or damaged: ingest again into a new folder."))
         return content
 
@@ -87,9 +87,9 @@ def open_dataset(location: str | Folder) -> Dataset:
     try:
         manifest = Manifest.model_validate_json(folder.read_bytes(MANIFEST))
     except ValidationError as error:
-        rule, where = "must be a manifest of this version", f"{folder.uri}/{MANIFEST}"
+        rule, where = "must be a manifest of this version", folder.address(MANIFEST)
         raise DataError(fault(where, rule, f"{error.error_count()} errors", "Ingest again.")) from error
     missing = [shard.file for shard in manifest.shards if shard.file not in names]
-    faults = [fault(f"{folder.uri}/{file}", "must exist", "no file", "Copy the data set again.") for file in missing]
+    faults = [fault(folder.address(file), "must exist", "no file", "Copy the data set again.") for file in missing]
     raise_faults(faults, DataError)
     return Dataset(folder, manifest)

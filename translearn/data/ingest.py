@@ -86,7 +86,7 @@ def _start(plan: IngestPlan, out: Folder) -> None:
 def _faults(plan: IngestPlan, out: Folder, tally: Tally) -> list[str]:
     faults, num_bad, limit = [], len(tally.quarantined), plan.options.max_bad_fraction
     if num_bad > limit * tally.num_seen:
-        remedy = f"See {out.uri}/{QUARANTINE_FILE} for the path and reason of each, or raise --max-bad-fraction."
+        remedy = f"See {out.address(QUARANTINE_FILE)} for the path and reason of each, or raise --max-bad-fraction."
         shown = f"{num_bad} of {tally.num_seen} ({num_bad / tally.num_seen:.1%}; first: {_first_bad(tally)})"
         faults.append(fault(plan.source, f"must have at most {limit:.1%} bad images", shown, remedy))
     for split, classes in class_counts(tally.counts, SPLITS, plan.classes).items():

@@ -72,7 +72,7 @@ def _places(selection: Selection, shard: Shard) -> np.ndarray:
         value = image.as_py()
         start = content.find(struct.pack("<I", len(value)) + value, end)
         if start < 0:
-            where, rule = f"{selection.dataset.folder.uri}/{shard.file}", "must hold its images uncompressed"
+            where, rule = selection.dataset.folder.address(shard.file), "must hold its images uncompressed"
             raise DataError(fault(where, rule, "another encoding", "Ingest again, or set target.images to memory."))
         places.append((start + 4, len(value)))
         end = start + 4 + len(value)

@@ -101,8 +101,8 @@ def load_model(folder: Folder) -> tuple[State, ModelInfo]:
     digest = hashlib.sha256(content).hexdigest()
     if digest != marker.sha256:
         rule, remedy = f"must have the SHA-256 in {MARKER}, {marker.sha256[:12]}…", "Copy or train the model again."
-        raise WeightsError(fault(f"{folder.uri}/{TENSORS}", rule, f"{digest[:12]}…", remedy))
-    return parse_state(content, f"{folder.uri}/{TENSORS}"), marker.info
+        raise WeightsError(fault(folder.address(TENSORS), rule, f"{digest[:12]}…", remedy))
+    return parse_state(content, folder.address(TENSORS)), marker.info
 
 
 def read_info(folder: Folder) -> ModelInfo:
@@ -111,7 +111,7 @@ def read_info(folder: Folder) -> ModelInfo:
 
 
 def _read_marker(folder: Folder) -> _Marker:
-    where = f"{folder.uri}/{MARKER}"
+    where = folder.address(MARKER)
     try:
         return _Marker.model_validate_json(_read(folder, MARKER))
     except ValidationError as error:

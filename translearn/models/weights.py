@@ -10,12 +10,12 @@ import re
 import struct
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from translearn.addresses import split
 from translearn.errors import StorageError, WeightsError, fault
 from translearn.storage import Folder
 
@@ -43,7 +43,7 @@ def read_state(path: str | os.PathLike[str]) -> State:
         WeightsError: The file is missing, damaged, or holds anything but tensors. Nothing in it was executed.
     """
     folder, name = _locate(path)
-    where = f"{folder.uri}/{name}"
+    where = folder.address(name)
     try:
         content = folder.read_bytes(name)
     except StorageError as error:
@@ -58,7 +58,8 @@ def parse_state(content: bytes, where: str) -> State:
     Raises:
         WeightsError: As ``read_state``.
     """
-    tree = _parse_safetensors(content, where) if where.endswith(".safetensors") else _parse_pickle(content, where)
+    parse = _parse_safetensors if split(where)[1].endswith(".safetensors") else _parse_pickle
+    tree = parse(content, where)
     state = _plain_tensors(tree, where)
     _check_growth(sum(tensor.numel() * tensor.element_size() for tensor in state.values()), content, where)
     return _strip_prefixes(state)
@@ -79,14 +80,10 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
 
 def _locate(path: str | os.PathLike[str]) -> tuple[Folder, str]:
     text = os.fspath(path)
-    if not text.endswith(SUFFIXES):
+    if not split(text)[1].endswith(SUFFIXES):
         remedy = f"Give a file that ends in one of {', '.join(SUFFIXES)}, or a model directory with a model.json."
         raise WeightsError(fault("weights", "must be a file of a known kind", repr(text), remedy))
-    if "://" in text:
-        parent, _, name = text.rpartition("/")
-        return Folder.open(parent), name
-    whole = Path(text).expanduser().resolve()
-    return Folder.open(whole.parent), whole.name
+    return Folder.holding(text)
 
 
 def _parse_safetensors(content: bytes, where: str) -> object:

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from translearn.addresses import masked
 from translearn.errors import SpecError, fault, raise_faults
 from translearn.spec.across import faults_between_values
 from translearn.spec.study import StudySpec
@@ -100,7 +101,7 @@ def _remedy(detail: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from translearn.addresses import SECRETS_REMEDY, has_secrets
 from translearn.archs import STAGES, num_stages
 
 SCRATCH = "scratch"
@@ -43,6 +44,12 @@ def _sums_to_one(fractions: tuple[float, float, float]) -> tuple[float, float, f
     return fractions
 
 
+def _without_secrets(location: str) -> str:
+    if has_secrets(location):
+        raise _broken("must hold no keys, passwords or tokens", SECRETS_REMEDY)
+    return location
+
+
 def _gpus(number: float) -> float:
     if number > 1 and number % 1:
         raise _broken("must be a whole number where it is more than 1", "Ray divides single GPUs only.")
@@ -54,6 +61,7 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Location = Annotated[str, AfterValidator(_without_secrets)]
 Split = Annotated[
     tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
 ]
@@ -76,7 +84,7 @@ class IngestSpec(_Model):
 class TargetSpec(_Model):
     """The target task."""
 
-    data: str
+    data: Location
     image_size: Annotated[int, Field(ge=16, le=1024)] = 224
     train_per_class: Count | None = None
     images: Literal["auto", "memory", "disk", "stream"] = "auto"
@@ -86,7 +94,7 @@ class TargetSpec(_Model):
 class PretrainSpec(_Model):
     """How a source is trained from scratch on a source data set; ``null`` means as in ``train``."""
 
-    data: str
+    data: Location
     epochs: Count = 30
     lr: Positive = 0.1
     batch_size: Count | None = None
@@ -100,7 +108,7 @@ class SourceSpec(_Model):
     name: Annotated[Name, AfterValidator(_no_baseline)]
     arch: Annotated[str, AfterValidator(_known_arch)]
     weights: str | None = None
-    checkpoint: str | None = None
+    checkpoint: Location | None = None
     pretrain: PretrainSpec | None = None
 
 
@@ -124,7 +132,7 @@ class SearchSpec(_Model):
     mode: Literal["race", "exhaustive"] = "race"
     algorithm: Literal["optuna", "random"] = "optuna"
     prior: Literal["auto", "off"] = "auto"
-    warm_start: str = "off"
+    warm_start: Location = "off"
     grace_epochs: Count = 2
     reduction_factor: Annotated[int, Field(ge=2)] = 3
     trials_together: Count = 16
@@ -187,7 +195,7 @@ class StudySpec(_Model):
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    storage: str = "runs"
+    storage: Location = "runs"
     target: TargetSpec
     sources: Annotated[tuple[SourceSpec, ...], Field(min_length=1)]
     rank: RankSpec = RankSpec()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 import sys
 import time
 from importlib.metadata import version
@@ -14,7 +13,9 @@ from typing import Any
 import yaml
 
 import translearn
+from translearn.commit import source_commit
 from translearn.errors import SpecError, fault, raise_faults
+from translearn.file_systems import HASTY
 from translearn.spec import StudySpec
 from translearn.storage import Folder
 
@@ -47,7 +48,7 @@ def open_study(spec: StudySpec, command: str) -> Folder:
 
 def nearest(location: str) -> Folder:
     """The storage at a location, or on a local disk its nearest parent that exists: to try it without a trace."""
-    folder = Folder.open(location)
+    folder = Folder.open(location, HASTY)
     while folder.is_local and not folder.exists():
         folder = Folder.open(Path(folder.path).parent)
     return folder
@@ -66,7 +67,7 @@ def changes(folder: Folder, spec: StudySpec) -> list[str]:
     new = _flat(spec.model_dump(mode="json"))
     remedy = f"Use another `name`, or delete {folder.uri} to start again."
     return [
-        fault(path, f"must stay {old.get(path)!r} as in {folder.uri}/{SPEC}", repr(new.get(path)), remedy)
+        fault(path, f"must stay {old.get(path)!r} as in {folder.address(SPEC)}", repr(new.get(path)), remedy)
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path)
     ]
@@ -80,7 +81,7 @@ def provenance(spec: StudySpec, command: str) -> dict[str, Any]:
         "seed": spec.seed,
         "spec_sha256": hashlib.sha256(dump_spec(spec).encode()).hexdigest(),
         "translearn": translearn.__version__,
-        "commit": _commit(),
+        "commit": source_commit(),
         "python": sys.version.split()[0],
         "packages": {name: version(name) for name in _PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}",
@@ -100,13 +101,3 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     for key, inner in items:
         leaves |= _flat(inner, f"{path}.{key}" if path else str(key))
     return leaves
-
-
-def _commit() -> str | None:
-    """The commit of this source tree, marked where files differ from it; None where it is installed."""
-    here = Path(translearn.__file__).parent
-    try:
-        command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -45,7 +45,7 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
     return spec.model_copy(
         update={
             "name": name,
-            "storage": f"{directory.nearest(spec.storage).uri}/{name}",  # its own: studies leave more there
+            "storage": directory.nearest(spec.storage).address(name),  # its own: studies leave more there
             "target": target,
             "sources": tuple(_tiny_source(source, sizes) for source in spec.sources),
             "search": spec.search.model_copy(update={"trials": trials, "epochs": 1, "grace_epochs": 1}),

@@ -113,7 +113,7 @@ def _rows(store: Folder, name: str) -> list[dict[str, Any]]:
     try:
         rows: list[dict[str, Any]] = store.read_table(name).cast(HISTORY_SCHEMA).to_pylist()
     except (StorageError, pa.ArrowException, ValueError) as error:
-        reason = str(error) if isinstance(error, StorageError) else f"{store.uri}/{name}: has other columns."
+        reason = str(error) if isinstance(error, StorageError) else f"{store.address(name)}: has other columns."
         say(f"warning: a past study is left out: {reason}")
         return []
     return rows

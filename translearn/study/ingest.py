@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
-from translearn.data.ingest import IngestOptions, ingest, plan_ingest
+from translearn.data.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, ingest, plan_ingest
 from translearn.data.schema import SPLITS
 from translearn.storage import Folder
 from translearn.study.directory import nearest
@@ -44,10 +44,11 @@ def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
     counts = {split: dataset.num_examples(split) for split in ("train", "val", "test")}
     say(", ".join(f"{split} {count}" for split, count in counts.items()))
     if manifest.num_quarantined:
-        say(f"{manifest.num_quarantined} bad images left out: see {dataset.folder.uri}/quarantine.parquet")
+        say(f"{manifest.num_quarantined} bad images left out: see {dataset.folder.address(QUARANTINE_FILE)}")
     if manifest.num_leaks:
         what = f"{manifest.leaks_dropped} left out" if options.drop_leaks else "kept; --drop-leaks leaves them out"
-        say(f"{manifest.num_leaks} exact duplicates across splits ({what}): see {dataset.folder.uri}/leaks.parquet")
+        place = dataset.folder.address(LEAKS_FILE)
+        say(f"{manifest.num_leaks} exact duplicates across splits ({what}): see {place}")
     say(f"data set: {dataset.folder.uri} (fingerprint {manifest.fingerprint[:12]})")
     return {
         "out": dataset.folder.uri,

@@ -107,7 +107,7 @@ class _Lock:
         except ValueError:  # it has the lock, and has not signed yet
             who = "one that has just begun"
         remedy = "Wait for it to end, or stop it; this command then goes on where it was."
-        where = f"{self.storage.uri}/{self.study}"
+        where = self.storage.address(self.study)
         return TranslearnError(fault(where, "must have one command at work at a time", who, remedy))
 
 

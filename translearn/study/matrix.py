@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from translearn.addresses import join
 from translearn.cluster.console import say
 from translearn.errors import InputError, TranslearnError, fault, raise_faults
 from translearn.evaluate.gain_matrix import asymmetries, gain_rows
@@ -107,8 +108,8 @@ def run_matrix(study: Study, targets: Mapping[str, str], command: str) -> dict[s
     root.write_bytes(PAGE, render_matrix(study.spec.name, rows, directions).encode())
     for row in rows:
         say(_line(row))
-    say(f"matrix: {root.uri}/{PAGE}")
-    return {"matrix": f"{root.uri}/{MATRIX}", "page": f"{root.uri}/{PAGE}", "cells": rows, "asymmetry": directions}
+    say(f"matrix: {root.address(PAGE)}")
+    return {"matrix": root.address(MATRIX), "page": root.address(PAGE), "cells": rows, "asymmetry": directions}
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -125,7 +126,7 @@ def _listed(spec: StudySpec, directory: str) -> dict[str, str]:
         raise InputError(fault("--targets", "must be a directory", directory, "Name one that holds data sets."))
     found: dict[str, str] = {}
     for entry in folder.names():
-        name, data = _name(PurePosixPath(entry).stem), f"{directory.rstrip('/')}/{entry}"
+        name, data = _name(PurePosixPath(entry).stem), join(directory, entry)
         lines = _faults(spec, name, data)
         if lines or name in found:
             say(f"left out: {data}: {lines[0] if lines else f'there is a target {name} already'}")

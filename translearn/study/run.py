@@ -134,15 +134,15 @@ def run_report(study: Study) -> dict[str, Any]:
         datasets=_manifests(study),
     )
     folder.write_bytes(directory.REPORT, render(record).encode())
-    say(f"report: {folder.uri}/{directory.REPORT}")
-    return {"report": f"{folder.uri}/{directory.REPORT}"}
+    say(f"report: {folder.address(directory.REPORT)}")
+    return {"report": folder.address(directory.REPORT)}
 
 
 def run_study(study: Study) -> dict[str, Any]:
     """The whole study."""
     result = run_evaluate(study)
-    say(f"model:  {study.folder.uri}/{directory.MODEL}")
-    return {**result, **run_report(study), "model": f"{study.folder.uri}/{directory.MODEL}"}
+    say(f"model:  {study.folder.address(directory.MODEL)}")
+    return {**result, **run_report(study), "model": study.folder.address(directory.MODEL)}
 
 
 @contextmanager

@@ -70,8 +70,7 @@ def _open_location(source: str) -> Reader:
     kind = folder.fs.get_file_info(folder.path).type
     if kind == pafs.FileType.Directory:
         return _open_folder(folder)
-    parent, _, name = folder.path.rpartition("/")
-    above = Folder(folder.fs, parent, folder.uri.rpartition("/")[0])
+    above, name = folder.parent, folder.path.rpartition("/")[2]
     if kind == pafs.FileType.File and name.endswith(".csv"):
         return TableOfPaths(above, name)
     if kind == pafs.FileType.File and name.endswith(".parquet"):
