@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import shlex
 import sys
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "submit":
+            return _submit(options)
         result = _ingest(options) if options.command == "ingest" else _study(options)
     except TranslearnError as error:
         return _failed(options, str(error), EXIT_BAD_INPUT if isinstance(error, InputError) else EXIT_FAILED)
@@ -101,6 +104,27 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
         study = open_study(spec, _command(options))
         with only_driver(Folder.open(spec.storage), spec.name):
             return work(study)
+
+
+def _submit(options: argparse.Namespace) -> int:
+    """What the job prints goes through as it is, its line of JSON too; there is one of ours where it has none."""
+    from translearn.cluster.submit import address_of, submit
+    from translearn.cluster.watch import how_to_attach, tell, watch
+
+    if (options.study is None) == (options.attach is None):
+        raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
+    logging.getLogger("ray").setLevel(logging.WARNING)  # it tells of every upload
+    job_id = options.attach
+    if job_id is None:
+        flags = [f"--{name.replace('_', '-')}" for name in ("dry_run", "json") if getattr(options, name)]
+        job_id = submit(options.study, options.set, options.address, flags)
+        tell(how_to_attach(job_id, address_of(options.address)))
+    watched = watch(job_id, options.address)
+    if watched.message:
+        tell(watched.message)
+    if options.json and not watched.last_line.startswith('{"command"'):
+        print(json.dumps({"command": "submit", "status": watched.status, "job": job_id, "faults": [watched.message]}))
+    return watched.code
 
 
 def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
@@ -182,6 +206,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "matrix":
             command.add_argument("--targets", metavar="DIR", help="a directory: each data set in it is a target")
             command.add_argument("--target", action="append", default=[], metavar="NAME=DATA", help="one more target")
+    submit = commands.add_parser("submit", help="the whole study as a job of a Ray cluster, watched until it ends")
+    submit.add_argument("study", metavar="STUDY.yaml", nargs="?")
+    submit.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a field")
+    submit.add_argument("--attach", metavar="JOB_ID", help="watch a job that was submitted before")
+    _common(submit)
     return parser
 
 
