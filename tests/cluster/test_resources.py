@@ -133,3 +133,16 @@ def test_all_trials_at_once_fit_one_more_does_not_and_the_refit_fits(nodes, spec
     assert places(nodes, workers, plan.cpus, plan.gpus)
     assert not places(nodes, workers + plan.workers_per_trial, plan.cpus, plan.gpus)
     assert places(nodes, plan.refit_workers, plan.refit_cpus, plan.refit_gpus)
+
+
+@pytest.mark.parametrize("num_nodes", range(1, 17))
+@pytest.mark.parametrize(("gpus", "cpus", "workers"), [(1, 4, 1), (4, 48, 1), (4, 48, 2), (8, 96, 3), (8, 96, 16)])
+def test_one_to_sixteen_gpu_nodes_are_filled(num_nodes: int, gpus: int, cpus: int, workers: int) -> None:
+    nodes = [{"CPU": 0.0}] + [{"CPU": float(cpus), "GPU": float(gpus)}] * num_nodes  # and a head without work
+    if workers > num_nodes * gpus:
+        with pytest.raises(InputError, match=f"must be at most {num_nodes * gpus}, the workers of 1 CPU and 1 GPU"):
+            plan_resources(ClusterSpec(workers_per_trial=workers), nodes)
+        return
+    plan = plan_resources(ClusterSpec(workers_per_trial=workers), nodes)
+    assert plan.concurrent_trials == num_nodes * gpus // workers
+    assert (plan.refit_workers, plan.refit_gpus) == (num_nodes * gpus, 1.0)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from translearn.cluster.console import say
+from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import plan_resources
 from translearn.spec import IngestSpec, SourceSpec, StudySpec
 from translearn.storage import Folder
@@ -24,6 +25,7 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
     """
     sizes = check_study(spec)
     resources = plan_resources(spec.cluster)
+    check_shared(directory.nearest(spec.storage))
     say(directory.dump_spec(spec))
     for line in plan_lines(spec, sizes, resources):
         say(line)
