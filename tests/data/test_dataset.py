@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sources import flat_folder
 
@@ -43,6 +45,15 @@ def test_missing_and_changed_shards(out):
         list(open_dataset(str(out)).tables("val"))
     shard.unlink()
     with pytest.raises(DataError, match=r"val-00000.parquet: must exist, but got no file. Copy the data set again."):
+        open_dataset(str(out))
+
+
+@pytest.mark.parametrize("name", ["../train-00000.parquet", "/etc/passwd", "a/b.parquet", ".hidden", ""])
+def test_a_manifest_that_names_files_elsewhere_is_refused(out, name):
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["shards"][0]["file"] = name
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"manifest.json: must be a manifest of this version, but got 1 error"):
         open_dataset(str(out))
 
 

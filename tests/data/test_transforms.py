@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.transforms.v2 import functional as tv
 
 from translearn.data.transforms import MEAN, STD, augment, to_input
 from translearn.seeds import derive_seed, uniforms
@@ -48,6 +49,14 @@ def test_seed_epoch_and_key_each_matter(policy: str) -> None:
     others = [(keys(8), SEED + 1, EPOCH), (keys(8), SEED, EPOCH + 1), (keys(8) + np.uint64(1), SEED, EPOCH)]
     assert not any(torch.equal(first, augment(x, key, policy, seed, epoch)) for key, seed, epoch in others)
     assert torch.equal(first, augment(x, keys(8), policy, SEED, EPOCH))
+
+
+@pytest.mark.parametrize(("num", "size"), [(1, 16), (5, 32), (3, 224)])
+def test_the_input_has_the_bits_of_torchvisions_functions(num: int, size: int) -> None:
+    x = images(num, size)
+    expected = tv.normalize(tv.to_dtype(x.permute(0, 3, 1, 2), torch.float32, scale=True), list(MEAN), list(STD))
+    assert torch.equal(to_input(x), expected)
+    assert to_input(x).stride() == expected.stride()
 
 
 def naive_flip_crop(image: np.ndarray, numbers: np.ndarray, flips: bool) -> np.ndarray:

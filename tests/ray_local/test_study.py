@@ -186,6 +186,7 @@ def test_a_changed_spec_under_the_same_name_is_refused(study, capsys):
     assert last_json(out.out)["status"] == "bad input"
 
 
+@pytest.mark.slow
 def test_a_dry_run_leaves_nothing(ray_session, tmp_path, capsys):
     file = write(tmp_path / "dry.yaml", small_tree(tmp_path / "never", name="dry"))
     assert main(["run", file, "--dry-run", "--json"]) == 0

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from translearn.cluster.metrics import StepMetrics
+
 _ROWS = 16
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -24,7 +26,8 @@ def say(text: str = "") -> None:
 class Board:
     """The runs of one step and how they stand; ``update`` may be called from any thread."""
 
-    def __init__(self, title: str, num_runs: int, num_epochs: int) -> None:
+    def __init__(self, title: str, num_runs: int, num_epochs: int, study: str) -> None:
+        self._metrics = StepMetrics(study, title)
         self._title, self._num_runs, self._num_epochs = title, num_runs, num_epochs
         self._rows: dict[str, dict[str, Any]] = {}
         self._started = time.monotonic()
@@ -34,6 +37,7 @@ class Board:
     def update(self, run: str, row: dict[str, Any], status: str = "running") -> None:
         """Takes the latest figures of a run; prints a line when it ended and there is no live table."""
         self._rows[run] = {**self._rows.get(run, {}), **row, "status": status}
+        self._metrics.take(row, self._rows.values())
         if self._live:
             self._live.update(self._table())
         elif status != "running":
@@ -74,10 +78,10 @@ _board: Board | None = None
 
 
 @contextmanager
-def board(title: str, num_runs: int, num_epochs: int) -> Iterator[Board]:
-    """Shows a table while the block runs; the last state stays on the screen."""
+def board(title: str, num_runs: int, num_epochs: int, study: str) -> Iterator[Board]:
+    """Shows a table while the block runs; the last state stays on the screen. Prometheus gets the figures."""
     global _board
-    _board = Board(title, num_runs, num_epochs)
+    _board = Board(title, num_runs, num_epochs, study)
     try:
         if sys.stdout.isatty():
             with Live(_board._table(), console=_console, refresh_per_second=4) as live:

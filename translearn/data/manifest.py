@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 #: The manifest's file name; a folder without it is no data set.
 MANIFEST = "manifest.json"
@@ -17,9 +17,11 @@ class _Record(BaseModel):
 class Shard(_Record):
     """A Parquet file of a data set."""
 
-    file: str
-    split: str
-    rows: int
+    file: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    ]  # no path: a strange manifest stays in its folder
+    split: Literal["train", "val", "test"]
+    rows: Annotated[int, Field(ge=0)]
     sha256: str
 
 

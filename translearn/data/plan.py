@@ -18,6 +18,8 @@ from translearn.data.options import IngestOptions
 from translearn.data.schema import SPLITS, class_order
 from translearn.errors import DataError, fault, raise_faults
 
+_LONGEST_NAME = 200
+
 
 @dataclass(frozen=True)
 class IngestPlan:
@@ -96,7 +98,7 @@ def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:
 def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str]) -> list[str]:
     counts = pc.value_counts(offered["id"])
     twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
-    faults = []
+    faults = _name_faults(source, names)
     if twice:
         shown = f"{len(twice)} that occur more than once: {_some(twice)}"
         faults.append(fault(source, "must have one row for each id", shown, "Delete the repeated rows."))
@@ -105,6 +107,15 @@ def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str])
         shown = f"{len(names)} in {len(offered)} examples"
         return [*faults, fault(source, "must have labelled images of at least 2 classes", shown, remedy)]
     return faults + _class_faults(source, listing, names)
+
+
+def _name_faults(source: str, names: list[str]) -> list[str]:
+    strange = [name for name in names if len(name) > _LONGEST_NAME or not name.isprintable()]
+    if not strange:
+        return []
+    rule = f"must have class names of at most {_LONGEST_NAME} printable characters"
+    shown = f"{len(strange)} others: {_some([ascii(name[:40]) for name in strange])}"
+    return [fault(source, rule, shown, "Rename these classes.")]
 
 
 def _class_faults(source: str, listing: pa.Table, names: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -70,7 +71,7 @@ def by_split(rows: pa.Table) -> Iterator[pa.Table]:
     """The runs of rows of one split, in order; nothing for an empty table."""
     splits = rows["split"].to_pylist()
     starts = [row for row in range(len(splits)) if row == 0 or splits[row] != splits[row - 1]]
-    for start, end in zip(starts, [*starts[1:], len(splits)], strict=True):
+    for start, end in pairwise([*starts, len(splits)]):
         yield rows.slice(start, end - start)
 
 

@@ -17,10 +17,13 @@ from translearn.seeds import derive_seed, uniforms
 #: The channel statistics of ImageNet, which every source of torchvision was trained with.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _MIN_AREA, _MAX_RATIO = 0.35, 4 / 3
+_PART_BYTES = 2**18
 
 
 def to_input(images_NSSC: torch.Tensor) -> torch.Tensor:
     """uint8 images as normalised float32 (N, 3, S, S) in channels_last memory."""
+    if images_NSSC.device.type == "cpu":
+        return _to_input_in_parts(images_NSSC)
     x = tv.to_dtype(images_NSSC.permute(0, 3, 1, 2), torch.float32, scale=True)
     return torch.as_tensor(tv.normalize(x, list(MEAN), list(STD)))
 
@@ -49,6 +52,18 @@ def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int,
     return _shift(images_NSSC, numbers[:, 1:3], mirrored)
 
 
+def _to_input_in_parts(images_NSSC: torch.Tensor) -> torch.Tensor:
+    """The bits of torchvision's functions, 2.5 times as fast: parts fit into the cache, colours are one long row."""
+    num, size, _, channels = images_NSSC.shape
+    x_NSSC = torch.empty(images_NSSC.shape, dtype=torch.float32)
+    rows, pixels = (x.reshape(num, size, size * channels) for x in (x_NSSC, images_NSSC))
+    mean, std = (torch.tensor(statistic).repeat(size) for statistic in (MEAN, STD))
+    part = max(1, _PART_BYTES // (4 * size * size * channels))
+    for first in range(0, num, part):
+        rows[first : first + part].copy_(pixels[first : first + part]).mul_(1 / 255).sub_(mean).div_(std)
+    return x_NSSC.permute(0, 3, 1, 2)
+
+
 def _shift(images_NSSC: torch.Tensor, numbers_N2: torch.Tensor, mirrored_N: torch.Tensor) -> torch.Tensor:
     size, device = images_NSSC.shape[1], images_NSSC.device
     reach = max(1, round(size / 16))
@@ -56,8 +71,19 @@ def _shift(images_NSSC: torch.Tensor, numbers_N2: torch.Tensor, mirrored_N: torc
     # Clamped indices repeat the edge, as padding by replication would.
     rows_NS, columns_NS = ((torch.arange(size) + offsets_N2[:, axis, None]).clamp(0, size - 1) for axis in (0, 1))
     columns_NS = torch.where(mirrored_N[:, None], columns_NS.flip(1), columns_NS)
+    if device.type == "cpu":
+        return _picked(images_NSSC, rows_NS, columns_NS)
     n = torch.arange(len(images_NSSC), device=device)[:, None, None]
     return images_NSSC[n, rows_NS[:, :, None].to(device), columns_NS[:, None, :].to(device)]
+
+
+def _picked(images_NSSC: torch.Tensor, rows_NS: torch.Tensor, columns_NS: torch.Tensor) -> torch.Tensor:
+    """Rows, then columns, of each image; a pixel's colours move as one, which is up to 4 times as fast as by index."""
+    source_NSS = np.ascontiguousarray(images_NSSC.numpy()).view("V3")[..., 0]
+    picked_NSS = np.empty_like(source_NSS)
+    for source, rows, columns, out in zip(source_NSS, rows_NS.numpy(), columns_NS.numpy(), picked_NSS, strict=True):
+        np.take(source[rows], columns, axis=1, out=out)
+    return torch.from_numpy(picked_NSS[..., None].view(np.uint8))
 
 
 def _resized_crop(images_NSSC: torch.Tensor, numbers_N4: torch.Tensor, mirrored_N: torch.Tensor) -> torch.Tensor:

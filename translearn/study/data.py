@@ -7,6 +7,7 @@ from typing import Literal
 
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
+from translearn.cluster.metrics import show_quarantined
 from translearn.cluster.placed import measure_room, place_images
 from translearn.data.dataset import Dataset, open_dataset
 from translearn.data.decode import select_split
@@ -61,7 +62,9 @@ def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:
         return open_dataset(out)
     say(f"ingesting {source}")
     plan = plan_ingest(source, options)
-    return ingest(plan, out, inspected_in_parallel(plan))
+    dataset = ingest(plan, out, inspected_in_parallel(plan))
+    show_quarantined(source, dataset.manifest.num_quarantined)
+    return dataset
 
 
 def target_dataset(spec: StudySpec, folder: Folder) -> Dataset:

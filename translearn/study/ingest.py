@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
+from translearn.cluster.metrics import show_quarantined
 from translearn.data.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, ingest, plan_ingest
 from translearn.data.schema import SPLITS
 from translearn.storage import Folder
@@ -41,6 +42,7 @@ def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
     say(f"ingesting {source}: {len(plan.listing)} images of {len(plan.classes)} classes")
     dataset = ingest(plan, Folder.open(out), inspected_in_parallel(plan))
     manifest = dataset.manifest
+    show_quarantined(out, manifest.num_quarantined)
     counts = {split: dataset.num_examples(split) for split in ("train", "val", "test")}
     say(", ".join(f"{split} {count}" for split, count in counts.items()))
     if manifest.num_quarantined:

@@ -66,7 +66,7 @@ def refit(
     jobs += [_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], _epochs(spec)) for one in more]
     epochs = max(job.recipe.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_workers} worker(s)")
-    with board("refits", len(jobs), epochs) as shown:
+    with board("refits", len(jobs), epochs, spec.name) as shown:
         train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, shown.follow)
     for job in jobs:
         check_trained(folder / REFIT / job.run, shown.reason)

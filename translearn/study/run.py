@@ -91,7 +91,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     )
     run, out = f"{source}-d{freeze_depth}-lr{lr}", folder / "finetune"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
-    with _splits(study) as splits, board("fine-tune", 1, spec.search.epochs) as shown:
+    with _splits(study) as splits, board("fine-tune", 1, spec.search.epochs, spec.name) as shown:
         classes = splits.dataset.manifest.classes
         task = share(Task(splits.train, splits.val, len(classes), {source: found}))
         recipe = Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)

@@ -95,7 +95,7 @@ def _raced(
     spec: StudySpec, task: Task, folder: Folder, resources: Resources, proposals: Proposals, league: League
 ) -> list[Outcome]:
     events = EventFiles(folder / _EVENTS)
-    with board("trials", spec.search.trials, spec.search.epochs) as shown:
+    with board("trials", spec.search.trials, spec.search.epochs, spec.name) as shown:
 
         def take(row: Row) -> None:
             if not row["is_replay"]:

@@ -95,7 +95,7 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     jobs = [_job(source, spec, folder) for source in todo]
     say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_workers} worker(s)")
     try:
-        with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs)) as shown:
+        with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs), spec.name) as shown:
             train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
     finally:
         tasks = [fetch(job.task) for job in jobs]

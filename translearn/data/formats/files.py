@@ -99,19 +99,20 @@ class TableOfPaths(_FileReader):
     name: str
 
     def listing(self) -> pa.Table:
-        table, where = self._table(), f"{self.folder.uri}/{self.name}"
+        table, where = self._table(), self.folder.address(self.name)
         faults = [
             fault(where, f"must have a column {column!r}", table.column_names, did_you_mean(column, table.column_names))
             for column in ("path", "label")
             if column not in table.column_names
         ]
         raise_faults(faults, DataError)
-        labels = pc.utf8_trim_whitespace(table["label"].cast(pa.string()))
-        ids = table["path"].cast(pa.string())
+        labels, ids = (_texts(where, table, name) for name in ("label", "path"))
+        labels = pc.utf8_trim_whitespace(labels)
         if ids.null_count:
             rule = "must have a path in each row"
             raise DataError(fault(where, rule, f"{ids.null_count} without", "Delete these rows or fill in the path."))
         ids = [str(PurePosixPath(path)) for path in ids.to_pylist()]
+        raise_faults(_outside(where, ids), DataError)
         return pa.table([ids, pc.if_else(pc.equal(labels, ""), None, labels), self._splits(table), ids], schema=LISTING)
 
     def _table(self) -> pa.Table:
@@ -122,18 +123,20 @@ class TableOfPaths(_FileReader):
             columns = {name: pa.string() for name in ("path", "label", "split")}  # so that a class may be called 007
             convert = pacsv.ConvertOptions(column_types=columns, strings_can_be_null=True, null_values=[""])
             with self.folder.fs.open_input_file(where) as stream:
-                return pacsv.read_csv(stream, convert_options=convert)
-        except (pa.ArrowException, OSError) as error:
+                table = pacsv.read_csv(stream, convert_options=convert)
+            table.column_names  # noqa: B018  # decodes them
+            return table
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             remedy = f"({error}) The first line of a CSV file names its columns: path,label[,split]."
-            raise DataError(fault(f"{self.folder.uri}/{self.name}", "must be a table", "none", remedy)) from error
+            raise DataError(fault(self.folder.address(self.name), "must be a table", "none", remedy)) from error
 
     def _splits(self, table: pa.Table) -> list[str]:
         if "split" not in table.column_names:
             return ["train"] * len(table)
-        names = table["split"].to_pylist()
+        names = _texts(self.folder.address(self.name), table, "split").to_pylist()
         unknown = sorted({str(name) for name in names} - set(SPLIT_NAMES))
         if unknown:
-            where = f"{self.folder.uri}/{self.name}"
+            where = self.folder.address(self.name)
             raise DataError(fault(where, "must name known splits", unknown, did_you_mean(unknown[0], SPLIT_NAMES)))
         return [SPLIT_NAMES[name] for name in names]
 
@@ -142,6 +145,21 @@ def _split_and_label(path: str, has_splits: bool) -> tuple[str, str | None]:
     *folders, _ = path.split("/")
     split = SPLIT_NAMES[folders.pop(0)] if has_splits and folders else "train"
     return split, folders[0] if folders else None
+
+
+def _texts(where: str, table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column of text, or of numbers as text."""
+    column = table[name]
+    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        raise DataError(fault(f"{where}: {name}", "must be text or numbers", str(column.type), "Write it as text."))
+    return column.cast(pa.string())
+
+
+def _outside(where: str, paths: list[str]) -> list[str]:
+    """A table from elsewhere must not name files that lie outside of its folder."""
+    outside = [path for path in paths if path.startswith("/") or ".." in PurePosixPath(path).parts]
+    rule, remedy = "must name paths below the table's folder", "Move the table to a folder above all of its images."
+    return [fault(where, rule, f"{len(outside)} others: {', '.join(outside[:3])}", remedy)] if outside else []
 
 
 def _looks_like_image(path: str) -> bool:

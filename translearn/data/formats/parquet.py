@@ -6,6 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -70,11 +71,12 @@ class ParquetImages:
                 yield content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
 
     def _list_file(self, split: str, name: str, start: int) -> pa.Table:
-        file, where = open_parquet(self.folder, name), f"{self.folder.uri}/{name}"
+        file, where = open_parquet(self.folder, name), self.folder.address(name)
         raise_faults(_column_faults(where, file.schema_arrow), DataError)
         with_ids = "id" in file.schema_arrow.names
-        table = file.read(columns=["label", "id"] if with_ids else ["label"])
-        labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(file.schema_arrow))
+        with _whole(where):
+            table = file.read(columns=["label", "id"] if with_ids else ["label"])
+        labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(where, file.schema_arrow))
         ids = table["id"].to_pylist() if with_ids else [f"{split}/{start + row}" for row in range(len(table))]
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         keys = [f"{name}#{group}#{row}" for group, size in enumerate(sizes) for row in range(size)]
@@ -83,19 +85,26 @@ class ParquetImages:
 
 def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
     """A Parquet file's footer; DataError where the file is none."""
-    try:
+    with _whole(folder.address(name)):
         return pq.ParquetFile(folder.file(name), filesystem=folder.fs)
-    except (pa.ArrowException, OSError) as error:
-        where = f"{folder.uri}/{name}"
-        raise DataError(
-            fault(where, "must be a whole Parquet file", f"an error ({error})", "Copy it again.")
-        ) from error
+
+
+@contextmanager
+def _whole(where: str) -> Iterator[None]:
+    """Reading a Parquet file: what is damaged is found at its footer, or only at its pages."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        rule, remedy = "must be a whole Parquet file", "Copy it again."
+        raise DataError(fault(where, rule, f"an error ({str(error).splitlines()[0]})", remedy)) from error
 
 
 # Batches follow each other within a row group, so the last one is kept.
 @functools.lru_cache(maxsize=1)
 def _row_group(uri: str, name: str, group: int) -> pa.ChunkedArray:
-    return open_parquet(Folder.open(uri), name).read_row_group(group, columns=["image"])["image"]
+    folder = Folder.open(uri)
+    with _whole(folder.address(name)):
+        return open_parquet(folder, name).read_row_group(group, columns=["image"])["image"]
 
 
 def _column_faults(where: str, schema: pa.Schema) -> list[str]:
@@ -109,9 +118,16 @@ def _column_faults(where: str, schema: pa.Schema) -> list[str]:
     kinds = schema.field("image").type, schema.field("label").type
     if not _holds_bytes(kinds[0]):
         faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kinds[0], ""))
-    if not (pa.types.is_integer(kinds[1]) or pa.types.is_string(kinds[1]) or pa.types.is_large_string(kinds[1])):
+    if not (pa.types.is_integer(kinds[1]) or _is_text(kinds[1])):
         faults.append(fault(f"{where}: label", "must be an integer or a string", kinds[1], ""))
+    if "id" in schema.names and not _is_text(schema.field("id").type):
+        remedy = "Rename the column: without one, rows are numbered."
+        faults.append(fault(f"{where}: id", "must be a string", schema.field("id").type, remedy))
     return faults
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
@@ -120,10 +136,18 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _class_label(schema: pa.Schema) -> tuple[str, ...]:
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    feature = metadata.get("info", {}).get("features", {}).get("label", {})
-    return tuple(distinct(feature.get("names") or []))
+def _class_label(where: str, schema: pa.Schema) -> tuple[str, ...]:
+    try:
+        node = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    except (ValueError, RecursionError):
+        node = None
+    for key in ("info", "features", "label"):
+        node = node.get(key, {}) if isinstance(node, dict) else None
+    names = (node.get("names") or []) if isinstance(node, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        rule, remedy = "must be a mapping with the names of the classes, or missing", "Delete or mend this metadata."
+        raise DataError(fault(f"{where}: huggingface metadata", rule, "something else", remedy))
+    return tuple(distinct(names))
 
 
 def _label_names(where: str, labels: Sequence[int | str | None], names: Sequence[str]) -> list[str | None]:
