@@ -243,6 +243,18 @@ def test_the_replay_is_written_down_apart_from_the_trial(folder):
     assert again.race.standings.last(again.race.contestants[0].run)["weights"] == "searched"
 
 
+def test_a_trial_that_failed_is_not_tried_again_by_the_next_command(folder):
+    first = Table(folder, trials=1)
+    first.starts(0)
+    for _ in range(3):
+        first.dies(0)
+    (failed,) = first.race.contestants
+    again = Table(folder, trials=1)
+    again.starts(0)
+    assert again.desk.assigned == [(0, None)]
+    assert again.race.standings.reason(failed.run) == "its worker died 3 times, perhaps for want of memory"
+
+
 def test_a_search_that_has_not_begun_knows_nothing(folder):
     assert known_rows(folder) == []
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.data.placement import Room
 from translearn.spec import IngestSpec, StudySpec, parse_spec
 from translearn.storage import Folder
 from translearn.study import plan
 from translearn.study.directory import nearest
 from translearn.study.dry_run import tiny
-from translearn.study.plan import Size, _images_line, _size, _storage_faults
+from translearn.study.plan import Size, _images_line, _shard_faults, _size, _storage_faults
 
 
 def study(storage: Path, **target: str) -> StudySpec:
@@ -61,3 +62,16 @@ def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: py
 def test_images_are_counted_by_split_within_their_limits() -> None:
     ingest = IngestSpec(split=(0.5, 0.25, 0.25), limit_per_class=30)
     assert _size("sklearn:digits", ingest, per_class=20) == Size(10, num_train=200, num_val=300)
+
+
+def test_a_shard_that_was_cut_off_is_told_of_before_anything_starts(tmp_path: Path) -> None:
+    spec = study(tmp_path / "runs")
+    own = Folder.open(tmp_path / "runs") / "pets" / "data" / "target"
+    options = IngestOptions(split=(0.7, 0.15, 0.15), limit_per_class=10)
+    plan_of_digits = plan_ingest("sklearn:digits", options)
+    ingest(plan_of_digits, own, inspected(plan_of_digits))
+    assert _shard_faults(spec) == []
+    file = Path(own.path) / "test-00000.parquet"
+    file.write_bytes(file.read_bytes()[:-10])
+    (line,) = _shard_faults(spec)
+    assert line.startswith(f"{file}: must be a Parquet file of ")

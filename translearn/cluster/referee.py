@@ -10,6 +10,8 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
+from translearn.cluster.console import say
+from translearn.cluster.sealed import sealed_rows, unsealed_rows
 from translearn.contest import Heat, Row
 from translearn.errors import TranslearnError
 from translearn.race import Race
@@ -79,7 +81,7 @@ class Referee(tune.Callback):
             if self.race.standings.take(row):
                 self._on_row(row)
         if result.get("reason"):
-            self.race.fail(self._heats.pop(lane), result["reason"])
+            self._fail(self._heats.pop(lane), result["reason"])
         elif result.get("is_over"):
             self._close(self._heats.pop(lane))
         if not result.get(DONE) and lane not in self._heats:
@@ -108,8 +110,17 @@ class Referee(tune.Callback):
 
     def _close(self, heat: Heat) -> None:
         if self.race.wants(heat):
-            (self._folder / _HEATS).write_json(f"{heat.name}.json", self.race.standings.rows(heat))
+            self._write_down(heat)
         self.race.close(heat)
+
+    def _fail(self, heat: Heat, reason: str) -> None:
+        self.race.fail(heat, reason)
+        if self.race.standings.is_known(heat):  # and not to be tried in parts
+            self._write_down(heat)
+
+    def _write_down(self, heat: Heat) -> None:
+        content = sealed_rows(self.race.standings.rows(heat))
+        (self._folder / _HEATS).write_bytes(f"{heat.name}.json", content)
 
     def _lost(self, lane: int) -> None:
         self._free.discard(lane)
@@ -122,7 +133,7 @@ class Referee(tune.Callback):
         if self._losses[heat.name] < _MAX_LOSSES:
             self.race.put_back(heat)
         else:
-            self.race.fail(heat, f"its worker died {_MAX_LOSSES} times, perhaps for want of memory")
+            self._fail(heat, f"its worker died {_MAX_LOSSES} times, perhaps for want of memory")
 
     def _count_idle_loss(self) -> None:
         """A lane that never comes to its first heat would be started again for ever."""
@@ -135,8 +146,15 @@ class Referee(tune.Callback):
 
 
 def known_rows(folder: Folder) -> list[Row]:
-    """The rows of the heats that ended, in a search's folder."""
+    """The rows of the heats that ended, in a search's folder; a damaged file is named and left out."""
     heats = folder / _HEATS
     # A driver that was killed may have left a part of a file, under another name.
     names = sorted(name for name in heats.names() if name.endswith(".json")) if heats.exists() else []
-    return [row for name in names for row in heats.read_json(name)]
+    return [row for name in names for row in _rows(heats, name)]
+
+
+def _rows(heats: Folder, name: str) -> list[Row]:
+    rows = unsealed_rows(heats.read_bytes(name))
+    if rows is None:
+        say(f"warning: {heats.address(name)} is damaged: its trials are trained again")
+    return rows or []

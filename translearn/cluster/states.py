@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
-import torch
 
+from translearn.cluster.sealed import sealed, unsealed
 from translearn.cluster.shared import laid_out, viewed
 from translearn.storage import Folder
 
@@ -32,13 +31,13 @@ class Places:
     folder: Folder
 
     def load(self, run: str) -> Saved | None:
-        """The state of a trial: from memory, else from storage; None where there is none, or memory was lost.
+        """The state of a trial: from memory, else from storage; None where there is none, or it was lost or damaged.
 
         A trial without a state begins anew, with the same bits.
         """
         found, folder, name = _from_memory(ray.get(self.desk.state.remote(run))), self.folder / _FOLDER, f"{run}.pt"
         if found is None and folder.exists(name):
-            found = torch.load(io.BytesIO(folder.read_bytes(name)), map_location="cpu", weights_only=True)
+            found = unsealed(folder.read_bytes(name))
         return found
 
     def keep(self, run: str, saved: Saved) -> None:
@@ -47,7 +46,7 @@ class Places:
 
     def write(self, run: str, saved: Saved) -> None:
         """Writes a state into storage."""
-        (self.folder / _FOLDER).write_bytes(f"{run}.pt", _packed(saved))
+        (self.folder / _FOLDER).write_bytes(f"{run}.pt", sealed(saved))
 
 
 class CheckpointClock:
@@ -84,12 +83,6 @@ class Writer:
     def _write(self, states: dict[str, Saved]) -> None:
         for run, saved in states.items():
             self._places.write(run, saved)
-
-
-def _packed(saved: Saved) -> bytes:
-    stream = io.BytesIO()
-    torch.save(saved, stream)
-    return stream.getvalue()
 
 
 def _from_memory(reference: tuple[Any] | None) -> Saved | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,6 +15,7 @@ import ray.train
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
+from translearn.cluster.console import say
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
 from translearn.cluster.tensorboard import EventFiles
@@ -22,7 +24,7 @@ from translearn.models.model_dir import MARKER
 from translearn.storage import Folder
 
 _MAX_FAILURES = 3
-_GROUP = "group"
+_RAY, _GROUP, _SNAPSHOT = ".ray", "group", "checkpoint_manager_snapshot.json"
 
 
 def scaling(num_workers: int, cpus: float, gpus: float) -> ray.train.ScalingConfig:
@@ -53,6 +55,7 @@ def train_jobs(
     todo = tuple(job for job in jobs if not (out / job.run).exists(MARKER))
     if not todo:
         return
+    _drop_damaged(out / _RAY)
     with _progress(out, on_epoch) as progress:
         orders = Orders(todo, resources.refit_cpus, checkpoint_interval_s, out, progress)
         trainer = TorchTrainer(
@@ -62,7 +65,7 @@ def train_jobs(
             scaling_config=scaling(resources.refit_workers, resources.refit_cpus, resources.refit_gpus),
             run_config=ray.train.RunConfig(
                 name=_GROUP,  # always the same: Ray goes on from what an interrupted driver left there
-                storage_path=(out / ".ray").path,
+                storage_path=(out / _RAY).path,
                 storage_filesystem=out.fs,
                 failure_config=ray.train.FailureConfig(
                     max_failures=_MAX_FAILURES, controller_failure_limit=_MAX_FAILURES
@@ -71,7 +74,19 @@ def train_jobs(
             ),
         )
         _fit(trainer)
-    (out / ".ray").remove()
+    (out / _RAY).remove()
+
+
+def _drop_damaged(state: Folder) -> None:
+    """Deletes Ray Train's state where its list of checkpoints is damaged: Ray writes it in place, and then fails."""
+    group = state / _GROUP
+    if not group.exists(_SNAPSHOT):
+        return
+    try:
+        json.loads(group.read_bytes(_SNAPSHOT))
+    except ValueError:
+        say(f"warning: {group.address(_SNAPSHOT)} is damaged: runs without a model begin anew")
+        state.remove()
 
 
 def _fit(trainer: TorchTrainer) -> None:

@@ -5,7 +5,6 @@ Refits, pre-training and single fine-tunes are all this one loop. It is the only
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import ray.train
 import ray.train.torch
-import torch
 from ray.util.queue import Queue
 
 from translearn.arithmetic import prepare_process, resolve_precision
 from translearn.cluster.rows import diverged, facts, figures
+from translearn.cluster.sealed import sealed, unsealed
 from translearn.cluster.shared import Shared, Task, fetch
 from translearn.cluster.states import CheckpointClock
+from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import fine_tune
 from translearn.inference import loss_and_error
@@ -64,6 +64,7 @@ class Orders:
 def work(orders: Orders) -> None:
     """What every worker does: the jobs that have no model yet, one of them from the last checkpoint on."""
     prepare_process(orders.threads)
+    sweep_checkpoint_folders()
     saved = load_state(ray.train.get_checkpoint())
     for job in _remaining(orders):
         resumed = saved if saved and saved["run"] == job.run else None
@@ -117,8 +118,8 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
     """Reports an epoch to Ray Train, from every worker, with loop state from the first where it is due."""
     is_first = ray.train.get_context().get_world_rank() == 0
     if saved and is_first:
-        with tempfile.TemporaryDirectory() as folder:
-            save_state(Path(folder), {**saved, "state": saved["state"]()})
+        with checkpoint_folder() as folder:
+            save_state(folder, {**saved, "state": saved["state"]()})
             ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
     else:
         ray.train.report(row)
@@ -128,13 +129,16 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:
     """Writes loop state into a checkpoint's directory."""
-    torch.save(saved, folder / _STATE)
+    (folder / _STATE).write_bytes(sealed(saved))
 
 
 def load_state(checkpoint: Any) -> dict[str, Any] | None:
-    """The loop state in a checkpoint of Ray Train; None without one."""
+    """The loop state in a checkpoint of Ray Train; None without one, or where it is damaged.
+
+    A run without loop state begins anew, with the same bits.
+    """
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
-        saved: dict[str, Any] = torch.load(Path(folder) / _STATE, map_location="cpu", weights_only=True)
-    return saved
+        file = Path(folder) / _STATE
+        return unsealed(file.read_bytes()) if file.exists() else None

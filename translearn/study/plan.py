@@ -11,11 +11,13 @@ import torch
 from translearn.cluster.placed import measure_room
 from translearn.cluster.resources import Resources
 from translearn.data.batches import num_steps
+from translearn.data.damage import damaged_shards
 from translearn.data.dataset import open_dataset
 from translearn.data.image_set import ImageSet
+from translearn.data.manifest import MANIFEST
 from translearn.data.placement import choose_place
 from translearn.data.plan import plan_ingest
-from translearn.errors import TranslearnError, raise_faults
+from translearn.errors import DataError, TranslearnError, raise_faults
 from translearn.fine_tune import fine_tune
 from translearn.models.network import build
 from translearn.recipe import Recipe
@@ -64,7 +66,17 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
             faults += [f"{name}: {line}" for line in str(error).splitlines()]
     faults += _storage_faults(spec)
     raise_faults(faults)
+    raise_faults(_shard_faults(spec), DataError)
     return sizes
+
+
+def _shard_faults(spec: StudySpec) -> list[str]:
+    """A line for each damaged file of the data sets that there are: the user's, and those that the study made."""
+    own = Folder.open(spec.storage) / spec.name / "data"
+    given = [spec.target.data, *(source.pretrain.data for source in spec.sources if source.pretrain)]
+    made = [folder for folder in (own / name for name in own.names()) if folder.exists(MANIFEST)]
+    found = [Folder.open(data) for data in dict.fromkeys(given) if is_ingested(data)] + made
+    return [line for folder in found for line in damaged_shards(open_dataset(folder))]
 
 
 def _size(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
