@@ -113,7 +113,7 @@ def _submit(options: argparse.Namespace) -> int:
 
     if (options.study is None) == (options.attach is None):
         raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
-    logging.getLogger("ray").setLevel(logging.WARNING)  # it tells of every upload
+    logging.disable(logging.INFO)  # Ray tells of every upload
     job_id = options.attach
     if job_id is None:
         flags = [f"--{name.replace('_', '-')}" for name in ("dry_run", "json") if getattr(options, name)]
