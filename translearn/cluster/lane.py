@@ -20,12 +20,15 @@ from ray.tune.result import DONE
 
 from translearn.arithmetic import prepare_process
 from translearn.cluster.heat import Order, Setting, run_heat
+from translearn.cluster.log import log
 from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
 from translearn.contest import Heat, Row
 from translearn.errors import TranslearnError, WorkersLostError
 from translearn.storage import Folder
 from translearn.team import Team
+
+_LOGGED = ("epoch", "train_loss", "val_loss", "val_error", "images_per_s", "reason")
 
 
 class Crew(Protocol):
@@ -98,14 +101,21 @@ class Lane(tune.Trainable):
         except Exception as error:
             traceback.print_exc()  # to Ray's logs
             self._rows = None
+            self._log("failed", [one.run for one in self._heat.contestants], reason=f"{type(error).__name__}: {error}")
             return {_blamed(error): f"{type(error).__name__}: {error}"}
         if rows is None:
             self._rows = None
+        for row in rows or []:
+            self._log("epoch", [row["run"]], **{name: row[name] for name in _LOGGED if name in row})
         return {"rows": rows or [], "is_over": rows is None}
 
     def cleanup(self) -> None:
         """Ends the crew."""
         self._crew.close()
+
+    def _log(self, event: str, runs: list[str], **fields: Any) -> None:
+        for run in runs:
+            log(event, self._setting.spec.name, run, self._lane, **fields)
 
     def _is_abandoned(self) -> bool:
         return self._heat.is_replay and bool(ray.get(self._setting.places.desk.is_abandoned.remote(self._lane)))

@@ -1,0 +1,26 @@
+"""What workers tell Ray's logs: lines of JSON, each with its study, trial and worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from typing import Any
+
+
+def log(event: str, study: str, trial: str, worker: int, **fields: Any) -> None:
+    """Prints a line of JSON, which Ray keeps in the log of this process: see the dashboard, or ``ray logs``.
+
+    Args:
+        event: ``epoch``, ``failed``.
+        study: The study's name.
+        trial: The trial's or the refit's name.
+        worker: The lane of a search, or the rank in a group of workers, from 0.
+        fields: What else is known; what JSON has not is written as text.
+    """
+    where = {"study": study, "trial": trial, "worker": worker, "host": socket.gethostname(), "pid": os.getpid()}
+    line = json.dumps({"time": round(time.time(), 3), "event": event, **where, **fields}, default=str)
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
