@@ -12,7 +12,7 @@ from typing import Any
 import ray
 
 # Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
-_LOCAL = {
+LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
 }
@@ -51,7 +51,7 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     # A local Ray's processes inherit this environment; those of a cluster are told.
     options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
     if address == "local":
-        os.environ.update(_LOCAL)
+        os.environ.update(LOCAL)
         options = {"include_dashboard": dashboard, "num_cpus": num_cpus}
     context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:

@@ -1,0 +1,148 @@
+"""A trap springs once, at its match, in whichever of its processes comes there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from translearn.drill.hook import epoch_name
+from translearn.drill.trap import NOWHERE, Snare, Trap
+
+FAIL = Trap("placed", r"\.json$", "fail", 3, error=errno.ENOSPC)
+
+
+def snare(folder: Path, trap: Trap) -> Snare:
+    made = Snare(trap, str(folder))
+    return Snare.read(made.write())
+
+
+def springs(made: Snare, *paths: str) -> list[bool]:
+    return [_springs(made, path) for path in paths]
+
+
+def _springs(made: Snare, path: str) -> bool:
+    try:
+        made.step("placed", path)
+    except OSError as error:
+        return (error.errno, error.filename) == (errno.ENOSPC, path)
+    return False
+
+
+def test_it_springs_at_the_match_that_it_is_for_and_not_at_others(tmp_path: Path) -> None:
+    made = snare(tmp_path, FAIL)
+    assert made.trap == FAIL
+    made.step("opened", "a.json")  # another event
+    assert springs(made, "a.json", "b.parquet", "b.json", "c.json", "d.json") == [False, False, False, True, False]
+
+
+def test_one_that_lasts_springs_at_all_later_ones(tmp_path: Path) -> None:
+    lasting = Trap("placed", r"\.json$", "fail", 2, lasts=True, error=errno.ENOSPC)
+    assert springs(snare(tmp_path, lasting), *["a.json"] * 4) == [False, True, True, True]
+
+
+def _step(made: Snare, found: Any) -> None:
+    found.put(springs(made, *["a.json"] * 50))
+
+
+def test_matches_are_counted_over_all_processes(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    made, found = snare(tmp_path, Trap("placed", "a", "fail", 77, error=errno.ENOSPC)), context.Queue()
+    processes = [context.Process(target=_step, args=(made, found)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    sprung = [flag for _ in processes for flag in found.get(timeout=60)]
+    for process in processes:
+        process.join()
+    assert sprung.count(True) == 1
+    assert len(list(tmp_path.glob("match-*"))) == 100
+
+
+def test_who_asks_waits_for_the_answer(tmp_path: Path) -> None:
+    made, gone_on = snare(tmp_path, Trap("epoch", "^search/", "ask")), threading.Event()
+    name = epoch_name("search", "a", 1, 0, 2)
+    thread = threading.Thread(target=lambda: (made.step("epoch", name), gone_on.set()))
+    thread.start()
+    while made.victim is None:
+        time.sleep(0.01)
+    assert not gone_on.is_set()
+    made.answer()
+    thread.join(10)
+    assert gone_on.is_set()
+
+
+def test_epochs_are_written_down_in_their_order(tmp_path: Path) -> None:
+    made = snare(tmp_path, NOWHERE)
+    assert made.epochs == []
+    for epoch in (1, 2):
+        made.add_epoch(epoch_name("refit", "a", epoch, 0, 1))
+        made.step("epoch", epoch_name("refit", "a", epoch, 0, 1))
+    assert made.epochs == ["refit/a/1/rank0/of1", "refit/a/2/rank0/of1"]
+    assert made.victim is None
+
+
+# The process in which a trap is set is a new one: audit hooks stay.
+PLACE = """
+import sys
+from pathlib import Path
+from translearn.drill.hook import install
+from translearn.drill.trap import Snare
+from translearn.storage import Folder
+install(Snare.read(Path(sys.argv[1])))
+for name in sys.argv[3:]:
+    Folder.open(sys.argv[2]).write_bytes(name, b"whole")
+"""
+
+
+def placed(tmp_path: Path, trap: Trap, *names: str) -> tuple[int, list[str], str]:
+    file = Snare(trap, str(tmp_path / "snare")).write()
+    command = [sys.executable, "-c", PLACE, str(file), str(tmp_path / "out"), *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    return done.returncode, left, done.stderr
+
+
+def test_a_process_dies_with_its_file_written_and_not_yet_in_place(tmp_path: Path) -> None:
+    code, left, _ = placed(tmp_path, Trap("placed", r"/b\.json$"), "a.json", "b.json", "c.json")
+    assert code == -signal.SIGKILL
+    assert left[1:] == ["a.json"]
+    assert left[0].startswith(".b.json.")
+    assert (tmp_path / "out" / left[0]).read_bytes() == b"whole"
+
+
+def test_a_disk_that_is_full_is_a_storage_error_that_leaves_nothing(tmp_path: Path) -> None:
+    full = Trap("placed", r"/b\.json$", "fail", error=errno.ENOSPC)
+    code, left, told = placed(tmp_path, full, "a.json", "b.json")
+    assert (code, left) == (1, ["a.json"])
+    assert "StorageError" in told
+    assert "No space left on device" in told
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace as Some
+from translearn.drill.hook import install
+from translearn.drill.trap import Snare
+install(Snare.read(Path(sys.argv[1])))
+import translearn.cluster.heat as heat
+heat._row.__wrapped__.__code__ = (lambda order, place, result, marks, team: {"run": "a", "epoch": result}).__code__
+order = Some(heat=Some(is_replay=False, contestants=(1, 2)))
+for rank in (0, 1):
+    heat._row(order, 0, 7, None, Some(rank=rank))
+"""
+
+
+def test_an_epoch_is_counted_once_though_each_worker_has_it(tmp_path: Path) -> None:
+    file = Snare(Trap("epoch", "rank1", "fail", error=errno.EIO), str(tmp_path)).write()
+    done = subprocess.run([sys.executable, "-c", COUNT, str(file)], capture_output=True, text=True, check=False)
+    assert "OSError: [Errno 5] Input/output error: 'search/a/7/rank1/of2'" in done.stderr
+    assert Snare.read(tmp_path / "snare.json").epochs == ["search/a/7/rank0/of2"]
+    assert json.loads((tmp_path / "snare.json").read_text())["trap"]["pattern"] == "rank1"

@@ -1,0 +1,161 @@
+"""One fault: a study of its own, its driver as a process, the trap, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from translearn.cluster.simulated import SimulatedCluster
+from translearn.drill.disk import Disk
+from translearn.drill.tiny import NAME, tree, write_source, write_study
+from translearn.drill.trap import NOWHERE, Snare, Trap
+
+_ATTEMPTS, _ATTEMPT_S, _LOOK_S = 5, 240.0, 0.05
+
+
+class DrillError(Exception):
+    """A case did not go as it should."""
+
+
+@dataclass
+class Case:
+    """A study that is about to meet its fault.
+
+    Attributes:
+        folder: Of this case alone; all nodes share it.
+        cluster: Where it runs.
+        num_attempts: How often the study's command was given.
+        output: What the last one printed.
+        disk: That of its storage, where it has one of its own.
+        temporary: Of an undisturbed one: what it left among temporary files.
+    """
+
+    folder: Path
+    cluster: SimulatedCluster
+    changes: dict[str, Any] = field(default_factory=dict)
+    num_attempts: int = 0
+    output: str = ""
+    disk: Disk | None = None
+    temporary: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Writes the study."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.storage.mkdir(parents=True)
+        self.write_study()
+
+    @property
+    def storage(self) -> Path:
+        """The study's storage."""
+        return self.folder / "disk" / "runs"
+
+    @property
+    def study(self) -> Path:
+        """The study's directory."""
+        return self.storage / NAME
+
+    @property
+    def source(self) -> Path:
+        """The source's checkpoint."""
+        return self.folder / "donor.safetensors"
+
+    @property
+    def snare(self) -> Snare:
+        """The trap that was set last, with what its processes told."""
+        return Snare.read(self.folder / "snare" / "snare.json")
+
+    def mount(self) -> None:
+        """Gives it a disk of its own; ``remove`` takes it away."""
+        self.disk = Disk.mounted(self.storage.parent)
+        self.storage.mkdir()
+
+    def remove(self) -> None:
+        """Deletes all that the case made."""
+        if self.disk:
+            self.disk.unmount()
+        shutil.rmtree(self.folder)
+
+    def write_study(self, **changes: Any) -> None:
+        """Writes the study file, and the source where it is missing."""
+        if not self.source.exists():
+            write_source(self.source)
+        write_study(self.folder / "study.yaml", tree(self.storage, str(self.source), **{**self.changes, **changes}))
+
+    def start(self, trap: Trap = NOWHERE) -> subprocess.Popen[bytes]:
+        """Gives the study's command, in a process, with a trap in all its processes."""
+        snare = Snare(trap, str(self.folder / "snare"))
+        self.num_attempts += 1
+        command = ["run", str(self.folder / "study.yaml"), "--address", self.cluster.address, "--json"]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "translearn.drill.victim", str(snare.write()), *command],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+
+    def wait(self, driver: subprocess.Popen[bytes]) -> int:
+        """Waits for a driver to end; returns its exit code. Raises DrillError where it does not end."""
+        try:
+            return driver.wait(_ATTEMPT_S)
+        except subprocess.TimeoutExpired:
+            driver.kill()
+            driver.wait()
+            raise DrillError(f"the command did not end within {_ATTEMPT_S:.0f} s") from None
+        finally:
+            self.output = self._log.read_text(errors="replace")
+
+    def until_sprung(self, driver: subprocess.Popen[bytes]) -> int:
+        """Waits until a process stepped into the trap; returns its id. Raises DrillError where none did."""
+        deadline = time.monotonic() + _ATTEMPT_S
+        while (victim := self.snare.victim) is None:
+            if driver.poll() is not None or time.monotonic() > deadline:
+                self.output = self._log.read_text(errors="replace")
+                raise DrillError("the fault did not strike")
+            time.sleep(_LOOK_S)
+        return victim
+
+    def finish(self) -> None:
+        """Gives the command again, as a user would, until the study is done. Raises DrillError where it never is."""
+        for _ in range(_ATTEMPTS):
+            if self.is_done:
+                return
+            self.wait(self.start())
+        if not self.is_done:
+            raise DrillError(f"the study was not done after {self.num_attempts} commands")
+
+    def refused(self, code: int, text: str) -> None:
+        """Gives the command where it must fail. Raises DrillError unless it does, with this exit code and text."""
+        found = self.wait(self.start())
+        if found != code or text not in self.output:
+            raise DrillError(f"the command must end with {code} and say {text!r}, but it ended with {found}")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last command said that the study is done."""
+        lines = self.output.strip().splitlines()
+        try:
+            return bool(lines) and json.loads(lines[-1])["status"] == "done"
+        except (ValueError, TypeError, KeyError):
+            return False
+
+    def repeated(self) -> Counter[str]:
+        """Epochs that were trained to their end more than once, a run: how many of them."""
+        trained = Counter("/".join(name.split("/")[:3]) for name in self.snare.epochs if not name.startswith("replay"))
+        times: Counter[str] = Counter()
+        for name, count in trained.items():
+            times[name.rpartition("/")[0]] += count - 1
+        return +times
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / f"driver-{self.num_attempts}.log"

@@ -1,0 +1,127 @@
+"""Where a fault strikes: at the n-th time that a file comes into place, or that an epoch ends, in whatever process.
+
+A trap is set in the processes of the drill alone (``hook``). The product knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+Event = Literal["placed", "opened", "epoch"]
+Act = Literal["die", "ask", "fail", "none"]
+
+_PATIENCE_S, _LOOK_S = 120.0, 0.05
+_SPRUNG, _ANSWERED, _EPOCHS = "sprung", "answered", "epochs"
+
+
+@dataclass(frozen=True)
+class Trap:
+    """What springs, and what it does.
+
+    Attributes:
+        event: ``placed``: a file was written beside its place, and is about to be renamed into it; ``opened``: one is
+            about to be opened to be written; ``epoch``: an epoch was trained, and nobody knows yet.
+        pattern: What the path, or the name of the epoch (``hook.epoch_name``), must match; a regular expression.
+        act: ``die``: the process is killed, as by ``kill -9``; ``ask``: it waits until the drill has done its part;
+            ``fail``: the operation fails with ``error``.
+        number: The how-manieth match it is, over all processes.
+        lasts: Whether it springs again at every later match.
+        error: Of ``fail``: an ``errno``.
+    """
+
+    event: Event
+    pattern: str
+    act: Act = "die"
+    number: int = 1
+    lasts: bool = False
+    error: int = 0
+
+
+NOWHERE = Trap("epoch", "(?!)", "none")
+
+
+@dataclass(frozen=True)
+class Snare:
+    """A trap, and the folder through which its processes and the drill tell each other. Pickles into processes."""
+
+    trap: Trap
+    folder: str
+
+    @classmethod
+    def read(cls, file: Path) -> Snare:
+        """What ``write`` left."""
+        told = json.loads(file.read_text())
+        return cls(Trap(**told["trap"]), told["folder"])
+
+    def write(self) -> Path:
+        """Leaves itself in a file in its folder, for a process that is started with the file's name."""
+        Path(self.folder).mkdir(parents=True, exist_ok=True)
+        file = self._file("snare.json")
+        file.write_text(json.dumps(asdict(self)))
+        return file
+
+    def step(self, event: Event, what: str) -> None:
+        """Is called at each event. Springs where it is the one. Raises OSError where that is what the trap does."""
+        trap = self.trap
+        if event != trap.event or not re.search(trap.pattern, what):
+            return
+        number = self._claim()
+        if number == trap.number or (trap.lasts and number > trap.number):
+            self._act(what)
+
+    def add_epoch(self, name: str) -> None:
+        """Writes down that an epoch was trained."""
+        with self._file(_EPOCHS).open("a") as file:
+            file.write(f"{name}\n")
+
+    @property
+    def epochs(self) -> list[str]:
+        """The epochs that were trained so far, in order."""
+        file = self._file(_EPOCHS)
+        return file.read_text().splitlines() if file.exists() else []
+
+    @property
+    def victim(self) -> int | None:
+        """The process that stepped into it; None before."""
+        file = self._file(_SPRUNG)
+        return int(file.read_text()) if file.exists() else None
+
+    def answer(self) -> None:
+        """Lets the process that asks go on."""
+        self._file(_ANSWERED).touch()
+
+    def _act(self, what: str) -> None:
+        waiting = self._file(f"{_SPRUNG}-{os.getpid()}")
+        waiting.write_text(str(os.getpid()))
+        waiting.rename(self._file(_SPRUNG))
+        if self.trap.act == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.trap.act == "fail":
+            raise OSError(self.trap.error, os.strerror(self.trap.error), what)
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self._file(_ANSWERED).exists() and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+
+    def _claim(self) -> int:
+        """The number of this match: the first that no process has had."""
+        for number in itertools.count(1):
+            try:
+                self._file(f"match-{number}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return number
+        raise AssertionError
+
+    def _file(self, name: str) -> Path:
+        return Path(self.folder) / name
