@@ -32,6 +32,16 @@ def test_a_place_that_cannot_be_written_is_found_before_the_images_are_read(
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_a_folder_of_something_else_is_found_by_a_dry_run_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    assert main(["ingest", "sklearn:digits", str(tmp_path), "--dry-run"]) == 2
+    told = f"error: {tmp_path}: must be empty or an earlier ingest's folder, but got thesis.tex. Choose another OUT.\n"
+    assert capsys.readouterr().err == told
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_a_dry_ingest_shows_its_plan_and_leaves_nothing(monkeypatch, tmp_path, capsys) -> None:
     from translearn.data.ingest import IngestOptions, inspected
     from translearn.study import ingest as steps

@@ -69,3 +69,21 @@ def test_a_storage_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"Free space or choose another `storage`\.$"):
         open_study(spec_of(tmp_path / "file"), "")
+
+
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (b"name: [pets\n", r"must be YAML, but got something else \(while parsing"),
+        (b"\xff\xfe\x00", r"must be YAML, but got something else \("),
+        (b"", "must be a study file, but got NoneType"),
+        (b"- pets\n", "must be a study file, but got list"),
+    ],
+)
+def test_a_damaged_spec_is_told_of_with_a_way_out(tmp_path: Path, content: bytes, got: str) -> None:
+    spec = spec_of(tmp_path)
+    folder = open_study(spec, "run")
+    folder.write_bytes(SPEC, content)
+    way_out = rf"Put the file back as it was, or delete {folder.uri} to start again\.$"
+    with pytest.raises(SpecError, match=rf"^{folder.uri}/{SPEC}: {got}.*{way_out}"):
+        changes(folder, spec)

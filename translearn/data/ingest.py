@@ -18,7 +18,7 @@ from translearn.data.tally import Tally, class_counts
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage import Folder
 
-__all__ = ["IngestOptions", "IngestPlan", "ingest", "inspected", "plan_ingest"]
+__all__ = ["IngestOptions", "IngestPlan", "check_out", "ingest", "inspected", "plan_ingest"]
 
 QUARANTINE_FILE, LEAKS_FILE = "quarantine.parquet", "leaks.parquet"
 _STARTED = "ingest-started.json"  # so that only what an ingest left half done is ever deleted
@@ -72,13 +72,25 @@ def _finished(plan: IngestPlan, out: Folder) -> Dataset:
     return dataset
 
 
-def _start(plan: IngestPlan, out: Folder) -> None:
+def check_out(plan: IngestPlan, out: Folder) -> None:
+    """Looks whether an ingest may write into a folder, and changes nothing.
+
+    Raises:
+        DataError: It holds something else than an earlier ingest of the same plan, finished or not.
+    """
+    if out.exists(MANIFEST):
+        _finished(plan, out)
+        return
     names = out.names()
     others = [name for name in names if not _OURS.fullmatch(name)]
     if names and (others or _STARTED not in names):
         shown = ", ".join((others or names)[:5])
         raise DataError(fault(out.uri, "must be empty or an earlier ingest's folder", shown, "Choose another OUT."))
-    for name in names:
+
+
+def _start(plan: IngestPlan, out: Folder) -> None:
+    check_out(plan, out)
+    for name in out.names():
         out.remove_file(name)
     out.write_json(_STARTED, {"source": plan.source})
 

@@ -63,7 +63,7 @@ def changes(folder: Folder, spec: StudySpec) -> list[str]:
     """A line for each field that differs from the spec of the study in the folder; none where it is new."""
     if not folder.exists(SPEC):
         return []
-    old = _flat(yaml.safe_load(folder.read_bytes(SPEC)))
+    old = _flat(_old_spec(folder))
     new = _flat(spec.model_dump(mode="json"))
     remedy = f"Use another `name`, or delete {folder.uri} to start again."
     return [
@@ -71,6 +71,18 @@ def changes(folder: Folder, spec: StudySpec) -> list[str]:
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path)
     ]
+
+
+def _old_spec(folder: Folder) -> dict[str, Any]:
+    remedy = f"Put the file back as it was, or delete {folder.uri} to start again."
+    try:
+        old = yaml.safe_load(folder.read_bytes(SPEC))
+    except yaml.YAMLError as error:
+        rule, got = "must be YAML", f"something else ({' '.join(str(error).split())})"
+        raise SpecError(fault(folder.address(SPEC), rule, got, remedy)) from error
+    if not isinstance(old, dict):
+        raise SpecError(fault(folder.address(SPEC), "must be a study file", type(old).__name__, remedy))
+    return old
 
 
 def provenance(spec: StudySpec, command: str) -> dict[str, Any]:

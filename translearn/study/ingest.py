@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from translearn.cluster.bulk import inspected_in_parallel
 from translearn.cluster.console import say
 from translearn.cluster.metrics import show_quarantined
-from translearn.data.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, ingest, plan_ingest
+from translearn.data.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, check_out, ingest, plan_ingest
 from translearn.data.schema import SPLITS
 from translearn.storage import Folder
 from translearn.study.directory import nearest
@@ -19,8 +19,9 @@ from translearn.study.directory import nearest
 
 def check_ingest(source: str, out: str, options: IngestOptions) -> None:
     """Raises DataError or StorageError where the source, the options or the place are no good."""
-    plan_ingest(source, options)
+    plan = plan_ingest(source, options)
     nearest(out).check_writable()
+    check_out(plan, Folder.open(out))
 
 
 def dry_run_ingest(source: str, options: IngestOptions) -> None:
