@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
-from translearn.cluster.train import _fit
+from translearn.cluster.train import _failures_told, _fit
+from translearn.errors import WorkersLostError
+from translearn.storage import Folder
 
 
 class Trainer:
@@ -42,3 +46,31 @@ def test_training_runs_outside_the_main_thread_where_ray_train_would_take_ctrl_c
     threads: list[threading.Thread] = []
     _fit(Trainer(lambda: threads.append(threading.current_thread())))
     assert threads[0] is not threading.main_thread()
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (
+            WorkerGroupError(
+                "all of it", {0: RuntimeError("Traceback ...\n  line\nStorageError: disk/x: is full"), 1: KeyError()}
+            ),
+            "StorageError: disk/x: is full",
+        ),
+        (ControllerError(RuntimeError("no workers\nin a minute")), "in a minute"),
+    ],
+)
+def test_ray_trains_failures_are_told_as_ours(tmp_path: Path, error: TrainingFailedError, cause: str) -> None:
+    out = Folder.open(tmp_path / "refit")
+    with pytest.raises(WorkersLostError) as told, _failures_told(out):
+        raise error
+    assert str(told.value) == (
+        f"training in {out.uri}: must end within 3 new starts, but got {cause}. "
+        "Run the same command again: it goes on from the last checkpoint."
+    )
+    assert told.value.__cause__ is error
+
+
+def test_other_errors_of_training_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), _failures_told(Folder.open(tmp_path)):
+        raise KeyboardInterrupt

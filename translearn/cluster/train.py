@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 import ray.train
+from ray.train import TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
@@ -20,6 +21,7 @@ from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
 from translearn.cluster.tensorboard import EventFiles
 from translearn.cluster.worker import Job, Orders
+from translearn.errors import WorkersLostError, fault
 from translearn.models.model_dir import MARKER
 from translearn.storage import Folder
 
@@ -73,7 +75,8 @@ def train_jobs(
                 checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
             ),
         )
-        _fit(trainer)
+        with _failures_told(out):
+            _fit(trainer)
     (out / _RAY).remove()
 
 
@@ -87,6 +90,19 @@ def _drop_damaged(state: Folder) -> None:
     except ValueError:
         say(f"warning: {group.address(_SNAPSHOT)} is damaged: runs without a model begin anew")
         state.remove()
+
+
+@contextmanager
+def _failures_told(out: Folder) -> Iterator[None]:
+    """Ray Train's failures as ours: the last line of the first one is the cause, those above it are its traceback."""
+    try:
+        yield
+    except TrainingFailedError as error:
+        failures = list(getattr(error, "worker_failures", {}).values())
+        cause = str(failures[0] if failures else error).strip().splitlines()[-1]
+        remedy = "Run the same command again: it goes on from the last checkpoint."
+        message = fault(f"training in {out.uri}", f"must end within {_MAX_FAILURES} new starts", cause, remedy)
+        raise WorkersLostError(message) from error
 
 
 def _fit(trainer: TorchTrainer) -> None:
