@@ -18,7 +18,7 @@ from translearn.drill.disk import Disk
 from translearn.drill.tiny import NAME, tree, write_source, write_study
 from translearn.drill.trap import NOWHERE, Snare, Trap
 
-_ATTEMPTS, _ATTEMPT_S, _LOOK_S = 5, 240.0, 0.05
+_ATTEMPTS, _ATTEMPT_S, _LOOK_S = 5, 600.0, 0.05
 
 
 class DrillError(Exception):
@@ -70,7 +70,12 @@ class Case:
     @property
     def snare(self) -> Snare:
         """The trap that was set last, with what its processes told."""
-        return Snare.read(self.folder / "snare" / "snare.json")
+        return Snare.read(self._snares / f"{self.num_attempts}" / "snare.json")
+
+    @property
+    def epochs(self) -> list[str]:
+        """All epochs that were trained, by whichever command."""
+        return [name for number in range(self.num_attempts) for name in self._epochs_of(number + 1)]
 
     def mount(self) -> None:
         """Gives it a disk of its own; ``remove`` takes it away."""
@@ -91,8 +96,8 @@ class Case:
 
     def start(self, trap: Trap = NOWHERE) -> subprocess.Popen[bytes]:
         """Gives the study's command, in a process, with a trap in all its processes."""
-        snare = Snare(trap, str(self.folder / "snare"))
         self.num_attempts += 1
+        snare = Snare(trap, str(self._snares / f"{self.num_attempts}"))
         command = ["run", str(self.folder / "study.yaml"), "--address", self.cluster.address, "--json"]
         with self._log.open("wb") as log:
             return subprocess.Popen(
@@ -150,11 +155,18 @@ class Case:
 
     def repeated(self) -> Counter[str]:
         """Epochs that were trained to their end more than once, a run: how many of them."""
-        trained = Counter("/".join(name.split("/")[:3]) for name in self.snare.epochs if not name.startswith("replay"))
+        trained = Counter("/".join(name.split("/")[:3]) for name in self.epochs if not name.startswith("replay"))
         times: Counter[str] = Counter()
         for name, count in trained.items():
             times[name.rpartition("/")[0]] += count - 1
         return +times
+
+    def _epochs_of(self, number: int) -> list[str]:
+        return Snare.read(self._snares / f"{number}" / "snare.json").epochs
+
+    @property
+    def _snares(self) -> Path:
+        return self.folder / "snares"
 
     @property
     def _log(self) -> Path:

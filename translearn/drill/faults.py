@@ -13,6 +13,9 @@ from typing import Any
 from translearn.drill.case import Case
 from translearn.drill.trap import Trap
 
+#: As many epochs as the study has of each stage, or a little fewer.
+_NUM_EPOCHS = {"search": 7, "refit": 8}
+
 Play = Callable[[Case, random.Random], None]
 #: Gets the case, the driver, and the process in the trap.
 Strike = Callable[[Case, "subprocess.Popen[bytes]", int], None]
@@ -42,11 +45,17 @@ class Fault:
 
 def trapped(trap: Trap) -> Play:
     """The process that steps into the trap is the one to be hit."""
+    return in_turn(trap)
+
+
+def in_turn(*traps: Trap) -> Play:
+    """Each command meets the next trap, and what another one left."""
 
     def play(case: Case, _: random.Random) -> None:
-        driver = case.start(trap)
-        case.until_sprung(driver)
-        case.wait(driver)
+        for trap in traps:
+            driver = case.start(trap)
+            case.until_sprung(driver)
+            case.wait(driver)
         case.finish()
 
     return play
@@ -56,9 +65,9 @@ def at(trap: Trap, strike: Strike) -> Play:
     """The process that steps into the trap waits until ``strike``, which gets the driver and that process, is done."""
 
     def play(case: Case, _: random.Random) -> None:
-        driver = case.start(trap)
+        driver, snare = case.start(trap), case.snare
         strike(case, driver, case.until_sprung(driver))
-        case.snare.answer()
+        snare.answer()
         case.wait(driver)
         case.cluster.mend()
         case.finish()
@@ -70,7 +79,7 @@ def at_random(stage: str, strike: Strike) -> Play:
     """Likewise, after an epoch of a stage that is drawn from the seed."""
 
     def play(case: Case, draw: random.Random) -> None:
-        number = draw.randint(1, 8)
+        number = draw.randint(1, _NUM_EPOCHS[stage])
         at(Trap("epoch", f"^{stage}/.*/rank0/", "ask", number), strike)(case, draw)
 
     return play
@@ -97,30 +106,38 @@ def kill_head(case: Case, driver: subprocess.Popen[bytes], victim: int) -> None:
     case.cluster.kill_head()
 
 
-def _placed(path: str, number: int = 1) -> Play:
-    return trapped(Trap("placed", path, "die", number))
+def _placed(path: str, number: int = 1) -> Trap:
+    return Trap("placed", path, "die", number)
 
 
 _CHECKPOINT = Trap("opened", r"/translearn-checkpoint-[^/]*/state\.pt$", "die", 2)
+_OTHER_WORKER = Trap("epoch", r"^refit/.*/rank1/", "die", 2)
+_DEPLOYED = _placed(r"/drill/model/model\.json$")
+_IN_TURN = (
+    _placed(r"/data/target/manifest\.json$"),
+    _placed(r"/search/heats/.*\.json$", 2),
+    _placed(r"/trials\.parquet$"),
+    _placed(r"/drill/curves\.parquet$", 2),  # the refits are done, and evaluation has not begun
+    _placed(r"/evaluation\.json$"),
+)
 PROCESS_FAULTS = (
     Fault("lane", "after a random epoch of the search", at_random("search", kill_victim)),
-    Fault("lane", "during a checkpoint", _placed(r"/search/states/.*\.pt$", 3), is_short=True),
-    Fault("worker", "after a random epoch of a refit", at_random("refit", kill_victim)),
-    Fault("worker", "the other worker, in the middle of a refit", trapped(Trap("epoch", r"^refit/.*/2/rank1/"))),
+    Fault("lane", "during a checkpoint", trapped(_placed(r"/search/states/.*\.pt$", 3)), is_short=True),
     Fault(
-        "worker", "during a checkpoint", trapped(Trap("opened", r"/translearn-checkpoint-[^/]*/state\.pt$", "die", 2))
+        "worker", "the one that writes nothing, after an epoch", trapped(Trap("epoch", r"^refit/.*/rank1/", number=2))
     ),
-    Fault("worker", "during model.json of a refit", _placed(r"/refit/[^/]+/model\.json$", 2)),
+    Fault("worker", "during a checkpoint", trapped(_CHECKPOINT)),
+    Fault("worker", "during model.json of a refit", trapped(_placed(r"/refit/[^/]+/model\.json$", 2))),
     Fault("node", "after a random epoch of the search", at_random("search", kill_node)),
     Fault("node", "after a random epoch of a refit", at_random("refit", kill_node)),
     Fault("driver", "after a random epoch of the search", at_random("search", kill_driver)),
-    Fault("driver", "after a random epoch of a refit", at_random("refit", kill_driver)),
-    Fault("driver", "during manifest.json of the target", _placed(r"/data/target/manifest\.json$")),
-    Fault("driver", "during the rows of a heat", _placed(r"/search/heats/.*\.json$", 2)),
-    Fault("driver", "during trials.parquet", _placed(r"/trials\.parquet$")),
-    Fault("driver", "between refit and evaluate", _placed(r"/drill/curves\.parquet$", 2)),
-    Fault("driver", "during model.json of the deployed model", _placed(r"/drill/model/model\.json$"), is_short=True),
-    Fault("driver", "during evaluation.json", _placed(r"/evaluation\.json$")),
+    Fault(
+        "driver",
+        "during manifest.json, a heat's rows, trials.parquet, between refit and evaluate, and evaluation.json, in turn",
+        in_turn(*_IN_TURN),
+        may_repeat=len(_IN_TURN),
+    ),
+    Fault("driver", "during model.json of the deployed model", trapped(_DEPLOYED), is_short=True),
     Fault("head", "after a random epoch of the search", at_random("search", kill_head)),
     Fault("head", "after a random epoch of a refit", at_random("refit", kill_head)),
 )

@@ -20,11 +20,11 @@ from translearn.drill.trap import Trap
 from translearn.errors import EXIT_BAD_INPUT, EXIT_FAILED
 
 _AWAY_S = 60.0
-_SEARCH_EPOCH = Trap("epoch", "^search/.*/rank0/", "ask", 4)
-_REFIT_EPOCH = Trap("epoch", "^refit/.*/3/rank0/", "ask", 2)
+_SEARCH_EPOCH = Trap("epoch", "^search/.*/rank0/", "ask", 3)
+_REFIT_EPOCH = Trap("epoch", "^refit/.*/2/rank0/", "ask", 2)
 _HEAT = Trap("placed", r"/search/heats/.*\.json$", "ask", 2)
-_STATE = Trap("placed", r"/search/states/.*\.pt$", "ask", 5)
-_BEFORE_EVALUATION = Trap("placed", r"/drill/curves\.parquet$", "ask", 2)
+_BEFORE_EVALUATION = Trap("opened", r"/drill/\.mistakes\.parquet", "ask")
+_SEARCHED = "disk/runs/*/search/[hs]*s/*.*"
 _RAY, _TARGET, BAD = "disk/runs/*/refit/.ray/group", "disk/runs/*/data/target", EXIT_BAD_INPUT
 
 
@@ -59,14 +59,12 @@ def refused_until_mended(trap: Trap, pattern: str, damage: Callable[[Path], None
         driver = case.start(trap)
         case.until_sprung(driver)
         driver.kill()
-        case.snare.answer()
         case.wait(driver)
         kept = {file: file.read_bytes() for file in _found(case, pattern)}
         for file in kept:
             damage(file)
-        num_epochs = len(case.snare.epochs)
         case.refused(code, says)
-        if len(case.snare.epochs) > num_epochs:
+        if case.snare.epochs:
             raise DrillError("epochs were trained before the damage was told of")
         for file, content in kept.items():
             file.write_bytes(content)
@@ -160,29 +158,27 @@ def diverges(case: Case, draw: random.Random) -> None:
 
 _DISKS = (
     Fault("disk-full", "in the search", on_disk(_SEARCH_EPOCH, Disk.fill, Disk.empty)),
-    Fault("disk-full", "in a refit", on_disk(_REFIT_EPOCH, Disk.fill, Disk.empty)),
+    Fault("disk-full", "in a refit", on_disk(_REFIT_EPOCH, Disk.fill, Disk.empty), may_repeat=4),
     Fault("read-only", "in the search", on_disk(_SEARCH_EPOCH, Disk.forbid, Disk.allow)),
-    Fault("read-only", "in a refit", on_disk(_REFIT_EPOCH, Disk.forbid, Disk.allow)),
 )
 FILE_FAULTS = (
-    Fault("storage-away", "for a minute of the search", spoiled(_SEARCH_EPOCH, away), may_repeat=4),
-    Fault("storage-away", "for a minute of a refit", spoiled(_REFIT_EPOCH, away), may_repeat=3),
-    Fault(
-        "nan",
-        "learning rates so high that trials diverge",
-        diverges,
-        changes={"search__lr": [1e-3, 1e12], "search__trials": 7},
-    ),
+    Fault("storage-away", "for a minute of the search", spoiled(_SEARCH_EPOCH, away), may_repeat=3),
+    Fault("nan", "trials diverge; the driver is killed", diverges, changes={"search__lr": [1e-3, 1e12]}),
     Fault(
         "out-of-memory",
-        "whenever two trials are trained together",
-        trapped(Trap("epoch", r"^search/.*/of2$", "die", 1, lasts=True)),
-        may_repeat=6,
+        "whenever several trials are trained together",
+        trapped(Trap("epoch", r"^search/.*/of[2-9]$", "die", 1, lasts=True)),
+        changes={"search__trials": 8, "search__algorithm": "random", "search__epochs": 1},
+        may_repeat=9,
     ),
-    Fault("corrupt", "states of trials", damaged(_STATE, "disk/runs/*/search/states/*.pt", flip), may_repeat=4),
-    Fault("corrupt", "rows of a heat", damaged(_HEAT, "disk/runs/*/search/heats/*.json", cut), may_repeat=4),
-    Fault("corrupt", "checkpoint of a refit", damaged(_REFIT_EPOCH, f"{_RAY}/checkpoint_*/*", flip), may_repeat=3),
-    Fault("corrupt", "list of a refit's checkpoints", damaged(_REFIT_EPOCH, f"{_RAY}/*.json", cut), may_repeat=3),
+    Fault(
+        "corrupt",
+        "states of trials, and a heat's rows",
+        damaged(_HEAT, _SEARCHED, flip),
+        may_repeat=3,
+    ),
+    Fault("corrupt", "checkpoint of a refit", damaged(_REFIT_EPOCH, f"{_RAY}/checkpoint_*/*", flip), may_repeat=2),
+    Fault("corrupt", "list of a refit's checkpoints", damaged(_REFIT_EPOCH, f"{_RAY}/*.json", cut), may_repeat=2),
     Fault(
         "corrupt",
         "model of a refit",
@@ -193,7 +189,7 @@ FILE_FAULTS = (
     Fault(
         "truncated-shard",
         "of the target's test split",
-        refused_until_mended(_HEAT, f"{_TARGET}/test-00000.parquet", cut, "test-00000.parquet", BAD),
+        refused_until_mended(_HEAT, f"{_TARGET}/test-00000.parquet", cut, "test-00000.parquet: must be a Parquet", BAD),
         is_short=True,
     ),
     Fault("source-replaced", "while the search runs", at(_HEAT, replace_source)),
