@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from translearn.cluster.console import board, say
+from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.placed import remove_images
 from translearn.cluster.resources import Resources, plan_resources
 from translearn.cluster.shared import Task, share
@@ -48,6 +49,7 @@ def open_study(spec: StudySpec, command: str) -> Study:
     """Checks a study whole, and opens its directory. Raises TranslearnError with every fault."""
     check_study(spec)
     resources = plan_resources(spec.cluster)
+    check_shared(directory.nearest(spec.storage))
     return Study(spec, directory.open_study(spec, command), resources)
 
 
