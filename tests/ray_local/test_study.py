@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 import yaml
 from conftest import small_study, small_tree
 
@@ -38,7 +39,8 @@ def refits(folder: Path) -> set[str]:
     """The names of the refits, as the figures have the candidates."""
     candidates = json.loads((folder / "evaluation.json").read_text())["candidates"]
     labels = {f"labels-{role}-0.5-0" for role in ("transfer", "scratch")}
-    return {f"{row['name']}-{index}" for row in candidates for index in (0, 1)} | labels
+    depths = {path.name for path in (folder / "refit").glob("depth-[0-5]")}
+    return {f"{row['name']}-{index}" for row in candidates for index in (0, 1)} | labels | depths
 
 
 def stamps(folder: Path) -> dict[str, int]:
@@ -61,6 +63,15 @@ def test_it_leaves_what_the_design_says(study):
     assert info["classes"] == [str(digit) for digit in range(10)]
     assert info["errors"]["test"] is not None
     assert info["temperature"] > 0
+
+
+def test_workers_log_each_epoch_with_study_and_trial(study):
+    _, folder = study
+    logs = Path(ray._private.worker._global_node.get_logs_dir_path())
+    lines = [line for path in logs.glob("worker-*.out") for line in path.read_text().splitlines() if line[:1] == "{"]
+    told = {(row["trial"], row["epoch"]) for row in map(json.loads, lines) if row["study"] == "small"}
+    curves = pq.read_table(folder / "curves.parquet").to_pylist()
+    assert {(row["run"], row["epoch"]) for row in curves} <= told
 
 
 def test_every_trial_and_epoch_has_a_row(study):

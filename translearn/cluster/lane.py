@@ -20,15 +20,13 @@ from ray.tune.result import DONE
 
 from translearn.arithmetic import prepare_process
 from translearn.cluster.heat import Order, Setting, run_heat
-from translearn.cluster.log import log
+from translearn.cluster.log import LOGGED, log
 from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
 from translearn.contest import Heat, Row
 from translearn.errors import TranslearnError, WorkersLostError
 from translearn.storage import Folder
 from translearn.team import Team
-
-_LOGGED = ("epoch", "train_loss", "val_loss", "val_error", "images_per_s", "reason")
 
 
 class Crew(Protocol):
@@ -106,7 +104,7 @@ class Lane(tune.Trainable):
         if rows is None:
             self._rows = None
         for row in rows or []:
-            self._log("epoch", [row["run"]], **{name: row[name] for name in _LOGGED if name in row})
+            self._log("epoch", [row["run"]], **{name: row[name] for name in LOGGED if name in row})
         return {"rows": rows or [], "is_over": rows is None}
 
     def cleanup(self) -> None:

@@ -9,6 +9,9 @@ import sys
 import time
 from typing import Any
 
+#: What an epoch's line tells of its row.
+LOGGED = ("epoch", "train_loss", "val_loss", "val_error", "images_per_s", "reason")
+
 
 def log(event: str, study: str, trial: str, worker: int, **fields: Any) -> None:
     """Prints a line of JSON, which Ray keeps in the log of this process: see the dashboard, or ``ray logs``.

@@ -6,7 +6,7 @@ Refits, pre-training and single fine-tunes are all this one loop. It is the only
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import ray.train.torch
 from ray.util.queue import Queue
 
 from translearn.arithmetic import prepare_process, resolve_precision
+from translearn.cluster.log import LOGGED, log
 from translearn.cluster.rows import diverged, facts, figures
 from translearn.cluster.sealed import sealed, unsealed
 from translearn.cluster.shared import Shared, Task, fetch
@@ -123,6 +124,9 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
             ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
     else:
         ray.train.report(row)
+    study = PurePosixPath(orders.out.path).parent.name  # its directory bears its name
+    told = {name: row[name] for name in LOGGED if name in row}
+    log("epoch", study, row["run"], ray.train.get_context().get_world_rank(), **told)
     if is_first and orders.progress is not None:  # an empty queue is false
         orders.progress.put(row)
 
