@@ -1,6 +1,7 @@
 """cluster.yaml and kubernetes.yaml: Ray's own validation, and the faults that only a cloud would find."""
 
 import copy
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,6 +195,32 @@ def test_a_misspelt_rayjob_key_is_found(rayjob: dict[str, Any]) -> None:
         "rayClusterSpec.workerGroupSpecs.template.spec.containers.resource",
         "rayClusterSpec.authOption",
     ]
+
+
+def strict(schema: Any) -> Any:
+    """A resource's schema that takes no other keys than it lists; kubectl's strict validation does the same."""
+    if isinstance(schema, list):
+        return [strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-kubernetes-int-or-string"):
+        return {}
+    closed = {key: strict(value) for key, value in schema.items()}
+    if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+@pytest.mark.skipif("RAYJOB_CRD" not in os.environ, reason="RAYJOB_CRD names no file: KubeRay's schema has 1.4 MB")
+def test_rayjob_fits_the_published_schema(manifests: list[dict[str, Any]]) -> None:
+    definition = yaml.load(Path(os.environ["RAYJOB_CRD"]).read_text(), yaml.CSafeLoader)
+    version = next(version for version in definition["spec"]["versions"] if version["name"] == "v1")
+    validator = jsonschema.Draft7Validator(strict(version["schema"]["openAPIV3Schema"]))
+    rayjob = next(manifest for manifest in manifests if manifest["kind"] == "RayJob")
+    assert [error.message for error in validator.iter_errors(rayjob)] == []
+    wrong = copy.deepcopy(rayjob)
+    wrong["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplica"] = 3
+    assert ["maxReplica" in error.message for error in validator.iter_errors(wrong)] == [True]
 
 
 def test_rayjob_authenticates_ends_and_cleans_up(rayjob: dict[str, Any]) -> None:
