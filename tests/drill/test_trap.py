@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from translearn.drill.hook import epoch_name
-from translearn.drill.trap import NOWHERE, Snare, Trap
+from translearn.drill.trap import Snare, Trap
 
 FAIL = Trap("placed", r"\.json$", "fail", 3, error=errno.ENOSPC)
 
 
-def snare(folder: Path, trap: Trap) -> Snare:
-    made = Snare(trap, str(folder))
+def snare(folder: Path, *traps: Trap) -> Snare:
+    made = Snare(traps, str(folder))
     return Snare.read(made.write())
 
 
@@ -38,7 +38,7 @@ def _springs(made: Snare, path: str) -> bool:
 
 def test_it_springs_at_the_match_that_it_is_for_and_not_at_others(tmp_path: Path) -> None:
     made = snare(tmp_path, FAIL)
-    assert made.trap == FAIL
+    assert made.traps == (FAIL,)
     made.step("opened", "a.json")  # another event
     assert springs(made, "a.json", "b.parquet", "b.json", "c.json", "d.json") == [False, False, False, True, False]
 
@@ -46,6 +46,13 @@ def test_it_springs_at_the_match_that_it_is_for_and_not_at_others(tmp_path: Path
 def test_one_that_lasts_springs_at_all_later_ones(tmp_path: Path) -> None:
     lasting = Trap("placed", r"\.json$", "fail", 2, lasts=True, error=errno.ENOSPC)
     assert springs(snare(tmp_path, lasting), *["a.json"] * 4) == [False, True, True, True]
+
+
+def test_traps_count_their_matches_apart(tmp_path: Path) -> None:
+    other = Trap("placed", "b", "fail", 1, error=errno.ENOSPC)
+    made = snare(tmp_path, FAIL, other)
+    assert springs(made, "a.json", "b.json", "c.json") == [False, True, True]
+    assert set(made.victims) == {0, 1}
 
 
 def _step(made: Snare, found: Any) -> None:
@@ -62,7 +69,7 @@ def test_matches_are_counted_over_all_processes(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert sprung.count(True) == 1
-    assert len(list(tmp_path.glob("match-*"))) == 100
+    assert len(list(tmp_path.glob("match-0-*"))) == 100
 
 
 def test_who_asks_waits_for_the_answer(tmp_path: Path) -> None:
@@ -70,7 +77,7 @@ def test_who_asks_waits_for_the_answer(tmp_path: Path) -> None:
     name = epoch_name("search", "a", 1, 0, 2)
     thread = threading.Thread(target=lambda: (made.step("epoch", name), gone_on.set()))
     thread.start()
-    while made.victim is None:
+    while not made.victims:
         time.sleep(0.01)
     assert not gone_on.is_set()
     made.answer()
@@ -79,13 +86,13 @@ def test_who_asks_waits_for_the_answer(tmp_path: Path) -> None:
 
 
 def test_epochs_are_written_down_in_their_order(tmp_path: Path) -> None:
-    made = snare(tmp_path, NOWHERE)
+    made = snare(tmp_path)
     assert made.epochs == []
     for epoch in (1, 2):
         made.add_epoch(epoch_name("refit", "a", epoch, 0, 1))
         made.step("epoch", epoch_name("refit", "a", epoch, 0, 1))
     assert made.epochs == ["refit/a/1/rank0/of1", "refit/a/2/rank0/of1"]
-    assert made.victim is None
+    assert made.victims == {}
 
 
 # The process in which a trap is set is a new one: audit hooks stay.
@@ -102,7 +109,7 @@ for name in sys.argv[3:]:
 
 
 def placed(tmp_path: Path, trap: Trap, *names: str) -> tuple[int, list[str], str]:
-    file = Snare(trap, str(tmp_path / "snare")).write()
+    file = Snare((trap,), str(tmp_path / "snare")).write()
     command = [sys.executable, "-c", PLACE, str(file), str(tmp_path / "out"), *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -141,8 +148,8 @@ for rank in (0, 1):
 
 
 def test_an_epoch_is_counted_once_though_each_worker_has_it(tmp_path: Path) -> None:
-    file = Snare(Trap("epoch", "rank1", "fail", error=errno.EIO), str(tmp_path)).write()
+    file = Snare((Trap("epoch", "rank1", "fail", error=errno.EIO),), str(tmp_path)).write()
     done = subprocess.run([sys.executable, "-c", COUNT, str(file)], capture_output=True, text=True, check=False)
     assert "OSError: [Errno 5] Input/output error: 'search/a/7/rank1/of2'" in done.stderr
     assert Snare.read(tmp_path / "snare.json").epochs == ["search/a/7/rank0/of2"]
-    assert json.loads((tmp_path / "snare.json").read_text())["trap"]["pattern"] == "rank1"
+    assert json.loads((tmp_path / "snare.json").read_text())["traps"][0]["pattern"] == "rank1"

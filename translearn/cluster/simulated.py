@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,23 @@ class SimulatedCluster:
         return [self._cluster.head_node, *self._cluster.worker_nodes]
 
     def _started(self) -> Cluster:
-        head = {**_NODE, "num_cpus": 0, "temp_dir": str(self._folder), "_system_config": _SYSTEM}
+        head = {
+            **_NODE,
+            "num_cpus": 0,
+            "dashboard_port": _free_port(),
+            "temp_dir": str(self._folder),
+            "_system_config": _SYSTEM,
+        }
         cluster = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(self._num_nodes - 1):
             cluster.add_node(**_NODE)
         return cluster
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def hook_workers(hook: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from translearn.cluster.simulated import SimulatedCluster
 from translearn.drill.disk import Disk
 from translearn.drill.tiny import NAME, tree, write_source, write_study
-from translearn.drill.trap import NOWHERE, Snare, Trap
+from translearn.drill.trap import Snare, Trap
 
 _ATTEMPTS, _ATTEMPT_S, _LOOK_S = 5, 600.0, 0.05
 
@@ -45,6 +45,7 @@ class Case:
     output: str = ""
     disk: Disk | None = None
     temporary: set[str] = field(default_factory=set)
+    _drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Writes the study."""
@@ -69,7 +70,7 @@ class Case:
 
     @property
     def snare(self) -> Snare:
-        """The trap that was set last, with what its processes told."""
+        """The traps that were set last, with what their processes told."""
         return Snare.read(self._snares / f"{self.num_attempts}" / "snare.json")
 
     @property
@@ -94,19 +95,27 @@ class Case:
             write_source(self.source)
         write_study(self.folder / "study.yaml", tree(self.storage, str(self.source), **{**self.changes, **changes}))
 
-    def start(self, trap: Trap = NOWHERE) -> subprocess.Popen[bytes]:
-        """Gives the study's command, in a process, with a trap in all its processes."""
+    def start(self, *traps: Trap) -> subprocess.Popen[bytes]:
+        """Gives the study's command, in a process, with traps in all its processes."""
         self.num_attempts += 1
-        snare = Snare(trap, str(self._snares / f"{self.num_attempts}"))
+        snare = Snare(traps, str(self._snares / f"{self.num_attempts}"))
         command = ["run", str(self.folder / "study.yaml"), "--address", self.cluster.address, "--json"]
         with self._log.open("wb") as log:
-            return subprocess.Popen(
+            driver = subprocess.Popen(
                 [sys.executable, "-m", "translearn.drill.victim", str(snare.write()), *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+        self._drivers.append(driver)
+        return driver
+
+    def stop(self) -> None:
+        """Kills commands that still run, after a case that failed."""
+        for driver in self._drivers:
+            driver.kill()
+            driver.wait()
 
     def wait(self, driver: subprocess.Popen[bytes]) -> int:
         """Waits for a driver to end; returns its exit code. Raises DrillError where it does not end."""
@@ -120,14 +129,14 @@ class Case:
             self.output = self._log.read_text(errors="replace")
 
     def until_sprung(self, driver: subprocess.Popen[bytes]) -> int:
-        """Waits until a process stepped into the trap; returns its id. Raises DrillError where none did."""
-        deadline = time.monotonic() + _ATTEMPT_S
-        while (victim := self.snare.victim) is None:
+        """Waits until each trap has a victim; returns the first trap's. Raises DrillError where one has none."""
+        deadline, snare = time.monotonic() + _ATTEMPT_S, self.snare
+        while len(victims := snare.victims) < len(snare.traps):
             if driver.poll() is not None or time.monotonic() > deadline:
                 self.output = self._log.read_text(errors="replace")
                 raise DrillError("the fault did not strike")
             time.sleep(_LOOK_S)
-        return victim
+        return victims[0]
 
     def finish(self) -> None:
         """Gives the command again, as a user would, until the study is done. Raises DrillError where it never is."""

@@ -7,9 +7,5 @@ import secrets
 
 
 def prepare_environment() -> None:
-    """The drill's cluster asks for a token of its own, and may take long to start, on a machine that is busy."""
-    os.environ |= {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "RAY_raylet_start_wait_time_s": "120",
-    }
+    """The drill's cluster asks for a token of its own."""
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}

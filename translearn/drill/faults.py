@@ -45,15 +45,15 @@ class Fault:
 
 def trapped(trap: Trap) -> Play:
     """The process that steps into the trap is the one to be hit."""
-    return in_turn(trap)
+    return in_turn((trap,))
 
 
-def in_turn(*traps: Trap) -> Play:
-    """Each command meets the next trap, and what another one left."""
+def in_turn(*commands: tuple[Trap, ...]) -> Play:
+    """Each command meets traps of its own, and what another one left."""
 
     def play(case: Case, _: random.Random) -> None:
-        for trap in traps:
-            driver = case.start(trap)
+        for traps in commands:
+            driver = case.start(*traps)
             case.until_sprung(driver)
             case.wait(driver)
         case.finish()
@@ -112,17 +112,18 @@ def _placed(path: str, number: int = 1) -> Trap:
 
 _CHECKPOINT = Trap("opened", r"/translearn-checkpoint-[^/]*/state\.pt$", "die", 2)
 _OTHER_WORKER = Trap("epoch", r"^refit/.*/rank1/", "die", 2)
+_STATE, _TRIALS = _placed(r"/search/states/.*\.pt$", 2), _placed(r"/trials\.parquet$")
 _DEPLOYED = _placed(r"/drill/model/model\.json$")
 _IN_TURN = (
     _placed(r"/data/target/manifest\.json$"),
     _placed(r"/search/heats/.*\.json$", 2),
-    _placed(r"/trials\.parquet$"),
+    _TRIALS,
     _placed(r"/drill/curves\.parquet$", 2),  # the refits are done, and evaluation has not begun
     _placed(r"/evaluation\.json$"),
 )
 PROCESS_FAULTS = (
     Fault("lane", "after a random epoch of the search", at_random("search", kill_victim)),
-    Fault("lane", "during a checkpoint", trapped(_placed(r"/search/states/.*\.pt$", 3)), is_short=True),
+    Fault("lane", "during a checkpoint", trapped(_STATE)),
     Fault(
         "worker", "the one that writes nothing, after an epoch", trapped(Trap("epoch", r"^refit/.*/rank1/", number=2))
     ),
@@ -134,10 +135,18 @@ PROCESS_FAULTS = (
     Fault(
         "driver",
         "during manifest.json, a heat's rows, trials.parquet, between refit and evaluate, and evaluation.json, in turn",
-        in_turn(*_IN_TURN),
+        in_turn(*((trap,) for trap in _IN_TURN)),
         may_repeat=len(_IN_TURN),
     ),
-    Fault("driver", "during model.json of the deployed model", trapped(_DEPLOYED), is_short=True),
+    Fault("driver", "during model.json of the deployed model", trapped(_DEPLOYED)),
     Fault("head", "after a random epoch of the search", at_random("search", kill_head)),
     Fault("head", "after a random epoch of a refit", at_random("refit", kill_head)),
+    Fault(
+        "several",
+        "a lane in a checkpoint and the driver at trials.parquet; then a worker in one, and it at model.json",
+        in_turn((_STATE, _TRIALS), (_CHECKPOINT, _DEPLOYED)),
+        changes={"search__trials": 2, "refit__seeds": 1},
+        is_short=True,
+        may_repeat=2,
+    ),
 )

@@ -190,7 +190,6 @@ FILE_FAULTS = (
         "truncated-shard",
         "of the target's test split",
         refused_until_mended(_HEAT, f"{_TARGET}/test-00000.parquet", cut, "test-00000.parquet: must be a Parquet", BAD),
-        is_short=True,
     ),
     Fault("source-replaced", "while the search runs", at(_HEAT, replace_source)),
     Fault(

@@ -146,6 +146,7 @@ def _played(fault: Fault, case: Case, reference: Case, draw: random.Random) -> O
     except DrillError as error:
         problems += [str(error), *case.output.strip().splitlines()[-12:]]
     seconds = time.monotonic() - started
+    case.stop()
     case.cluster.mend()
     equal, repeated = not problems, case.repeated()
     if max(repeated.values(), default=0) > fault.may_repeat:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 Event = Literal["placed", "opened", "epoch"]
-Act = Literal["die", "ask", "fail", "none"]
+Act = Literal["die", "ask", "fail"]
 
 _PATIENCE_S, _LOOK_S = 120.0, 0.05
 _SPRUNG, _ANSWERED, _EPOCHS = "sprung", "answered", "epochs"
@@ -45,21 +45,18 @@ class Trap:
     error: int = 0
 
 
-NOWHERE = Trap("epoch", "(?!)", "none")
-
-
 @dataclass(frozen=True)
 class Snare:
-    """A trap, and the folder through which its processes and the drill tell each other. Pickles into processes."""
+    """Traps, and the folder through which their processes and the drill tell each other. Pickles into processes."""
 
-    trap: Trap
+    traps: tuple[Trap, ...]
     folder: str
 
     @classmethod
     def read(cls, file: Path) -> Snare:
         """What ``write`` left."""
         told = json.loads(file.read_text())
-        return cls(Trap(**told["trap"]), told["folder"])
+        return cls(tuple(Trap(**trap) for trap in told["traps"]), told["folder"])
 
     def write(self) -> Path:
         """Leaves itself in a file in its folder, for a process that is started with the file's name."""
@@ -69,13 +66,12 @@ class Snare:
         return file
 
     def step(self, event: Event, what: str) -> None:
-        """Is called at each event. Springs where it is the one. Raises OSError where that is what the trap does."""
-        trap = self.trap
-        if event != trap.event or not re.search(trap.pattern, what):
-            return
-        number = self._claim()
-        if number == trap.number or (trap.lasts and number > trap.number):
-            self._act(what)
+        """Is called at each event. Traps spring where it is theirs. Raises OSError where that is what one does."""
+        for index, trap in enumerate(self.traps):
+            if event == trap.event and re.search(trap.pattern, what):
+                number = self._claim(index)
+                if number == trap.number or (trap.lasts and number > trap.number):
+                    self._act(index, what)
 
     def add_epoch(self, name: str) -> None:
         """Writes down that an epoch was trained."""
@@ -89,23 +85,23 @@ class Snare:
         return file.read_text().splitlines() if file.exists() else []
 
     @property
-    def victim(self) -> int | None:
-        """The process that stepped into it; None before."""
-        file = self._file(_SPRUNG)
-        return int(file.read_text()) if file.exists() else None
+    def victims(self) -> dict[int, int]:
+        """The processes that stepped into traps, by the traps' places."""
+        files = {index: self._file(f"{_SPRUNG}-{index}") for index in range(len(self.traps))}
+        return {index: int(file.read_text()) for index, file in files.items() if file.exists()}
 
     def answer(self) -> None:
-        """Lets the process that asks go on."""
+        """Lets processes that ask go on."""
         self._file(_ANSWERED).touch()
 
-    def _act(self, what: str) -> None:
-        waiting = self._file(f"{_SPRUNG}-{os.getpid()}")
+    def _act(self, index: int, what: str) -> None:
+        trap, waiting = self.traps[index], self._file(f"waiting-{os.getpid()}")
         waiting.write_text(str(os.getpid()))
-        waiting.rename(self._file(_SPRUNG))
-        if self.trap.act == "die":
+        waiting.rename(self._file(f"{_SPRUNG}-{index}"))
+        if trap.act == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.trap.act == "fail":
-            raise OSError(self.trap.error, os.strerror(self.trap.error), what)
+        if trap.act == "fail":
+            raise OSError(trap.error, os.strerror(trap.error), what)
         self._wait()
 
     def _wait(self) -> None:
@@ -113,11 +109,11 @@ class Snare:
         while not self._file(_ANSWERED).exists() and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
 
-    def _claim(self) -> int:
-        """The number of this match: the first that no process has had."""
+    def _claim(self, index: int) -> int:
+        """The number of this match of a trap: the first that no process has had."""
         for number in itertools.count(1):
             try:
-                self._file(f"match-{number}").touch(exist_ok=False)
+                self._file(f"match-{index}-{number}").touch(exist_ok=False)
             except FileExistsError:
                 continue
             return number
