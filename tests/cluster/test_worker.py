@@ -9,7 +9,7 @@ import torch
 from translearn.cluster.rows import facts
 from translearn.cluster.shared import Shared
 from translearn.cluster.states import CheckpointClock
-from translearn.cluster.worker import Job, Orders, _remaining
+from translearn.cluster.worker import FAILED, Job, Orders, _remaining
 from translearn.models.model_dir import MARKER
 from translearn.recipe import Recipe
 from translearn.spec import TrainSpec
@@ -28,6 +28,8 @@ def test_jobs_with_a_model_are_not_done_again_and_no_other_is_left_out(tmp_path:
     (out / "b").write_bytes(MARKER, b"{}")
     (out / "c").write_bytes("curve.parquet", b"")  # cut off before its model was whole
     assert [job.run for job in _remaining(orders(out))] == ["a", "c"]
+    (out / "a").write_json(FAILED, {"reason": "train_loss is nan"})
+    assert [job.run for job in _remaining(orders(out))] == ["c"]
 
 
 def test_loop_state_is_kept_once_an_interval_and_never_at_the_end() -> None:

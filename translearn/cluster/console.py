@@ -32,7 +32,6 @@ class Board:
         self._rows: dict[str, dict[str, Any]] = {}
         self._started = time.monotonic()
         self._live: Live | None = None
-        self.reason: str | None = None
 
     def update(self, run: str, row: dict[str, Any], status: str = "running") -> None:
         """Takes the latest figures of a run; prints a line when it ended and there is no live table."""
@@ -45,7 +44,6 @@ class Board:
 
     def follow(self, row: dict[str, Any]) -> None:
         """Takes a row of Ray Train's workers: they name their run and tell when it diverged."""
-        self.reason = row.get("reason") or self.reason
         ended = row["epoch"] >= row["epochs"] or "reason" in row
         self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 

@@ -20,9 +20,8 @@ from translearn.cluster.console import say
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
 from translearn.cluster.tensorboard import EventFiles
-from translearn.cluster.worker import Job, Orders
+from translearn.cluster.worker import Job, Orders, has_ended
 from translearn.errors import WorkersLostError, fault
-from translearn.models.model_dir import MARKER
 from translearn.storage import Folder
 
 _MAX_FAILURES = 3
@@ -44,8 +43,8 @@ def train_jobs(
 ) -> None:
     """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
 
-    Jobs whose model is already there are not done again. A worker that dies is replaced, and the group goes
-    on from the last epoch that was checkpointed.
+    One that diverges leaves ``failed.json`` there instead. Jobs that have ended are not done again. A worker that
+    dies is replaced, and the group goes on from the last epoch that was checkpointed.
 
     Args:
         jobs: What to do; their names are unique in ``out``.
@@ -54,7 +53,7 @@ def train_jobs(
         checkpoint_interval_s: See ``spec.ClusterSpec``.
         on_epoch: Is called, in a thread of this process, with the figures of each epoch.
     """
-    todo = tuple(job for job in jobs if not (out / job.run).exists(MARKER))
+    todo = tuple(job for job in jobs if not has_ended(out / job.run))
     if not todo:
         return
     _drop_damaged(out / _RAY)

@@ -32,7 +32,7 @@ from translearn.sources import initial_network
 from translearn.storage import Folder
 from translearn.team import Team
 
-CURVE = "curve.parquet"
+CURVE, FAILED = "curve.parquet", "failed.json"
 _STATE = "state.pt"
 
 
@@ -73,12 +73,19 @@ def work(orders: Orders) -> None:
             _do(job, fetch(job.task), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
             recorded = facts(job.recipe, orders.threads, ray.train.torch.get_device())
+            if ray.train.get_context().get_world_rank() == 0:
+                (orders.out / job.run).write_json(FAILED, {"reason": str(error)})
             _tell({**diverged(job.run, job.recipe, error), **recorded}, orders)
 
 
 def _remaining(orders: Orders) -> list[Job]:
-    """The jobs without a model. The checkpoint does not say it: an earlier command may have had other jobs."""
-    return [job for job in orders.jobs if not (orders.out / job.run).exists(MARKER)]
+    """The jobs that have not ended. The checkpoint does not say it: an earlier command may have had other jobs."""
+    return [job for job in orders.jobs if not has_ended(orders.out / job.run)]
+
+
+def has_ended(folder: Folder) -> bool:
+    """Whether a job has left its model in a folder, or why it diverged, as it would again."""
+    return folder.exists(MARKER) or folder.exists(FAILED)
 
 
 def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:

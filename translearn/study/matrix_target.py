@@ -24,6 +24,7 @@ from translearn.study.models import load
 from translearn.study.reading import read_test
 from translearn.study.refit import REFIT, refit, refit_errors, refit_seeds, run_name
 from translearn.study.search import kept_trials, make_trials
+from translearn.study.survivors import survivors
 from translearn.study.tables import TRIAL_SCHEMA, ranked_trials, table
 
 ERRORS = "errors.parquet"
@@ -121,9 +122,12 @@ def _candidates(trials: list[dict[str, Any]], source: Source, num: int) -> list[
 
 
 def _best(spec: StudySpec, folder: Folder, own: list[Candidate]) -> Candidate:
-    """The candidate of a source with the lowest mean validation error over its refits."""
-    means = {name: float(np.mean(errors)) for name, errors in refit_errors(spec, folder, own).items()}
-    return min(own, key=lambda one: means[one.name])
+    """The candidate of a source with the lowest mean validation error over its refits, none of which diverged."""
+    left = survivors(spec, folder, own)
+    if not left:
+        raise TranslearnError(f"refit: all of {own[0].trial['source']} diverged. Lower the range of search.lr.")
+    means = {name: float(np.mean(errors)) for name, errors in refit_errors(spec, folder, left).items()}
+    return min(left, key=lambda one: means[one.name])
 
 
 def _known(source: Source) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import translearn
 from translearn.cluster.predict import Model
+from translearn.cluster.worker import FAILED
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
 from translearn.models.model_dir import MARKER, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
@@ -38,7 +39,13 @@ def publish(source: Folder, out: Folder, errors: TaskErrors, temperature: float)
     save_model(out, state, info.model_copy(update={"errors": errors, "temperature": temperature}))
 
 
-def check_trained(folder: Folder, reason: str | None) -> None:
-    """Raises TranslearnError, with the reason that its last report gave, where a run left no model."""
+def failure(folder: Folder) -> str | None:
+    """Why a run diverged; None where it did not."""
+    return str(folder.read_json(FAILED)["reason"]) if folder.exists(FAILED) else None
+
+
+def check_trained(folder: Folder) -> None:
+    """Raises TranslearnError, with the reason where there is one, where a run left no model."""
     if not folder.exists(MARKER):
-        raise TranslearnError(f"{folder.uri}: training ended without a model. {reason or 'See the logs of Ray.'}")
+        reason = failure(folder) or "See the logs of Ray."
+        raise TranslearnError(f"{folder.uri}: training ended without a model. {reason}")

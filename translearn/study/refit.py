@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
-
 from translearn.cluster.console import board, say
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Shared, Task, share
@@ -17,11 +13,10 @@ from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
-from translearn.study.candidates import Candidate, Trial
+from translearn.study.candidates import Candidate
 from translearn.study.data import Splits
 from translearn.study.directory import CURVES
-from translearn.study.label_runs import label_runs
-from translearn.study.models import check_trained, model_info
+from translearn.study.models import check_trained, failure, model_info
 from translearn.study.tables import CURVE_SCHEMA, table
 
 REFIT = "refit"
@@ -44,11 +39,10 @@ def refit(
     sources: dict[str, Source],
     candidates: list[Candidate],
     resources: Resources,
-    others: Mapping[str, Trial] = MappingProxyType({}),
 ) -> None:
-    """Trains all candidates with every seed under the same budget, and the runs of the label-efficiency curve.
+    """Trains all candidates with every seed under the same budget.
 
-    Leaves a model directory of each in ``refit/``.
+    Leaves a model directory of each in ``refit/``, or ``failed.json`` where one diverged.
 
     Args:
         spec: The study.
@@ -57,20 +51,25 @@ def refit(
         sources: All sources by name.
         candidates: What is refitted.
         resources: The layout.
-        others: More trials, each trained once with the first seed, by the names of their runs.
     """
-    used = {c.trial["source"]: sources[c.trial["source"]] for c in candidates}
-    task = share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
-    jobs = _refit_jobs(spec, splits, candidates, task) + _label_jobs(spec, splits, candidates, task)
-    more = [Candidate(name, (), trial) for name, trial in others.items()]
-    jobs += [_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], _epochs(spec)) for one in more]
+    jobs = _refit_jobs(spec, splits, candidates, refit_task(splits, sources, candidates))
+    train_refits(spec, folder, jobs, resources)
+    add_refit_curves(folder, [job.run for job in jobs if not failure(folder / REFIT / job.run)])
+
+
+def refit_task(splits: Splits, sources: dict[str, Source], candidates: list[Candidate]) -> Shared:
+    used = {one.trial["source"]: sources[one.trial["source"]] for one in candidates}
+    return share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
+
+
+def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Resources) -> None:
     epochs = max(job.recipe.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_workers} worker(s)")
     with board("refits", len(jobs), epochs, spec.name) as shown:
         train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, shown.follow)
     for job in jobs:
-        check_trained(folder / REFIT / job.run, shown.reason)
-    _add_curves(folder, [job.run for job in jobs])
+        if not failure(folder / REFIT / job.run):
+            check_trained(folder / REFIT / job.run)
 
 
 def refit_errors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[float]]:
@@ -87,24 +86,17 @@ def run_error(folder: Folder, run: str) -> float:
 
 def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
     return [
-        _job(spec, splits, candidate, run_name(candidate, index), task, seed, _epochs(spec))
+        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, refit_epochs(spec))
         for index, seed in enumerate(refit_seeds(spec))
         for candidate in candidates
     ]
 
 
-def _epochs(spec: StudySpec) -> int:
+def refit_epochs(spec: StudySpec) -> int:
     return spec.refit.epochs or spec.search.epochs
 
 
-def _label_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
-    return [
-        replace(_job(spec, splits, run.candidate, run.name, task, run.seed, run.epochs), train_rows=run.rows)
-        for run in label_runs(spec, splits.train.labels, candidates)
-    ]
-
-
-def _job(
+def refit_job(
     spec: StudySpec,
     splits: Splits,
     candidate: Candidate,
@@ -128,8 +120,8 @@ def _job(
     return Job(run, task, trial["source"], recipe, model_info(trial["arch"], manifest.classes, spec, provenance))
 
 
-def _add_curves(folder: Folder, runs: list[str]) -> None:
-    old = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] != REFIT]
+def add_refit_curves(folder: Folder, runs: list[str]) -> None:
+    old = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] != REFIT or row["run"] not in runs]
     new = [
         {**row, "stage": REFIT, "run": run}
         for run in runs

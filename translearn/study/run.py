@@ -28,12 +28,14 @@ from translearn.study.data import Splits, decode, limits, num_sets, target_datas
 from translearn.study.depth_runs import depth_runs
 from translearn.study.evaluation import evaluate_study
 from translearn.study.models import check_trained, model_info
+from translearn.study.more_refits import refit_more
 from translearn.study.plan import check_study
 from translearn.study.rank import prior, rank
 from translearn.study.rank_words import ranking_lines
 from translearn.study.refit import refit
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
+from translearn.study.survivors import pairs
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
         recipe = Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
         job = Job(run, task, source, recipe, model_info(found.arch, classes, spec, setting))
         train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, shown.follow)
-    check_trained(out / run, shown.reason)
+    check_trained(out / run)
     error = read_info(out / run).errors.validation or 0.0
     say(f"validation error {100 * error:.1f} %; model in {(out / run).uri}")
     return {**setting, "val_error": error, "model": (out / run).uri}
@@ -110,9 +112,11 @@ def run_evaluate(study: Study) -> dict[str, Any]:
     with _splits(study) as splits:
         sources, found = _searched(study, splits)
         if not study.folder.exists(directory.EVALUATION):
+            refit(study.spec, study.folder, splits, sources, found, study.resources)
+            found = pairs(study.spec, study.folder, found)
             depths = depth_runs(study.spec, kept_trials(study.folder), found)
             others = {run.name: run.trial for run in depths if not run.is_refit}
-            refit(study.spec, study.folder, splits, sources, found, study.resources, others)
+            refit_more(study.spec, study.folder, splits, sources, found, study.resources, others)
         evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)

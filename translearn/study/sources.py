@@ -101,7 +101,7 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
         tasks = [fetch(job.task) for job in jobs]
         remove_images(images for task in tasks for images in (task.train, task.val, task.test) if images)
     for job in jobs:
-        check_trained(out / job.run, shown.reason)
+        check_trained(out / job.run)
 
 
 def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
