@@ -228,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     _common(submit)
     drill = commands.add_parser("drill", help="a tiny study through every fault, on a simulated cluster, here")
     drill.add_argument("--only", metavar="NAME", help="one fault, at all its points")
-    drill.add_argument("--short", action="store_true", help="three faults, in a minute")
+    drill.add_argument("--short", action="store_true", help="a few faults in one study")
     drill.add_argument("--seed", type=int, default=0, metavar="N", help="what random points are drawn from")
     drill.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser
