@@ -9,7 +9,7 @@ from sources import flat_folder
 
 from translearn.data.dataset import open_dataset
 from translearn.data.ingest import ingest, inspected, plan_ingest
-from translearn.errors import DataError
+from translearn.errors import DataError, StorageError
 from translearn.storage import Folder
 
 
@@ -61,3 +61,11 @@ def test_malformed_manifest(out):
     (out / "manifest.json").write_text("{}")
     with pytest.raises(DataError, match=r"manifest.json: must be a manifest of this version, but got \d+ errors"):
         open_dataset(str(out))
+
+
+@pytest.mark.parametrize("columns", [None, ["label"]])
+def test_a_data_set_that_goes_away_is_a_storage_error(out, columns):
+    dataset = open_dataset(str(out))
+    out.rename(out.with_name("elsewhere"))
+    with pytest.raises(StorageError, match=rf"^{out}/val-00000\.parquet: cannot be read \("):
+        list(dataset.tables("val", columns))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from translearn.data.manifest import MANIFEST, Manifest, Shard
-from translearn.errors import DataError, fault, raise_faults
+from translearn.errors import DataError, StorageError, fault, raise_faults
 from translearn.storage import Folder
 
 
@@ -40,6 +40,7 @@ class Dataset:
 
         Raises:
             DataError: A shard is damaged.
+            StorageError: It cannot be read.
         """
         for shard in self.shards(split):
             yield self.table(shard) if columns is None else self._columns(shard, columns)
@@ -66,7 +67,10 @@ class Dataset:
         return content
 
     def _columns(self, shard: Shard, columns: Sequence[str]) -> pa.Table:
-        return pq.ParquetFile(self.folder.file(shard.file), filesystem=self.folder.fs).read(list(columns))
+        try:
+            return pq.ParquetFile(self.folder.file(shard.file), filesystem=self.folder.fs).read(list(columns))
+        except OSError as error:
+            raise StorageError(f"{self.folder.address(shard.file)}: cannot be read ({error}).") from error
 
 
 def open_dataset(location: str | Folder) -> Dataset:

@@ -163,7 +163,7 @@ _DISKS = (
     Fault("read-only", "in the search", on_disk(_SEARCH_EPOCH, Disk.forbid, Disk.allow)),
 )
 FILE_FAULTS = (
-    Fault("storage-away", "for a minute of the search", spoiled(_SEARCH_EPOCH, away), may_repeat=3),
+    Fault("storage-away", "for a minute of the search", spoiled(_SEARCH_EPOCH, away), may_repeat=4),
     Fault("nan", "trials diverge; the driver is killed", diverges, changes={"search__lr": [1e-3, 1e12]}),
     Fault(
         "out-of-memory",
