@@ -37,6 +37,9 @@ class Kept:
 
     write = keep
 
+    def forget(self, run: str) -> None:
+        """Storage, the same dict, still has it."""
+
 
 def images(num: int) -> ImageSet:
     pixels = np.random.default_rng(0).integers(0, 256, (num, 32, 32, 3), dtype=np.uint8)

@@ -32,7 +32,7 @@ class Keeper:
             for run, saved in states.items() if pauses else ():
                 self._places.keep(run, saved)
             if is_due:
-                self._writer.write(states)
+                self._writer.write(states, are_kept=pauses)
         if over:
             self._writer.wait()
 

@@ -48,6 +48,10 @@ class Places:
         """Writes a state into storage."""
         (self.folder / _FOLDER).write_bytes(f"{run}.pt", sealed(saved))
 
+    def forget(self, run: str) -> None:
+        """Lets go of the state in memory, because storage has a later one."""
+        ray.get(self.desk.drop.remote([run]))
+
 
 class CheckpointClock:
     """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
@@ -70,19 +74,21 @@ class Writer:
         self._places, self._pool = places, ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
 
-    def write(self, states: dict[str, Saved]) -> None:
-        """Writes a state of each trial, when those before are written."""
+    def write(self, states: dict[str, Saved], are_kept: bool) -> None:
+        """Writes a state of each trial, when those before are written; ``are_kept``: memory has these states too."""
         self.wait()
-        self._last = self._pool.submit(self._write, states)
+        self._last = self._pool.submit(self._write, states, are_kept)
 
     def wait(self) -> None:
         """Until all is written; raises what went wrong."""
         if self._last:
             self._last.result()
 
-    def _write(self, states: dict[str, Saved]) -> None:
+    def _write(self, states: dict[str, Saved], are_kept: bool) -> None:
         for run, saved in states.items():
             self._places.write(run, saved)
+            if not are_kept:
+                self._places.forget(run)
 
 
 def _from_memory(reference: tuple[Any] | None) -> Saved | None:
