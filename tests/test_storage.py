@@ -190,3 +190,14 @@ def test_an_address_of_an_unknown_kind_is_refused() -> None:
         Folder.open("ftp://host/x")
     line = "storage: must be a local path or an s3:// or gs:// address, but got ftp://host/x. ("
     assert str(caught.value).startswith(line)
+
+
+def test_what_a_killed_writer_left_is_swept_at_any_depth_and_nothing_else(tmp_path):
+    folder = Folder.open(tmp_path)
+    kept = ["a.json", "data/.hidden", "data/a.part", "data/.mine.part"]
+    for name in [*kept, ".a.json.0a1b2c3d.part", "refit/x/.model.json.ffffffff.part"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folder.sweep()
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    (folder / "nowhere").sweep()

@@ -105,6 +105,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
             say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
         study = open_study(spec, _command(options))
         with only_driver(Folder.open(spec.storage), spec.name):
+            study.folder.sweep()
             return work(study)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -158,11 +159,21 @@ class Folder:
         pq.write_table(table, sink, compression="zstd")
         self.write_bytes(name, sink.getvalue().to_pybytes())
 
+    def sweep(self) -> None:
+        """Deletes what writers that were killed left beside the files in it, at any depth. Nobody may be writing."""
+        for path in list(Path(self.path).rglob(".*.part")) if self.is_local else []:
+            if _PART.fullmatch(path.name):
+                with _writing(str(path)):
+                    path.unlink(missing_ok=True)
+
     def check_writable(self) -> None:
         """Writes and deletes a marker file; StorageError says why when that fails."""
         name = f".translearn-{uuid.uuid4().hex[:8]}"
         self.write_bytes(name, b"ok")
         self.remove_file(name)
+
+
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
 def _write_local(path: Path, content: bytes | memoryview) -> None:
