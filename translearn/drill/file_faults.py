@@ -112,7 +112,7 @@ def spoiled(trap: Trap, spoil: Callable[[Case], Callable[[], None]]) -> Play:
             code = case.wait(driver)
         finally:
             mend()
-        before, error, _ = case.output.partition("\nerror: ")  # afterwards TensorBoard's threads may complain too
+        before, error = case.output.partition("\nerror: ")[:2]  # afterwards TensorBoard's threads may complain too
         if code != EXIT_FAILED or not error or "Traceback" in before:
             raise DrillError(f"the command must end with {EXIT_FAILED} and one error, but it ended with {code}")
         case.finish()
