@@ -16,7 +16,12 @@ from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
 
 TABLES = {"trials.parquet": TRIAL_SCHEMA, "curves.parquet": CURVE_SCHEMA, "sources.parquet": SOURCE_SCHEMA}
 MODEL = "model/model.safetensors"
-EVALUATION = {"target": {"error": 0.1}, "test_reads": 1, "rows": [{"val_error": 0.2, "time_s": 3.0, "seconds": 1.0}]}
+EVALUATION = {
+    "summary": ["Target error: 10 %."],
+    "target": {"error": 0.1},
+    "test_reads": 1,
+    "rows": [{"val_error": 0.2, "time_s": 3.0, "seconds": 1.0}],
+}
 
 
 def value(kind: pa.DataType, number: int) -> Any:
@@ -94,6 +99,8 @@ def edit(change_it: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     ("act", "told"),
     [
         (edit(lambda found: found.update(test_reads=2)), []),
+        (edit(lambda found: found["summary"].insert(0, "Warning: test was read 2 times (...).")), []),
+        (edit(lambda found: found["summary"].append("Transfer helped.")), ["evaluation.json: summary.1"]),
         (edit(lambda found: found["rows"][0].update(time_s=9.0, seconds=9.0)), []),
         (edit(lambda found: found["rows"][0].update(val_error=0.3)), ["evaluation.json: rows.0.val_error"]),
         (edit(lambda found: found.pop("target")), ["evaluation.json: target.error"]),

@@ -40,10 +40,16 @@ def _tables(reference: Path, other: Path) -> Iterator[str]:
 
 
 def _figures(reference: Path, other: Path) -> Iterator[str]:
-    ours, theirs = (dict(_leaves(json.loads((f / "evaluation.json").read_text()))) for f in (reference, other))
+    ours, theirs = (dict(_leaves(_evaluation(folder))) for folder in (reference, other))
     for path in sorted(ours.keys() | theirs.keys()):
         if ours.get(path) != theirs.get(path):
             yield f"evaluation.json: {path}"
+
+
+def _evaluation(folder: Path) -> dict[str, Any]:
+    """A command that was killed after it had read test has to read it again, and the summary says so."""
+    found: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
+    return {**found, "summary": [line for line in found["summary"] if not line.startswith("Warning: test was read")]}
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
