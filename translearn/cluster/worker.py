@@ -98,7 +98,7 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
     train = task.train if job.train_rows is None else task.train.view(job.train_rows)
     for result in fine_tune_in_parts(network, train, task.val, job.recipe, team, state, part_steps=_PART_STEPS):
         if isinstance(result, EpochPart):
-            _keep_part(job, result, curve, clock, team)
+            _keep_part(job, result, curve, clock, team, _study(orders))
             continue
         curve.append(figures(result))
         is_last = result.epoch == job.recipe.epochs
@@ -110,12 +110,15 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
         _tell(row, orders, saved_state)
 
 
-def _keep_part(job: Job, part: EpochPart, curve: list[dict[str, float]], clock: CheckpointClock, team: Team) -> None:
+def _keep_part(
+    job: Job, part: EpochPart, curve: list[dict[str, float]], clock: CheckpointClock, team: Team, study: str
+) -> None:
     """Loop state inside an epoch, where the first worker finds it due: a report waits for all workers."""
     if not team.agreed(lambda: clock.due(False)):
         return
     row = {"run": job.run, "epoch": part.epoch, "step": part.step}
     _report(row, {"run": job.run, "curve": curve, "state": part.state} if team.rank == 0 else None)
+    log("part", study, job.run, team.rank, epoch=part.epoch, step=part.step)
 
 
 def _errors(network: Network, task: Task, job: Job, team: Team, last: EpochResult) -> TaskErrors:
@@ -138,11 +141,14 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
     """Reports an epoch to Ray Train, from every worker, with loop state from the first where it is due."""
     is_first = ray.train.get_context().get_world_rank() == 0
     _report(row, saved if is_first else None)
-    study = PurePosixPath(orders.out.path).parent.name  # its directory bears its name
     told = {name: row[name] for name in LOGGED if name in row}
-    log("epoch", study, row["run"], ray.train.get_context().get_world_rank(), **told)
+    log("epoch", _study(orders), row["run"], ray.train.get_context().get_world_rank(), **told)
     if is_first and orders.progress is not None:  # an empty queue is false
         orders.progress.put(row)
+
+
+def _study(orders: Orders) -> str:
+    return PurePosixPath(orders.out.path).parent.name  # its directory bears its name
 
 
 def _report(row: dict[str, Any], saved: dict[str, Any] | None) -> None:
