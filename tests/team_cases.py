@@ -9,12 +9,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from loop_cases import curve, images, in_float64, recipe, source
+from loop_cases import curve, figures, images, in_float64, recipe, source
 from torch import nn
 
 from translearn.data.batches import worker_part
-from translearn.fine_tune import fine_tune
+from translearn.fine_tune import fine_tune, fine_tune_in_parts
 from translearn.inference import loss_and_error
+from translearn.recipe import EpochPart, EpochResult
 from translearn.team import Team, TeamBatchNorm2d
 
 NUM_CHANNELS = 3
@@ -75,6 +76,18 @@ def own_statistics(rank: int, num_workers: int) -> dict[str, Any]:
     return {"curve": rows, "state": network.state_dict()}
 
 
+def in_two_goes(rank: int, num_workers: int, part_steps: int, sync_batchnorm: bool) -> list[list[list[float]]]:
+    """The curve of a run in parts, and that of one that goes on from the first worker's state inside an epoch."""
+    team = Team(rank, num_workers, sync_batchnorm=sync_batchnorm)
+    given = (images(13), images(7, 1), recipe(batch_size=4, epochs=2), team)
+    whole = list(fine_tune_in_parts(source(), *given, part_steps=part_steps))
+    part = next(part for part in fine_tune_in_parts(source(), *given, part_steps=part_steps))
+    assert isinstance(part, EpochPart)
+    state = team.agreed(part.state)
+    again = fine_tune_in_parts(source(), *given, state, part_steps=part_steps)
+    return [[figures(one) for one in results if isinstance(one, EpochResult)] for results in (whole, again)]
+
+
 def join(rank: int, num_workers: int, folder: str) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=num_workers)
@@ -88,6 +101,7 @@ def work(rank: int, num_workers: int, folder: str) -> None:
     found: dict[str, Any] = {name: run(name, team, exact=True) for name in RUNS}
     found["fp32"] = run("uneven", team, exact=False)
     found["own_statistics"] = own_statistics(rank, num_workers)
+    found["in_two_goes"] = [in_two_goes(rank, num_workers, 2, sync) for sync in (True, False)]
     found["batchnorm"] = shared_batchnorm(rank, num_workers)
     found["validation"] = {num: loss_and_error(source(), images(num), "fp32", team) for num in (1, 7, 12)}
     try:

@@ -14,9 +14,10 @@ import torch
 from loop_cases import FIGURES, curve, figures, golden_csv, images, recipe, source
 
 from translearn.errors import NonFiniteLossError
-from translearn.fine_tune import fine_tune
+from translearn.fine_tune import fine_tune, fine_tune_in_parts
 from translearn.models.freeze import freeze_account
 from translearn.models.network import Network
+from translearn.recipe import EpochPart, EpochResult
 
 GOLDEN = Path(__file__).parent / "golden/fine_tune.csv"
 TRAIN, VAL = images(14), images(7, seed=1)
@@ -74,7 +75,7 @@ def test_a_state_holds_trained_tensors_only_and_later_steps_do_not_change_it() -
     state = next(run).state()
     before = copy.deepcopy(state)
     list(run)
-    assert list(state) == ["epoch", "model", "optimizer"]
+    assert list(state) == ["epoch", "step", "loss", "model", "optimizer"]
     assert tuple(state["model"]) == freeze_account(network, 3).trained
     assert same(state["model"], before["model"])
     momenta = [
@@ -159,3 +160,30 @@ def test_bf16_gives_nearly_the_curve_of_fp32() -> None:
     )
     assert fp32 != bf16
     assert bf16[1][1:3] == pytest.approx(fp32[1][1:3], rel=0.1)
+
+
+@pytest.mark.parametrize("depth", [0, 3])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_run_goes_on_from_inside_an_epoch_with_the_same_bits(optimizer: str, depth: int) -> None:
+    settings = recipe(depth, lr=1e-3, epochs=2, batch_size=3, optimizer=optimizer, augment="flip_crop")  # 5 steps
+    plain, rows = source(), []
+    for result in fine_tune(plain, TRAIN, VAL, settings):
+        rows.append(figures(result))
+    whole, parts, places = source(), [], []
+    for result in fine_tune_in_parts(whole, TRAIN, VAL, settings, part_steps=2):
+        if isinstance(result, EpochPart):
+            places.append((result.epoch, result.step))
+            parts.append(saved_and_loaded(result.state()))
+    assert places == [(1, 2), (1, 4), (2, 2), (2, 4)]
+    assert same(snapshot(whole), snapshot(plain))
+    for (epoch, step), state in zip(places, parts, strict=True):
+        assert (state["epoch"], state["step"]) == (epoch - 1, step)
+        again = source()
+        left = [figures(result) for result in fine_tune(again, TRAIN, VAL, settings, state=state)]
+        assert left == rows[epoch - 1 :]
+        assert same(snapshot(again), snapshot(plain))
+
+
+def test_no_part_ends_where_its_epoch_does() -> None:
+    results = list(fine_tune_in_parts(source(), images(12), VAL, recipe(epochs=1, batch_size=3), part_steps=4))
+    assert [type(result) for result in results] == [EpochResult]

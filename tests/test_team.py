@@ -126,3 +126,11 @@ def test_a_team_shares_batchnorm_where_it_is_told_to_and_keeps_every_tensor(sync
     after = network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_two_workers_go_on_from_inside_an_epoch_with_the_same_bits(both: list[dict[str, Any]], place: int) -> None:
+    for found in both:
+        whole, again = found["in_two_goes"][place]
+        assert len(whole) == 2
+        assert again == whole

@@ -10,16 +10,16 @@ gives the bits that it would give alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from translearn.data.batches import num_steps
 from translearn.data.image_set import ImageSet
 from translearn.errors import NonFiniteLossError
-from translearn.lock_step import Stored, lock_step
+from translearn.lock_step import Results, Stored, in_parts, lock_step
 from translearn.models.freeze import share_frozen
 from translearn.models.network import Network
-from translearn.recipe import EpochResult, LoopState, Recipe
+from translearn.recipe import EpochPart, EpochResult, LoopState, Recipe
 from translearn.run import Run
 from translearn.team import Team
 
@@ -65,10 +65,40 @@ def fine_tune(
     Raises:
         NonFiniteLossError: A loss became infinite or not a number, on any worker; every worker raises it.
     """
-    for results in fine_tune_together([Entrant(network, recipe, state)], train, val, team, stored):
-        if isinstance(results[0], NonFiniteLossError):
-            raise results[0]
-        yield results[0]
+    for result in fine_tune_in_parts(network, train, val, recipe, team, state, stored):
+        assert isinstance(result, EpochResult)  # one part an epoch
+        yield result
+
+
+def fine_tune_in_parts(
+    network: Network,
+    train: ImageSet,
+    val: ImageSet,
+    recipe: Recipe,
+    team: Team | None = None,
+    state: LoopState | None = None,
+    stored: Stored | None = None,
+    part_steps: int | None = None,
+) -> Iterator[EpochPart | EpochResult]:
+    """As ``fine_tune``, for epochs that are long: yields also inside an epoch, where its state can be kept as well.
+
+    The parts change no result of a worker alone; of several workers without ``sync_batchnorm`` they change rounding.
+
+    Args:
+        network, train, val, recipe, team, state, stored: As for ``fine_tune``.
+        part_steps: An ``EpochPart`` comes after every so many steps, unless the epoch then ends.
+
+    Raises:
+        NonFiniteLossError: As ``fine_tune``; it is noticed at the end of an epoch.
+    """
+    share_frozen([network], [recipe.freeze_depth])
+    run = _begun(Entrant(network, recipe, state), team or Team(), num_steps(len(train), recipe.train.batch_size))
+    while run.epoch < recipe.epochs:
+        epoch = in_parts({0: run}, train, val, stored or Stored(), part_steps)
+        result = (yield from _parts(run, epoch))[0]
+        if isinstance(result, NonFiniteLossError):
+            raise result
+        yield result
 
 
 def fine_tune_together(
@@ -96,10 +126,20 @@ def fine_tune_together(
         active = {place: run for place, run in runs.items() if run.epoch == epoch - 1}
         if not active:
             continue
-        results = lock_step(active, train, val, stored)
+        results: Results = lock_step(active, train, val, stored)
         for place in [place for place, result in results.items() if isinstance(result, NonFiniteLossError)]:
             del runs[place]
         yield results
+
+
+def _parts(run: Run, epoch: Generator[int, None, Results]) -> Generator[EpochPart, None, Results]:
+    while True:
+        try:
+            num_done = next(epoch)
+        except StopIteration as end:
+            results: Results = end.value
+            return results
+        yield EpochPart(run.epoch, num_done, run.state)
 
 
 def _begun(entrant: Entrant, team: Team, steps_per_epoch: int) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from translearn.recipe import EpochResult
 from translearn.run import Run
 from translearn.team import Team
 
+Results = dict[int, EpochResult | NonFiniteLossError]
 #: Stored boundaries by freeze depth, see ``boundary.feed.Feed``.
 Boundaries = Mapping[int, Examples]
 
@@ -32,28 +33,43 @@ class Stored:
     val: Boundaries = field(default_factory=dict)
 
 
-def lock_step(
-    runs: dict[int, Run], train: ImageSet, val: ImageSet, stored: Stored
-) -> dict[int, EpochResult | NonFiniteLossError]:
+def lock_step(runs: dict[int, Run], train: ImageSet, val: ImageSet, stored: Stored) -> Results:
+    """The results of ``in_parts``, in one part."""
+    epoch = in_parts(runs, train, val, stored)
+    while True:
+        try:
+            next(epoch)
+        except StopIteration as end:
+            results: Results = end.value
+            return results
+
+
+def in_parts(
+    runs: dict[int, Run], train: ImageSet, val: ImageSet, stored: Stored, part_steps: int | None = None
+) -> Generator[int, None, Results]:
     """Trains and validates runs of one source for an epoch, on one pass of their input.
 
     Args:
-        runs: By any key; all are after the same epoch, and their networks share their frozen stages.
+        runs: By any key; all are after the same epoch and step, and their networks share their frozen stages.
         train: The training split.
         val: The validation split.
         stored: Boundaries to read instead of computing them.
+        part_steps: The length of a part; None for none.
+
+    Yields:
+        After each part but the last how many steps of the epoch are done: the runs' states may be kept.
 
     Returns:
         By the same keys, the epoch's result, or why the run ends here.
     """
     started, members = time.perf_counter(), list(runs.values())
-    fed_s = _train(members, train, stored.train)
+    fed_s, num_images, paused_s = yield from _train(members, train, stored.train, part_steps)
     trained = time.perf_counter()
     own_train_s = [run.seconds for run in members]
     fed_s += _validate(members, val, stored.val)
     figures = [run.figures(len(train)) for run in members]
-    whole_s, num = time.perf_counter() - started, len(members)
-    shared_train_s = (trained - started - sum(own_train_s)) / num
+    whole_s, num = time.perf_counter() - started - paused_s, len(members)
+    shared_train_s = (trained - started - paused_s - sum(own_train_s)) / num
     shared_s = (whole_s - sum(run.seconds for run in members)) / num
     return {
         place: _non_finite(run, train_loss=train_loss, val_loss=val_loss)
@@ -64,7 +80,7 @@ def lock_step(
             val_error=val_error,
             lr=run.optimizer.param_groups[0]["lr"],
             seconds=run.seconds + shared_s,
-            images_per_s=len(train) / (own_s + shared_train_s),
+            images_per_s=num_images / (own_s + shared_train_s),
             saved_s=fed_s * (1 - 1 / num),
             state=run.state,
         )
@@ -96,22 +112,38 @@ def prefix_chunk(batch_size: int, num_examples: int, num_workers: int) -> int:
     return math.ceil(min(batch_size, num_examples) / num_workers)
 
 
-def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
-    """One pass over the training split by all runs; returns the seconds that their common input took."""
-    recipe, team = runs[0].recipe, runs[0].team
+def _train(
+    runs: list[Run], data: ImageSet, stored: Boundaries, part_steps: int | None
+) -> Generator[int, None, tuple[float, int, float]]:
+    """One pass over the training split by all runs, or over what is left of it.
+
+    Returns:
+        The seconds that their common input took, the images of all workers, and the seconds between parts.
+    """
+    recipe, team, first, paused_s = runs[0].recipe, runs[0].team, runs[0].num_done, 0.0
     for run in runs:
         run.begin_epoch()
     chunk = prefix_chunk(recipe.train.batch_size, len(data), team.num_workers)
     feed, epoch = _feed(runs, data, stored, chunk, recipe.train.augment), runs[0].epoch
     batches = epoch_batches(len(data), recipe.train.batch_size, recipe.seed, epoch)
     parts = [worker_part(rows, team.rank, team.num_workers) for rows in batches]
-    for index, boundaries in enumerate(feed.batches(parts, epoch)):
+    for index, boundaries in enumerate(feed.batches(parts[first:], epoch), first):
         labels = _labels(data, parts[index], team)
         for run in runs:
             run.step(boundaries[run.recipe.freeze_depth], labels, len(batches[index]), index)
+        if part_steps and (index + 1) % part_steps == 0 and index + 1 < len(batches):
+            paused_s += yield from _pause(runs, index + 1)
     for run in runs:
         run.end_training()
-    return feed.seconds
+    return feed.seconds, sum(map(len, batches[first:])), paused_s
+
+
+def _pause(runs: list[Run], num_done: int) -> Generator[int, None, float]:
+    for run in runs:
+        run.end_part()
+    started = time.perf_counter()
+    yield num_done
+    return time.perf_counter() - started
 
 
 def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 from translearn.spec import TrainSpec
 
-#: Loop state: ``epoch`` (the last one done), ``model`` (trained tensors only), ``optimizer``.
+#: Loop state: ``epoch`` (the last one done), ``step`` (steps done of the next one, 0 between epochs), ``loss`` (sum
+#: over these steps' examples), ``model`` (trained tensors only), ``optimizer``.
 LoopState = dict[str, Any]
 
 
@@ -32,6 +33,21 @@ class Recipe:
     seed: int
     train: TrainSpec
     views: int = 0
+
+
+@dataclass(frozen=True)
+class EpochPart:
+    """Where a run stands inside an epoch, the same on every worker.
+
+    Attributes:
+        epoch: Counted from 1.
+        step: Steps of it that are done; fewer than it has.
+        state: Makes the loop state of this moment, in CPU memory; call it before the next step.
+    """
+
+    epoch: int
+    step: int
+    state: Callable[[], LoopState] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ class Run:
     """A network, frozen and placed, and its optimiser.
 
     Attributes:
-        epoch: The last epoch that is done.
+        epoch: The epoch at hand; between epochs the last one that is done.
+        num_done: Steps done of an epoch that is not; 0 between epochs.
         seconds: Wall time of its own steps and batches of validation in the present epoch.
     """
 
@@ -40,25 +41,36 @@ class Run:
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.optimizer = make_optimizer(groups, recipe.lr, recipe.train)
         self.is_random = any(isinstance(module, nn.Dropout) for module in self.suffix.modules())
-        self.epoch = 0
+        self.epoch = self.num_done = 0
+        self._loss_before = 0.0
 
     def state(self) -> LoopState:
-        """Copies of all that the next epoch depends on."""
+        """Copies of all that the next step depends on; inside an epoch right after ``end_part``."""
         model = trained_state(self.network, self.recipe.freeze_depth)
-        return {"epoch": self.epoch, "model": model, "optimizer": _copied(self.optimizer.state_dict())}
+        is_inside = self.num_done > 0
+        return {
+            "epoch": self.epoch - is_inside,
+            "step": self.num_done,
+            "loss": float(self._loss) if is_inside else 0.0,
+            "model": model,
+            "optimizer": _copied(self.optimizer.state_dict()),
+        }
 
     def restore(self, state: LoopState) -> None:
         """Goes back to a state."""
         self.network.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(_copied(state["optimizer"]))
-        self.epoch = int(state["epoch"])
+        self.epoch, self.num_done = int(state["epoch"]), int(state["step"])
+        self._loss_before = float(state["loss"])
 
     def begin_epoch(self) -> None:
-        """Makes the run ready to train the epoch after the last one done."""
+        """Makes the run ready to train the epoch after the last one done, from the step where its state was."""
         self.network.train()
         self.epoch += 1
         self.seconds = 0.0
-        self._loss = torch.zeros((), dtype=torch.float64, device=self.team.device)
+        before = torch.tensor(self._loss_before, dtype=torch.float64, device=self.team.device)
+        # All workers have the state of the first one, whose sum is that of all.
+        self._loss, self._loss_before = before if self.team.rank == 0 else torch.zeros_like(before), 0.0
         self._counts = torch.zeros(3, dtype=torch.float64, device=self.team.device)
 
     def step(self, boundary: torch.Tensor, labels: torch.Tensor, global_size: int, index: int) -> None:
@@ -77,9 +89,16 @@ class Run:
                 nn.utils.clip_grad_norm_(self.parameters, self.recipe.train.clip_norm)
             self.optimizer.step()
             self._loss += loss.detach().double()
+            self.num_done = index + 1
+
+    def end_part(self) -> None:
+        """Between two steps: makes the first worker's state that of all, with or without anyone who keeps it."""
+        self._loss = self.team.settled(self._loss)
+        self.team.average_statistics(self.network)
 
     def end_training(self) -> None:
         """What follows the epoch's last step; the network is ready to be validated."""
+        self.num_done = 0
         self.team.average_statistics(self.network)
         self.network.eval()
 

@@ -73,6 +73,11 @@ class Team:
             dist.broadcast_object_list(found)
         return found[0]
 
+    def settled(self, counts: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over the workers, on the first one; zeros on the others."""
+        total = self.sum(counts)
+        return total if self.rank == 0 else torch.zeros_like(total)
+
     def sum(self, counts: torch.Tensor) -> torch.Tensor:
         """The sum of a tensor over the workers; every worker gets it."""
         if self.num_workers > 1:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from translearn.boundary import chain
 from translearn.boundary.layout import to_boundary
-from translearn.data.examples import Examples
+from translearn.data.examples import Examples, in_order
 from translearn.data.image_set import ImageSet
 from translearn.data.prefetch import ahead
 from translearn.data.transforms import augment, to_input
@@ -79,19 +79,20 @@ class Feed:
         """``batch`` of each block of rows, in order; on a GPU the next one is read and copied meanwhile."""
         listed = list(blocks)
         view = (epoch - 1) % self.views if self.views else 0
-        sent = ahead((self._read(rows, view) for rows in listed), self.device)
+        pixels = in_order(self.data.images, listed)
+        sent = ahead((self._read(rows, view, pixels) for rows in listed), self.device)
         for rows in listed:
             started = time.perf_counter()
             batch = self._batch(next(sent), rows, view + 1 if self.views else epoch)
             self.seconds += time.perf_counter() - started
             yield batch
 
-    def _read(self, rows: np.ndarray, view: int) -> tuple[Tensor, ...]:
-        """What a batch is made from, in CPU memory: pixels, or stored boundaries."""
+    def _read(self, rows: np.ndarray, view: int, pixels: Iterator[np.ndarray]) -> tuple[Tensor, ...]:
+        """What a batch is made from, in CPU memory: pixels, the next ones, or stored boundaries."""
         return tuple(
             to_boundary(self.stored[depth][rows + view * len(self.data)], self.precision)
             if depth in self.stored
-            else torch.from_numpy(self.data.images[rows])
+            else torch.from_numpy(next(pixels))
             for depth, start in self.starts.items()
             if start is None
         )

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from translearn.cluster.pinned import here_if_local
 from translearn.data.formats.reader import Reader
 from translearn.data.inspection import inspect_batch
 from translearn.data.plan import IngestPlan, inspected
@@ -47,10 +48,8 @@ def inspected_in_parallel(plan: IngestPlan, batch_rows: int = 64, min_rows: int 
 
 def _placement(reader: Reader) -> dict[str, Any] | None:
     """Where tasks may run, as options of a Ray task; None where this node has no CPU for local files."""
-    if not reader.is_local:
-        return {}
     here = ray.get_runtime_context().get_node_id()
     node = next(node for node in ray.nodes() if node["NodeID"] == here)
-    if not node["Resources"].get("CPU"):
+    if reader.is_local and not node["Resources"].get("CPU"):
         return None
-    return {"label_selector": {"ray.io/node-id": here}}
+    return here_if_local(reader.is_local)

@@ -40,6 +40,7 @@ def train_jobs(
     resources: Resources,
     checkpoint_interval_s: float = 0.0,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    spare_cpus: bool = False,
 ) -> None:
     """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
 
@@ -52,18 +53,21 @@ def train_jobs(
         resources: The layout; the refit's part of it is used.
         checkpoint_interval_s: See ``spec.ClusterSpec``.
         on_epoch: Is called, in a thread of this process, with the figures of each epoch.
+        spare_cpus: Half of the workers' CPUs are left to the tasks that read ahead for them, which without any would
+            never begin. The workers' threads stay as many.
     """
     todo = tuple(job for job in jobs if not has_ended(out / job.run))
     if not todo:
         return
     _drop_damaged(out / _RAY)
+    cpus = resources.refit_cpus / 2 if spare_cpus else resources.refit_cpus
     with _progress(out, on_epoch) as progress:
         orders = Orders(todo, resources.refit_cpus, checkpoint_interval_s, out, progress)
         trainer = TorchTrainer(
             train_loop,
             train_loop_config={"orders": (ray.put(orders),)},
             torch_config=TorchConfig(backend="nccl" if resources.refit_gpus else "gloo"),
-            scaling_config=scaling(resources.refit_workers, resources.refit_cpus, resources.refit_gpus),
+            scaling_config=scaling(resources.refit_workers, cpus, resources.refit_gpus),
             run_config=ray.train.RunConfig(
                 name=_GROUP,  # always the same: Ray goes on from what an interrupted driver left there
                 storage_path=(out / _RAY).path,

@@ -23,17 +23,18 @@ from translearn.cluster.shared import Shared, Task, fetch
 from translearn.cluster.states import CheckpointClock
 from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.errors import NonFiniteLossError
-from translearn.fine_tune import fine_tune
+from translearn.fine_tune import fine_tune_in_parts
 from translearn.inference import loss_and_error
 from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
 from translearn.models.network import Network
-from translearn.recipe import EpochResult, Recipe
+from translearn.recipe import EpochPart, EpochResult, Recipe
 from translearn.sources import initial_network
 from translearn.storage import Folder
 from translearn.team import Team
 
 CURVE, FAILED = "curve.parquet", "failed.json"
 _STATE = "state.pt"
+_PART_STEPS = 100  # how often, inside an epoch, it is asked whether loop state is due
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,10 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
     clock = CheckpointClock(orders.checkpoint_interval_s)
     state = saved["state"] if saved else None
     train = task.train if job.train_rows is None else task.train.view(job.train_rows)
-    for result in fine_tune(network, train, task.val, job.recipe, team, state):
+    for result in fine_tune_in_parts(network, train, task.val, job.recipe, team, state, part_steps=_PART_STEPS):
+        if isinstance(result, EpochPart):
+            _keep_part(job, result, curve, clock, team, _study(orders))
+            continue
         curve.append(figures(result))
         is_last = result.epoch == job.recipe.epochs
         if is_last:
@@ -104,6 +108,17 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
         recorded = facts(job.recipe, orders.threads, team.device)
         row = {"run": job.run, "epochs": job.recipe.epochs, **curve[-1], **recorded}
         _tell(row, orders, saved_state)
+
+
+def _keep_part(
+    job: Job, part: EpochPart, curve: list[dict[str, float]], clock: CheckpointClock, team: Team, study: str
+) -> None:
+    """Loop state inside an epoch, where the first worker finds it due: a report waits for all workers."""
+    if not team.agreed(lambda: clock.due(False)):
+        return
+    row = {"run": job.run, "epoch": part.epoch, "step": part.step}
+    _report(row, {"run": job.run, "curve": curve, "state": part.state} if team.rank == 0 else None)
+    log("part", study, job.run, team.rank, epoch=part.epoch, step=part.step)
 
 
 def _errors(network: Network, task: Task, job: Job, team: Team, last: EpochResult) -> TaskErrors:
@@ -125,17 +140,25 @@ def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder
 def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = None) -> None:
     """Reports an epoch to Ray Train, from every worker, with loop state from the first where it is due."""
     is_first = ray.train.get_context().get_world_rank() == 0
-    if saved and is_first:
-        with checkpoint_folder() as folder:
-            save_state(folder, {**saved, "state": saved["state"]()})
-            ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
-    else:
-        ray.train.report(row)
-    study = PurePosixPath(orders.out.path).parent.name  # its directory bears its name
+    _report(row, saved if is_first else None)
     told = {name: row[name] for name in LOGGED if name in row}
-    log("epoch", study, row["run"], ray.train.get_context().get_world_rank(), **told)
+    log("epoch", _study(orders), row["run"], ray.train.get_context().get_world_rank(), **told)
     if is_first and orders.progress is not None:  # an empty queue is false
         orders.progress.put(row)
+
+
+def _study(orders: Orders) -> str:
+    return PurePosixPath(orders.out.path).parent.name  # its directory bears its name
+
+
+def _report(row: dict[str, Any], saved: dict[str, Any] | None) -> None:
+    """The only call of ``ray.train.report``: on every worker as often, with loop state from one at most."""
+    if saved is None:
+        ray.train.report(row)
+        return
+    with checkpoint_folder() as folder:
+        save_state(folder, {**saved, "state": saved["state"]()})
+        ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,20 @@ class Examples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """Examples that can be read ahead where it is known in which order they will be wanted."""
+
+    def in_order(self, blocks: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        """The examples of each block of rows, in turn."""
+        ...
+
+
+def in_order(examples: Examples, blocks: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """The examples of each block of rows, in turn, read ahead where these examples can be."""
+    return examples.in_order(blocks) if isinstance(examples, Ordered) else (examples[rows] for rows in blocks)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,38 @@ from translearn.data.examples import as_rows
 from translearn.data.manifest import Shard
 from translearn.data.selected import SelectedImages
 from translearn.errors import DataError, fault
+from translearn.storage import Folder
+
+
+@dataclass(frozen=True)
+class ShardReader:
+    """Reads and decodes images from their places in a split's shards.
+
+    Attributes:
+        folder: That of the data set.
+        files: Paths of the shards on its file system.
+        image_size: The side to which images are decoded, in pixels.
+        max_pixels: The most pixels of an image that are decoded.
+    """
+
+    folder: Folder
+    files: tuple[str, ...]
+    image_size: int
+    max_pixels: int
+
+    def read(self, places: np.ndarray) -> np.ndarray:
+        """uint8, shape (n, S, S, 3); places as in ``StreamedImages``, shape (n, 3). Read and decoded in parallel."""
+        images = np.empty((len(places), self.image_size, self.image_size, 3), dtype=np.uint8)
+        with ThreadPoolExecutor(NUM_THREADS) as pool:
+            for row, image in enumerate(pool.map(self._decode, places)):
+                images[row] = image
+        return images
+
+    def _decode(self, place: np.ndarray) -> np.ndarray:
+        file, first, length = place.tolist()
+        with self.folder.fs.open_input_file(self.files[file]) as stream:
+            content = stream.read_at(length, first)
+        return decode_image(content, self.image_size, self.max_pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,27 +57,16 @@ class StreamedImages(SelectedImages):
     """Images that are decoded at each reading.
 
     Attributes:
-        files: Paths of the split's shards on the data set's file system.
+        reader: Reads them.
         places: int64, shape (N, 3): the number of each image's file, its first byte there, and how many it has.
     """
 
-    files: tuple[str, ...]
+    reader: ShardReader
     places: np.ndarray
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """The images in these rows, read and decoded in parallel."""
-        wanted = self.places[as_rows(rows, len(self))]
-        images = np.empty((len(wanted), *self.shape[1:]), dtype=np.uint8)
-        with ThreadPoolExecutor(NUM_THREADS) as pool:
-            for row, image in enumerate(pool.map(self._decode, wanted)):
-                images[row] = image
-        return images
-
-    def _decode(self, place: np.ndarray) -> np.ndarray:
-        file, first, length = place.tolist()
-        with self.selection.dataset.folder.fs.open_input_file(self.files[file]) as stream:
-            content = stream.read_at(length, first)
-        return decode_image(content, self.selection.image_size, self.selection.max_pixels)
+        return self.reader.read(self.places[as_rows(rows, len(self))])
 
 
 def stream(selection: Selection) -> StreamedImages:
@@ -61,7 +82,9 @@ def stream(selection: Selection) -> StreamedImages:
         for file, (shard, rows) in enumerate(zip(shards, selection.per_shard(), strict=True))
         if len(rows)
     ]
-    return StreamedImages(selection, tuple(folder.file(shard.file) for shard in shards), np.concatenate(places))
+    files = tuple(folder.file(shard.file) for shard in shards)
+    reader = ShardReader(folder, files, selection.image_size, selection.max_pixels)
+    return StreamedImages(selection, reader, np.concatenate(places))
 
 
 def _places(selection: Selection, shard: Shard) -> np.ndarray:

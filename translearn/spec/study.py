@@ -65,6 +65,7 @@ Location = Annotated[str, AfterValidator(_without_secrets)]
 Split = Annotated[
     tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
 ]
+Place = Literal["auto", "memory", "disk", "stream"]
 Augment = Literal["none", "crop", "flip_crop", "resized_crop"]
 
 
@@ -87,7 +88,7 @@ class TargetSpec(_Model):
     data: Location
     image_size: Annotated[int, Field(ge=16, le=1024)] = 224
     train_per_class: Count | None = None
-    images: Literal["auto", "memory", "disk", "stream"] = "auto"
+    images: Place = "auto"
     ingest: IngestSpec = IngestSpec()
 
 
@@ -99,6 +100,7 @@ class PretrainSpec(_Model):
     lr: Positive = 0.1
     batch_size: Count | None = None
     augment: Augment | None = None
+    images: Place = "auto"
     ingest: IngestSpec = IngestSpec()
 
 

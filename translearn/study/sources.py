@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from translearn.cluster.console import board, say
+from translearn.cluster.piped import is_piped, piped
 from translearn.cluster.placed import place_images, remove_images
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Task, fetch, share
@@ -96,7 +97,8 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_workers} worker(s)")
     try:
         with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs), spec.name) as shown:
-            train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
+            spare = any(is_piped(fetch(job.task).train) for job in jobs)
+            train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow, spare)
     finally:
         tasks = [fetch(job.task) for job in jobs]
         remove_images(images for task in tasks for images in (task.train, task.val, task.test) if images)
@@ -109,10 +111,10 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     dataset = source_dataset(source, folder)
     assert dataset
     size, bounds, classes = spec.target.image_size, limits(source.pretrain.ingest), dataset.manifest.classes
-    splits = decode(dataset, size, bounds, spec.seed, "auto", num_sets(spec))
+    splits = decode(dataset, size, bounds, spec.seed, source.pretrain.images, num_sets(spec))
     test = place_images(select_split(dataset, "test", size, bounds.other, spec.seed), splits.placement.place)
     baseline = {source.name: scratch(source.arch, source.name)}
-    task = share(Task(splits.train, splits.val, len(classes), baseline, test))
+    task = share(Task(piped(splits.train), splits.val, len(classes), baseline, test))
     origin = {"data": source.pretrain.data, "data_fingerprint": dataset.manifest.fingerprint}
     recipe = Recipe(0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec))
     return Job(source.name, task, source.name, recipe, model_info(source.arch, classes, spec, origin))
