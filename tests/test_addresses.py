@@ -70,6 +70,46 @@ def test_nobody_at_google_is_no_secret() -> None:
     assert without_scheme("s3://bucket/a/b/?region=x") == "bucket/a/b"
 
 
+def tree_with(**cluster: object) -> dict[str, object]:
+    source = {"name": "a", "arch": "resnet18", "weights": "DEFAULT"}
+    return {"name": "pets", "target": {"data": "data/pets"}, "sources": [source], "cluster": cluster}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:5000", "https://host/mlflow", "databricks", "databricks://team", "sqlite:///mlflow.db"],
+)
+def test_a_tracking_address_is_taken_as_it_is(address: str) -> None:
+    assert parse_spec(tree_with(mlflow=address)).cluster.mlflow == address
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        (
+            "https://me:hidden@host:5000",
+            "cluster.mlflow: must hold no keys, passwords or tokens, but got 'https://***@host:5000'. Leave them out: "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from the "
+            "environment.",
+        ),
+        (
+            "HTTP://me:hidden@host",
+            "cluster.mlflow: must be the tracking address of an MLflow server, but got 'HTTP://***@host'. For example "
+            "http://127.0.0.1:5000.",
+        ),
+        (
+            "mlruns",
+            "cluster.mlflow: must be the tracking address of an MLflow server, but got 'mlruns'. For example "
+            "http://127.0.0.1:5000.",
+        ),
+    ],
+)
+def test_another_tracking_address_is_refused(address: str, line: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(tree_with(mlflow=address))
+    assert str(caught.value) == line
+
+
 @pytest.mark.parametrize(
     "field", ["storage", "target.data", "sources.0.checkpoint", "search.warm_start", "sources.1.pretrain.data"]
 )

@@ -94,6 +94,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     from translearn.study.dry_run import dry_run
     from translearn.study.lock import only_driver
     from translearn.study.run import open_study, run_study
+    from translearn.study.tracked import tracked
 
     work = _work(options)
     dashboard = not (options.no_dashboard or options.dry_run)
@@ -106,7 +107,8 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
         study = open_study(spec, _command(options))
         with only_driver(Folder.open(spec.storage), spec.name):
             study.folder.sweep()
-            return work(study)
+            with tracked(spec, study.folder):
+                return work(study)
 
 
 def _submit(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import pytest
 from ray.tune.result import DONE
 
 from translearn.cluster.referee import Referee, known_rows
-from translearn.contest import Contestant, Fate, Heat, Point
+from translearn.contest import Contestant, Fate, Heat, Point, Row
 from translearn.errors import TranslearnError
 from translearn.race import Race
 from translearn.storage import Folder
@@ -66,7 +66,11 @@ class Table:
     def __init__(self, folder: Folder, trials: int, rungs: Sequence[int] = (2,), group: Any = singly, **race: Any):
         self.desk, self.told, self.folder = FakeDesk(), [], folder
         self.race = Race(Numbered(), [trials], rungs, 2, group, known_rows(folder), **race)
-        self.referee = Referee(self.race, self.desk, folder, self.told.append)
+        self.referee = Referee(self.race, self.desk, folder, self._take)
+
+    def _take(self, row: Row, point: Point) -> None:
+        assert (row["run"], point) in [(one.run, one.point) for one in self.race.contestants]
+        self.told.append(row)
 
     def starts(self, *lanes: int) -> None:
         for lane in lanes:

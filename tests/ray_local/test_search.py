@@ -147,7 +147,7 @@ def test_diverging_trials_end_with_their_reason_and_the_search_goes_on(ray_sessi
 def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path):
     killed: list[int] = []
 
-    def kill_once(row: dict[str, Any]) -> None:
+    def kill_once(row: dict[str, Any], point: Point) -> None:
         if row["epoch"] == 2 and not killed:
             address = ray.get_runtime_context().gcs_address
             actors = ray.util.state.list_actors(address, filters=[("state", "=", "ALIVE")])
@@ -172,7 +172,7 @@ def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, t
     class InterruptError(Exception):
         pass
 
-    def interrupt(row: dict[str, Any]) -> None:
+    def interrupt(row: dict[str, Any], point: Point) -> None:
         if len(Folder.open(tmp_path / "heats").names()) == 1:
             raise InterruptError
 
@@ -180,7 +180,7 @@ def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, t
         run_search(spec, task, Folder.open(tmp_path), layout(lanes=1), interrupt, points)
     seen: list[str] = []
     outcomes = run_search(
-        spec, task, Folder.open(tmp_path), layout(lanes=1), lambda row: seen.append(row["run"]), points
+        spec, task, Folder.open(tmp_path), layout(lanes=1), lambda row, point: seen.append(row["run"]), points
     )
     assert len(set(seen)) == 2  # the heat that had ended is not run again
     for outcome in outcomes:

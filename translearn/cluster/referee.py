@@ -12,7 +12,7 @@ from ray.tune.result import DONE
 
 from translearn.cluster.console import say
 from translearn.cluster.sealed import sealed_rows, unsealed_rows
-from translearn.contest import Heat, Row
+from translearn.contest import Heat, Point, Row
 from translearn.errors import TranslearnError
 from translearn.race import Race
 from translearn.storage import Folder
@@ -32,14 +32,14 @@ class Referee(tune.Callback):
         fault: What ended the search, and not just a trial; None else.
     """
 
-    def __init__(self, race: Race, desk: Any, folder: Folder, on_row: Callable[[Row], None]) -> None:
+    def __init__(self, race: Race, desk: Any, folder: Folder, on_row: Callable[[Row, Point], None]) -> None:
         """Takes a race that nobody has begun.
 
         Args:
             race: The race.
             desk: The handle of its ``Desk``.
             folder: The search's folder.
-            on_row: Is told of each new row of a trial.
+            on_row: Is told of each new row of a trial, with the trial's point.
         """
         self.race, self._desk, self._folder, self._on_row = race, desk, folder, on_row
         self.fault: TranslearnError | None = None
@@ -79,7 +79,7 @@ class Referee(tune.Callback):
             raise TranslearnError(f"search: {result['fault']}")
         for row in result.get("rows", ()):
             if self.race.standings.take(row):
-                self._on_row(row)
+                self._on_row(row, next(one.point for one in self.race.contestants if one.run == row["run"]))
         if result.get("reason"):
             self._fail(self._heats.pop(lane), result["reason"])
         elif result.get("is_over"):

@@ -61,7 +61,7 @@ def run_search(
     task: Task,
     folder: Folder,
     resources: Resources,
-    on_row: Callable[[Row], None] = lambda _: None,
+    on_row: Callable[[Row, Point], None] = lambda *_: None,
     proposals: Proposals | None = None,
     league: League = scratch_apart,
 ) -> list[Outcome]:
@@ -72,7 +72,7 @@ def run_search(
         task: Target data and the sources, scratch among them.
         folder: The search's folder: what it needs to go on lies there.
         resources: The layout.
-        on_row: Is called in this process with each new epoch of a trial.
+        on_row: Is called in this process with each new epoch of a trial, and the trial's point.
         proposals: Where the trials come from; what the study says when None.
         league: Which trials race against each other.
 

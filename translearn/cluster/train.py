@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty
@@ -39,7 +39,7 @@ def train_jobs(
     out: Folder,
     resources: Resources,
     checkpoint_interval_s: float = 0.0,
-    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    on_epoch: Sequence[Callable[[dict[str, Any]], None]] = (),
     spare_cpus: bool = False,
 ) -> None:
     """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
@@ -52,7 +52,7 @@ def train_jobs(
         out: Where the models go.
         resources: The layout; the refit's part of it is used.
         checkpoint_interval_s: See ``spec.ClusterSpec``.
-        on_epoch: Is called, in a thread of this process, with the figures of each epoch.
+        on_epoch: Are called, in a thread of this process, with the figures of each epoch.
         spare_cpus: Half of the workers' CPUs are left to the tasks that read ahead for them, which without any would
             never begin. The workers' threads stay as many.
     """
@@ -123,15 +123,14 @@ def _fit(trainer: TorchTrainer) -> None:
 
 
 @contextmanager
-def _progress(out: Folder, on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Queue]:
+def _progress(out: Folder, on_epoch: Sequence[Callable[[dict[str, Any]], None]]) -> Iterator[Queue]:
     """A queue whose rows go to TensorBoard and to ``on_epoch``, as long as the block runs."""
     queue, done = Queue(actor_options={"num_cpus": 0}), threading.Event()
     events = EventFiles(out / "tensorboard")
 
     def take(row: dict[str, Any]) -> None:
-        events.add(row)
-        if on_epoch:
-            on_epoch(row)
+        for follow in (events.add, *on_epoch):
+            follow(row)
 
     drain = threading.Thread(target=_drain, args=(queue, done, take), daemon=True)
     drain.start()

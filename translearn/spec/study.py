@@ -8,10 +8,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from translearn.addresses import SECRETS_REMEDY, has_secrets
+from translearn.addresses import SECRETS_REMEDY, has_secrets, is_remote
 from translearn.archs import STAGES, num_stages
 
 SCRATCH = "scratch"
+_MLFLOW_REMEDY = (
+    "Leave them out: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from "
+    "the environment."
+)
 
 
 def _broken(rule: str, remedy: str) -> PydanticCustomError:
@@ -50,6 +54,14 @@ def _without_secrets(location: str) -> str:
     return location
 
 
+def _tracking_address(address: str) -> str:
+    if has_secrets(address):
+        raise _broken("must hold no keys, passwords or tokens", _MLFLOW_REMEDY)
+    if not is_remote(address) and address != "databricks":
+        raise _broken("must be the tracking address of an MLflow server", "For example http://127.0.0.1:5000.")
+    return address
+
+
 def _gpus(number: float) -> float:
     if number > 1 and number % 1:
         raise _broken("must be a whole number where it is more than 1", "Ray divides single GPUs only.")
@@ -62,6 +74,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Location = Annotated[str, AfterValidator(_without_secrets)]
+TrackingAddress = Annotated[str, AfterValidator(_tracking_address)]
 Split = Annotated[
     tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
 ]
@@ -164,7 +177,7 @@ class ClusterSpec(_Model):
 
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
     follow another within so many seconds. ``boundary_*_gb``: of a node, for stored boundaries; ``auto``: a
-    quarter of what is free.
+    quarter of what is free. ``mlflow``: a server that is told of every run; it may change within a study.
     """
 
     workers_per_trial: Count = 1
@@ -174,6 +187,7 @@ class ClusterSpec(_Model):
     checkpoint_interval_s: NonNegative = 30.0
     boundary_memory_gb: Literal["auto"] | NonNegative = "auto"
     boundary_disk_gb: Literal["auto"] | NonNegative = "auto"
+    mlflow: TrackingAddress | None = None
 
 
 class RefitSpec(_Model):

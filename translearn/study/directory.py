@@ -24,6 +24,7 @@ SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
 RANKING, RANKING_TABLE, LEAKS = "ranking.json", "ranking.parquet", "leaks.json"
 EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
 TEST_READS, MISTAKES = "test_reads.json", "mistakes.parquet"
+_FREE = {"cluster.mlflow"}  # who is told of a study changes nothing in it
 _PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
 
 
@@ -68,7 +69,7 @@ def changes(folder: Folder, spec: StudySpec) -> list[str]:
     remedy = f"Use another `name`, or delete {folder.uri} to start again."
     return [
         fault(path, f"must stay {old.get(path)!r} as in {folder.address(SPEC)}", repr(new.get(path)), remedy)
-        for path in sorted(old.keys() | new.keys())
+        for path in sorted((old.keys() | new.keys()) - _FREE)
         if old.get(path) != new.get(path)
     ]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from translearn.cluster.mlflow_client import mlflow_faults
 from translearn.cluster.placed import measure_room
 from translearn.cluster.resources import Resources
 from translearn.data.batches import num_steps
@@ -42,7 +43,7 @@ class Size:
 
 
 def check_study(spec: StudySpec) -> dict[str, Size]:
-    """Checks data, weights and storage; nothing is trained, and images are not decoded yet.
+    """Checks data, weights, storage and who is told; nothing is trained, and images are not decoded yet.
 
     Returns:
         The size of the target's and of each pre-training's data set, by ``target`` or the source's name.
@@ -64,7 +65,7 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
             sizes[name] = _size(data, ingest, per_class)
         except TranslearnError as error:
             faults += [f"{name}: {line}" for line in str(error).splitlines()]
-    faults += _storage_faults(spec)
+    faults += _storage_faults(spec) + mlflow_faults(spec.cluster.mlflow, spec.name)
     raise_faults(faults)
     raise_faults(_shard_faults(spec), DataError)
     return sizes

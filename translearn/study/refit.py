@@ -18,6 +18,7 @@ from translearn.study.data import Splits
 from translearn.study.directory import CURVES
 from translearn.study.models import check_trained, failure, model_info
 from translearn.study.tables import CURVE_SCHEMA, table
+from translearn.study.tracked import teller
 
 REFIT = "refit"
 
@@ -66,7 +67,8 @@ def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Re
     epochs = max(job.recipe.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_workers} worker(s)")
     with board("refits", len(jobs), epochs, spec.name) as shown:
-        train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, shown.follow)
+        followers = (shown.follow, teller(spec, REFIT, jobs))
+        train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, followers)
     for job in jobs:
         if not failure(folder / REFIT / job.run):
             check_trained(folder / REFIT / job.run)
@@ -112,6 +114,7 @@ def refit_job(
         "freeze_depth": trial["freeze_depth"],
         "lr": trial["lr"],
         "weight_decay": trial["weight_decay"],
+        "epochs": epochs,
         "refit_seed": seed,
         "data_fingerprint": manifest.fingerprint,
     }

@@ -36,6 +36,7 @@ from translearn.study.refit import refit
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
 from translearn.study.survivors import pairs
+from translearn.study.tracked import catch_up, teller
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
         task = share(Task(splits.train, splits.val, len(classes), {source: found}))
         recipe = Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
         job = Job(run, task, source, recipe, model_info(found.arch, classes, spec, setting))
-        train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, shown.follow)
+        followers = (shown.follow, teller(spec, "finetune", [job]))
+        train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)
     check_trained(out / run)
     error = read_info(out / run).errors.validation or 0.0
     say(f"validation error {100 * error:.1f} %; model in {(out / run).uri}")
@@ -169,6 +171,7 @@ def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], list[Can
     if study.spec.search.prior == "auto":
         known = prior(_ranked(study, splits, sources))
     trials = search(study.spec, study.folder, splits, sources, study.resources, known)
+    catch_up(study.spec, study.folder)
     return sources, candidates(trials, sources, study.spec.refit.candidates)
 
 
@@ -178,6 +181,7 @@ def _sources(study: Study) -> dict[str, Source]:
     data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
     weights = {name: source.fingerprint for name, source in sources.items()}
     directory.add_fingerprints(study.folder, data, weights)
+    catch_up(study.spec, study.folder)
     return sources
 
 

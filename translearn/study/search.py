@@ -10,7 +10,7 @@ from translearn.cluster.resources import Resources
 from translearn.cluster.search import Outcome, run_search
 from translearn.cluster.shared import Task
 from translearn.cluster.tensorboard import EventFiles
-from translearn.contest import League, Proposals, Row, scratch_apart
+from translearn.contest import League, Point, Proposals, Row, scratch_apart
 from translearn.prior import Prior
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source
@@ -20,6 +20,7 @@ from translearn.study.data import Splits
 from translearn.study.directory import TRIALS
 from translearn.study.history import remember
 from translearn.study.sources import pretrain_curves
+from translearn.study.tracked import tell_trial
 from translearn.study.trial_rows import keep_trials, summed
 from translearn.study.warm_start import warm_start
 
@@ -97,9 +98,10 @@ def _raced(
     events = EventFiles(folder / _EVENTS)
     with board("trials", spec.search.trials, spec.search.epochs, spec.name) as shown:
 
-        def take(row: Row) -> None:
+        def take(row: Row, point: Point) -> None:
             if not row["is_replay"]:
                 events.add(row)
+            tell_trial(spec, row, point)
             _show(shown, row, spec.search.epochs)
 
         outcomes = run_search(spec, task, folder, resources, take, proposals, league)

@@ -23,6 +23,7 @@ from translearn.study.data import dataset_of, decode, ingest_options, limits, nu
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.tables import SOURCE_SCHEMA, table
+from translearn.study.tracked import teller
 
 
 def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: str | None = None) -> dict[str, Source]:
@@ -98,7 +99,8 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     try:
         with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs), spec.name) as shown:
             spare = any(is_piped(fetch(job.task).train) for job in jobs)
-            train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow, spare)
+            followers = (shown.follow, teller(spec, "pretrain", jobs))
+            train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, followers, spare)
     finally:
         tasks = [fetch(job.task) for job in jobs]
         remove_images(images for task in tasks for images in (task.train, task.val, task.test) if images)
@@ -115,8 +117,14 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     test = place_images(select_split(dataset, "test", size, bounds.other, spec.seed), splits.placement.place)
     baseline = {source.name: scratch(source.arch, source.name)}
     task = share(Task(piped(splits.train), splits.val, len(classes), baseline, test))
-    origin = {"data": source.pretrain.data, "data_fingerprint": dataset.manifest.fingerprint}
     recipe = Recipe(0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec))
+    origin = {
+        "data": source.pretrain.data,
+        "data_fingerprint": dataset.manifest.fingerprint,
+        "lr": recipe.lr,
+        "weight_decay": recipe.train.weight_decay,
+        "epochs": recipe.epochs,
+    }
     return Job(source.name, task, source.name, recipe, model_info(source.arch, classes, spec, origin))
 
 
