@@ -93,7 +93,7 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     if not todo:
         return
     jobs = [_job(source, spec, folder) for source in todo]
-    say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_workers} worker(s)")
+    say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_size} worker(s)")
     try:
         with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs), spec.name) as shown:
             train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, shown.follow)
