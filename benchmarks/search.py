@@ -34,11 +34,11 @@ from ray import tune
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from translearn.arithmetic import prepare_process
+from translearn.cluster.group import scaling
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import run_search
 from translearn.cluster.session import session
 from translearn.cluster.shared import Task
-from translearn.cluster.train import scaling
 from translearn.contest import Fate, Point
 from translearn.data.dataset import Dataset, open_dataset
 from translearn.data.decode import decode_split

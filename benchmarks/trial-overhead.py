@@ -26,11 +26,11 @@ from ray import tune
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from translearn.arithmetic import prepare_process
+from translearn.cluster.group import scaling
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import run_search
 from translearn.cluster.session import session
 from translearn.cluster.shared import Shared, Task, fetch, share
-from translearn.cluster.train import scaling
 from translearn.data.image_set import ImageSet
 from translearn.fine_tune import fine_tune
 from translearn.recipe import Recipe

@@ -55,7 +55,8 @@ train.momentum: must be less than 1, but got 1.
 train.warmup_epochs: must be a finite number, but got nan.
 cluster.workers_per_trial: must be a valid integer, but got '2'.
 cluster.gpus_per_worker: must be 'auto' or a valid number, but got 'foo'.
-cluster.refit_workers: must be 'auto' or greater than or equal to 1, but got 0.
+cluster.refit_workers: must be 'auto', a whole number of at least 1, or two of them, [lowest, highest], but got 0. \
+For example 2, or [1, 4].
 refit.seeds: must be a valid integer, but got None.
 storag: is not a known key. Did you mean 'storage'?
 sources.0: must have exactly one of weights, checkpoint and pretrain, but got none of them. \
@@ -126,6 +127,31 @@ def test_a_fault_is_one_line(path: str, value: Any, line: str | None) -> None:
     assert str(caught.value).startswith(path)
     if line is not None:
         assert str(caught.value) == f"{path}: {line}"
+
+
+@pytest.mark.parametrize(
+    "value", ["aut", 0, 2.0, True, None, [], [1], [0, 2], [1, 2, 3], [1.0, 2], ["1", "2"], [1, None], {"min": 1}]
+)
+def test_a_number_of_refit_workers_has_three_forms_and_one_fault(value: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(with_value("cluster.refit_workers", value))
+    assert str(caught.value) == (
+        "cluster.refit_workers: must be 'auto', a whole number of at least 1, or two of them, [lowest, highest], "
+        f"but got {value!r}. For example 2, or [1, 4]."
+    )
+
+
+def test_a_range_of_refit_workers_ascends_and_comes_back_from_its_file() -> None:
+    for value, expected in ([1, 4], (1, 4)), ([2, 2], (2, 2)), (3, 3), ("auto", "auto"):
+        spec = parse_spec(with_value("cluster.refit_workers", value))
+        assert spec.cluster.refit_workers == expected
+        assert parse_spec(spec.model_dump(mode="json")) == spec
+    with pytest.raises(SpecError) as caught:
+        parse_spec(with_value("cluster.refit_workers", [3, 2]) | {"seed": -1})
+    assert str(caught.value).splitlines() == [
+        "seed: must be greater than or equal to 0, but got -1.",
+        "cluster.refit_workers: must be [lowest, highest], but got [3, 2]. Swap them.",
+    ]
 
 
 def test_every_source_and_scratch_get_a_trial() -> None:

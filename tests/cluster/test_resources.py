@@ -40,6 +40,14 @@ def layout(cpus=1, gpus=0.0, workers=1, trials=1, refit=(1, 1, 0.0)) -> Resource
         (UNEVEN, {}, layout(trials=11, refit=(2, 4, 0.0))),
         (UNEVEN, {"cpus_per_worker": 3}, layout(cpus=3, trials=3, refit=(2, 4, 0.0))),
         (UNEVEN, {"refit_workers": 3}, layout(trials=11, refit=(3, 3, 0.0))),
+        # Elastic: it starts with what is there, and with the highest number where there is more.
+        (GPU_CLUSTER, {"refit_workers": (4, 64)}, layout(gpus=1.0, trials=32, refit=(32, 1, 1.0, (4, 64)))),
+        (GPU_CLUSTER, {"refit_workers": (4, 16)}, layout(gpus=1.0, trials=32, refit=(16, 1, 1.0, (4, 16)))),
+        # Without GPUs a worker a node, as many as that where a node may be lost: none is too small for one.
+        (LAPTOP, {"refit_workers": (1, 4)}, layout(trials=2, refit=(1, 2, 0.0, (1, 4)))),
+        (LAPTOP, {"refit_workers": (2, 4)}, layout(trials=2, refit=(2, 1, 0.0, (2, 4)))),
+        (LAPTOP * 3, {"refit_workers": (1, 2)}, layout(trials=6, refit=(2, 2, 0.0, (1, 2)))),
+        (UNEVEN, {"refit_workers": (1, 8)}, layout(trials=11, refit=(3, 3, 0.0, (1, 8)))),
         # The head of a cluster may have no GPU, or no CPU to give.
         ([{"CPU": 4.0}, {"CPU": 8.0, "GPU": 2.0}], {}, layout(gpus=1.0, trials=2, refit=(2, 1, 1.0))),
     ],
@@ -83,6 +91,14 @@ def test_a_layout(nodes: list[dict[str, float]], asked: dict[str, float], expect
             ],
         ),
         (
+            LAPTOP,
+            {"refit_workers": (3, 8)},
+            [
+                "cluster.refit_workers.0: must be at most 2, the workers of 1 CPU and 0 GPU that the cluster holds, "
+                "but got 3. Lower it, or use auto."
+            ],
+        ),
+        (
             [],
             {},
             ["cluster.cpus_per_worker: must be at most 0, the CPUs of the largest node, but got 1. Lower it."],
@@ -105,7 +121,7 @@ SPECS = st.builds(
     workers_per_trial=st.integers(1, 4),
     gpus_per_worker=st.sampled_from(["auto", 0, 1, 2]),
     cpus_per_worker=st.integers(1, 4),
-    refit_workers=st.just("auto") | st.integers(1, 6),
+    refit_workers=st.just("auto") | st.integers(1, 6) | st.tuples(st.integers(1, 4), st.integers(4, 9)),
 )
 
 
@@ -133,6 +149,11 @@ def test_all_trials_at_once_fit_one_more_does_not_and_the_refit_fits(nodes, spec
     assert places(nodes, workers, plan.cpus, plan.gpus)
     assert not places(nodes, workers + plan.workers_per_trial, plan.cpus, plan.gpus)
     assert places(nodes, plan.refit_workers, plan.refit_cpus, plan.refit_gpus)
+    if plan.refit_range:
+        assert plan.refit_range[0] <= plan.refit_workers <= plan.refit_range[1]
+        # Ray Train counts in the same way; it would else ask for workers that have no place, or for fewer.
+        more = places(nodes, plan.refit_workers + 1, plan.refit_cpus, plan.refit_gpus)
+        assert plan.refit_workers == plan.refit_range[1] or not more
 
 
 @pytest.mark.parametrize("num_nodes", range(1, 17))

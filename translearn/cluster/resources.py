@@ -19,9 +19,10 @@ class Resources:
         gpus: GPUs of a worker of a trial; may be a fraction.
         workers_per_trial: Workers of one trial.
         concurrent_trials: Trials at once: as many as fit whole.
-        refit_workers: Workers of a refit or a pre-training.
+        refit_workers: Workers of a refit or a pre-training; of an elastic one, those that it starts with.
         refit_cpus: CPUs, and so torch threads, of each of them.
         refit_gpus: GPUs of each of them.
+        refit_range: Of an elastic refit the fewest and the most workers; None where their number is fixed.
     """
 
     cpus: int
@@ -31,6 +32,14 @@ class Resources:
     refit_workers: int
     refit_cpus: int
     refit_gpus: float
+    refit_range: tuple[int, int] | None = None
+
+    @property
+    def refit_size(self) -> str:
+        """The number of workers of a refit, for people."""
+        if self.refit_range is None:
+            return str(self.refit_workers)
+        return f"{self.refit_range[0]} to {self.refit_range[1]}"
 
 
 def plan_resources(spec: ClusterSpec, nodes: list[dict[str, float]] | None = None) -> Resources:
@@ -47,15 +56,16 @@ def plan_resources(spec: ClusterSpec, nodes: list[dict[str, float]] | None = Non
     auto = float(any(node.get("GPU", 0) >= 1 for node in nodes))
     gpus = auto if spec.gpus_per_worker == "auto" else float(spec.gpus_per_worker)
     raise_faults(_worker_faults(spec, nodes, gpus) or _number_faults(spec, nodes, gpus))
-    refit_workers = _refit_workers(spec, nodes, gpus)
+    refit_workers, refit_cpus = _refit(spec, nodes, gpus)
     return Resources(
         cpus=spec.cpus_per_worker,
         gpus=gpus,
         workers_per_trial=spec.workers_per_trial,
         concurrent_trials=_slots(nodes, spec.cpus_per_worker, gpus) // spec.workers_per_trial,
         refit_workers=refit_workers,
-        refit_cpus=spec.cpus_per_worker if gpus else _refit_cpus(nodes, refit_workers),
+        refit_cpus=refit_cpus,
         refit_gpus=1.0 if gpus else 0.0,
+        refit_range=spec.refit_workers if isinstance(spec.refit_workers, tuple) else None,
     )
 
 
@@ -83,10 +93,29 @@ def _refit_room(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -
     return _slots(nodes, spec.cpus_per_worker, 1.0) if gpus else _slots(nodes, 1, 0.0)
 
 
-def _refit_workers(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> int:
-    if spec.refit_workers != "auto":
-        return spec.refit_workers
-    return _refit_room(spec, nodes, gpus) if gpus else sum(node.get("CPU", 0) >= 1 for node in nodes)
+def _refit(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> tuple[int, int]:
+    """The workers of a refit at its start, and the CPUs of each."""
+    if isinstance(spec.refit_workers, tuple):
+        return _elastic_refit(spec, nodes, gpus, *spec.refit_workers)
+    auto = _refit_room(spec, nodes, gpus) if gpus else _num_with_cpus(nodes)
+    workers = auto if spec.refit_workers == "auto" else spec.refit_workers
+    return workers, spec.cpus_per_worker if gpus else _refit_cpus(nodes, workers)
+
+
+def _elastic_refit(
+    spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float, lowest: int, highest: int
+) -> tuple[int, int]:
+    """Likewise, of a refit whose workers may become fewer or more, but stay of one size: Ray knows no other way."""
+    if gpus:
+        return min(highest, _refit_room(spec, nodes, gpus)), spec.cpus_per_worker
+    cpus = _refit_cpus(nodes, min(highest, max(lowest, _num_with_cpus(nodes))))
+    # Each node has room for one, so that those that are left can go on without any other.
+    cpus = min(cpus, min(int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1))
+    return min(highest, _slots(nodes, cpus, 0.0)), cpus
+
+
+def _num_with_cpus(nodes: list[dict[str, float]]) -> int:
+    return sum(node.get("CPU", 0) >= 1 for node in nodes)
 
 
 def _refit_cpus(nodes: list[dict[str, float]], num_workers: int) -> int:
@@ -111,9 +140,16 @@ def _number_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float
     if slots < spec.workers_per_trial:
         rule = f"must be at most {slots}, the workers of {cpus} CPU and {gpus:g} GPU that the cluster holds"
         faults.append(fault("cluster.workers_per_trial", rule, spec.workers_per_trial, "Lower it or add nodes."))
+    return faults + _refit_faults(spec, nodes, gpus)
+
+
+def _refit_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> list[str]:
+    """Of a range only the lowest number has to be there at the start."""
+    asked, where = spec.refit_workers, "cluster.refit_workers"
+    least, where = (asked[0], f"{where}.0") if isinstance(asked, tuple) else (asked, where)
     room = _refit_room(spec, nodes, gpus)
-    if spec.refit_workers != "auto" and spec.refit_workers > room:
-        shape = f"{cpus} CPU and 1 GPU" if gpus else "1 CPU and 0 GPU"
-        rule = f"must be at most {room}, the workers of {shape} that the cluster holds"
-        faults.append(fault("cluster.refit_workers", rule, spec.refit_workers, "Lower it, or use auto."))
-    return faults
+    if least == "auto" or least <= room:
+        return []
+    shape = f"{spec.cpus_per_worker} CPU and 1 GPU" if gpus else "1 CPU and 0 GPU"
+    rule = f"must be at most {room}, the workers of {shape} that the cluster holds"
+    return [fault(where, rule, least, "Lower it, or use auto.")]

@@ -31,6 +31,8 @@ _QUICK = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
+# An elastic group that can not be had at its size is tried at another one; so long Ray Train waits for it.
+_START_TIMEOUT, _ELASTIC_START_TIMEOUT_S = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15"
 
 
 @contextmanager
@@ -58,6 +60,20 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
         yield context.dashboard_url or ""
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def quick_starts() -> Iterator[None]:
+    """While the block runs, Ray Train waits less long for new groups of workers; whoever set the time has theirs."""
+    usual = _QUICK[_START_TIMEOUT]
+    if os.environ.get(_START_TIMEOUT, usual) != usual:
+        yield
+        return
+    os.environ[_START_TIMEOUT] = _ELASTIC_START_TIMEOUT_S
+    try:
+        yield
+    finally:
+        os.environ[_START_TIMEOUT] = usual
 
 
 def _prepare_environment() -> None:

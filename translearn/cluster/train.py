@@ -15,7 +15,9 @@ import ray.train
 from ray.train import TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from translearn.cluster import group
 from translearn.cluster.console import say
 from translearn.cluster.entry import train_loop
 from translearn.cluster.resources import Resources
@@ -24,14 +26,7 @@ from translearn.cluster.worker import Job, Orders, has_ended
 from translearn.errors import WorkersLostError, fault
 from translearn.storage import Folder
 
-_MAX_FAILURES = 3
 _RAY, _GROUP, _SNAPSHOT = ".ray", "group", "checkpoint_manager_snapshot.json"
-
-
-def scaling(num_workers: int, cpus: float, gpus: float) -> ray.train.ScalingConfig:
-    """Ray's configuration of so many workers, near each other, each with so many CPUs and GPUs."""
-    resources = {"CPU": float(cpus), **({"GPU": gpus} if gpus else {})}
-    return ray.train.ScalingConfig(num_workers=num_workers, use_gpu=gpus > 0, resources_per_worker=resources)
 
 
 def train_jobs(
@@ -45,7 +40,8 @@ def train_jobs(
     """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
 
     One that diverges leaves ``failed.json`` there instead. Jobs that have ended are not done again. A worker that
-    dies is replaced, and the group goes on from the last epoch that was checkpointed.
+    dies is replaced, and the group goes on from the last epoch that was checkpointed; an elastic group (``Resources``)
+    goes on without it where it has no place, and with more workers where there are new places.
 
     Args:
         jobs: What to do; their names are unique in ``out``.
@@ -60,25 +56,22 @@ def train_jobs(
     if not todo:
         return
     _drop_damaged(out / _RAY)
-    cpus = resources.refit_cpus / 2 if spare_cpus else resources.refit_cpus
-    with _progress(out, on_epoch) as progress:
+    with _progress(out, (group.Size(resources).take, *on_epoch)) as progress:
         orders = Orders(todo, resources.refit_cpus, checkpoint_interval_s, out, progress)
         trainer = TorchTrainer(
             train_loop,
             train_loop_config={"orders": (ray.put(orders),)},
             torch_config=TorchConfig(backend="nccl" if resources.refit_gpus else "gloo"),
-            scaling_config=scaling(resources.refit_workers, cpus, resources.refit_gpus),
+            scaling_config=group.refit_scaling(resources, spare_cpus),
             run_config=ray.train.RunConfig(
                 name=_GROUP,  # always the same: Ray goes on from what an interrupted driver left there
                 storage_path=(out / _RAY).path,
                 storage_filesystem=out.fs,
-                failure_config=ray.train.FailureConfig(
-                    max_failures=_MAX_FAILURES, controller_failure_limit=_MAX_FAILURES
-                ),
+                failure_config=group.failures(resources),
                 checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
             ),
         )
-        with _failures_told(out):
+        with _failures_told(out), group.starts(resources):
             _fit(trainer)
     (out / _RAY).remove()
 
@@ -104,7 +97,7 @@ def _failures_told(out: Folder) -> Iterator[None]:
         failures = list(getattr(error, "worker_failures", {}).values())
         cause = str(failures[0] if failures else error).strip().splitlines()[-1]
         remedy = "Run the same command again: it goes on from the last checkpoint."
-        message = fault(f"training in {out.uri}", f"must end within {_MAX_FAILURES} new starts", cause, remedy)
+        message = fault(f"training in {out.uri}", f"must end within {group.MAX_FAILURES} new starts", cause, remedy)
         raise WorkersLostError(message) from error
 
 
@@ -125,7 +118,9 @@ def _fit(trainer: TorchTrainer) -> None:
 @contextmanager
 def _progress(out: Folder, on_epoch: Sequence[Callable[[dict[str, Any]], None]]) -> Iterator[Queue]:
     """A queue whose rows go to TensorBoard and to ``on_epoch``, as long as the block runs."""
-    queue, done = Queue(actor_options={"num_cpus": 0}), threading.Event()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    # On this node: it would be lost with another one, and the workers that are left could not go on.
+    queue, done = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here}), threading.Event()
     events = EventFiles(out / "tensorboard")
 
     def take(row: dict[str, Any]) -> None:

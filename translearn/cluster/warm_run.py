@@ -15,9 +15,9 @@ import ray.train
 from ray.exceptions import RayActorError
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from translearn.cluster.group import scaling
 from translearn.cluster.mailbox import Mailbox, Message, train_loop
 from translearn.cluster.resources import Resources
-from translearn.cluster.train import scaling
 from translearn.cluster.warm_worker import Handle, Start
 from translearn.errors import WorkersLostError, fault
 from translearn.storage import Folder

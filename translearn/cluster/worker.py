@@ -106,7 +106,7 @@ def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> N
             _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
         saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
         recorded = facts(job.recipe, orders.threads, team.device)
-        row = {"run": job.run, "epochs": job.recipe.epochs, **curve[-1], **recorded}
+        row = {"run": job.run, "epochs": job.recipe.epochs, "workers": team.num_workers, **curve[-1], **recorded}
         _tell(row, orders, saved_state)
 
 

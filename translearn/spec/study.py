@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 from translearn.addresses import SECRETS_REMEDY, has_secrets, is_remote
@@ -68,6 +76,16 @@ def _gpus(number: float) -> float:
     return number
 
 
+def _workers(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    """One fault, where pydantic has one for each form that the value has not and one for each end of the range."""
+    try:
+        found = parse(tuple(value) if isinstance(value, list) else value)  # what JSON has, as Python has it
+    except ValidationError:
+        rule = "must be 'auto', a whole number of at least 1, or two of them, [lowest, highest]"
+        raise _broken(rule, "For example 2, or [1, 4].") from None
+    return _ascending(found) if isinstance(found, tuple) else found
+
+
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -79,6 +97,7 @@ Split = Annotated[
     tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
 ]
 Place = Literal["auto", "memory", "disk", "stream"]
+Workers = Annotated[Literal["auto"] | Count | tuple[Count, Count], WrapValidator(_workers)]
 Augment = Literal["none", "crop", "flip_crop", "resized_crop"]
 
 
@@ -175,6 +194,7 @@ class TrainSpec(_Model):
 class ClusterSpec(_Model):
     """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
 
+    ``refit_workers``: as ``[lowest, highest]``, their number follows the nodes that are there.
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
     follow another within so many seconds. ``boundary_*_gb``: of a node, for stored boundaries; ``auto``: a
     quarter of what is free. ``mlflow``: a server that is told of every run; it may change within a study.
@@ -183,7 +203,7 @@ class ClusterSpec(_Model):
     workers_per_trial: Count = 1
     gpus_per_worker: Literal["auto"] | Annotated[NonNegative, AfterValidator(_gpus)] = "auto"
     cpus_per_worker: Count = 1
-    refit_workers: Literal["auto"] | Count = "auto"
+    refit_workers: Workers = "auto"
     checkpoint_interval_s: NonNegative = 30.0
     boundary_memory_gb: Literal["auto"] | NonNegative = "auto"
     boundary_disk_gb: Literal["auto"] | NonNegative = "auto"

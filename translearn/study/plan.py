@@ -119,8 +119,8 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
     search_s = spec.search.trials * trial_s / resources.concurrent_trials
     refit_epochs, num_refits = spec.refit.epochs or spec.search.epochs, _num_refits(spec)
     refit_s = num_refits * refit_epochs * steps * slowest
-    trial_workers = _workers(resources.workers_per_trial, resources.cpus, resources.gpus)
-    refit_workers = _workers(resources.refit_workers, resources.refit_cpus, resources.refit_gpus)
+    trial_workers = _workers(str(resources.workers_per_trial), resources.cpus, resources.gpus)
+    refit_workers = _refit_workers(resources)
     lines = [
         f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
         f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of {steps} steps, "
@@ -183,9 +183,14 @@ def _step_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources
     return (time.perf_counter() - started) / num * spec.train.batch_size
 
 
-def _workers(num: int, cpus: int, gpus: float) -> str:
+def _refit_workers(resources: Resources) -> str:
+    workers = _workers(resources.refit_size, resources.refit_cpus, resources.refit_gpus)
+    return workers if resources.refit_range is None else f"{workers} ({resources.refit_workers} now)"
+
+
+def _workers(num: str, cpus: int, gpus: float) -> str:
     each = f"{cpus} CPU{'s' if cpus > 1 else ''}" + (f" and {gpus:g} GPU" if gpus else "")
-    return f"{num} worker{'s' if num > 1 else ''} of {each}"
+    return f"{num} worker{'' if num == '1' else 's'} of {each}"
 
 
 def _duration(seconds: float) -> str:
