@@ -17,7 +17,6 @@ from translearn.addresses import masked
 from translearn.archs import num_stages
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError, fault, raise_faults
 from translearn.spec import IngestSpec, StudySpec, load_spec
-from translearn.storage import Folder
 
 if TYPE_CHECKING:
     from translearn.study.run import Study
@@ -92,7 +91,6 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     from translearn.cluster.console import say
     from translearn.cluster.session import session
     from translearn.study.dry_run import dry_run
-    from translearn.study.lock import only_driver
     from translearn.study.run import open_study, run_study
 
     work = _work(options)
@@ -103,9 +101,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
             return {"dry_run": True}
         if url:
             say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
-        study = open_study(spec, _command(options))
-        with only_driver(Folder.open(spec.storage), spec.name):
-            study.folder.sweep()
+        with open_study(spec, _command(options)) as study:
             return work(study)
 
 
