@@ -116,8 +116,14 @@ def _submit(options: argparse.Namespace) -> int:
     job_id = options.attach
     if job_id is None:
         flags = [f"--{name.replace('_', '-')}" for name in ("dry_run", "json") if getattr(options, name)]
-        job_id = submit(options.study, options.set, options.address, flags)
-        tell(how_to_attach(job_id, address_of(options.address)))
+        where = address_of(options.address)
+        job_id = submit(
+            options.study,
+            options.set,
+            where,
+            flags,
+            announce=lambda job: tell(f"Job {job}. {how_to_attach(job, where)}"),
+        )
     watched = watch(job_id, options.address)
     if watched.message:
         tell(watched.message)
