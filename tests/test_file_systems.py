@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import socket
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from s3_server import CREDENTIALS, S3Server
@@ -51,6 +53,23 @@ def test_errors_of_a_server_are_outlasted(
     s3.fail(method, 4, status)
     call(folder)
     assert sum(kind == method for kind, _ in s3.requests) > 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_minute_of_errors_is_outlasted_for_real(s3: S3Server, folder: Folder) -> None:
+    """A storage that is away for a minute: what is written and read meanwhile is done when it is back."""
+    for method in ("PUT", "GET", "HEAD"):
+        s3.fail(method, 10**9)
+    started = time.monotonic()
+    back = threading.Timer(60, s3.recover)
+    back.start()
+    with ThreadPoolExecutor(2) as pool:
+        written = pool.submit(folder.write_bytes, "new", b"1")
+        assert pool.submit(folder.read_bytes, "old").result() == b"content"
+        written.result()
+    assert 60 < time.monotonic() - started < PATIENT.waits_s + 60
+    assert folder.names() == ["new", "old"]
 
 
 def test_a_late_answer_is_waited_for(s3: S3Server, folder: Folder) -> None:

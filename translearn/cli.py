@@ -17,7 +17,6 @@ from translearn.addresses import masked
 from translearn.archs import num_stages
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError, fault, raise_faults
 from translearn.spec import IngestSpec, StudySpec, load_spec
-from translearn.storage import Folder
 
 if TYPE_CHECKING:
     from translearn.study.run import Study
@@ -92,7 +91,6 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     from translearn.cluster.console import say
     from translearn.cluster.session import session
     from translearn.study.dry_run import dry_run
-    from translearn.study.lock import only_driver
     from translearn.study.run import open_study, run_study
     from translearn.study.tracked import tracked
 
@@ -104,11 +102,8 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
             return {"dry_run": True}
         if url:
             say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
-        study = open_study(spec, _command(options))
-        with only_driver(Folder.open(spec.storage), spec.name):
-            study.folder.sweep()
-            with tracked(spec, study.folder):
-                return work(study)
+        with open_study(spec, _command(options)) as study, tracked(spec, study.folder):
+            return work(study)
 
 
 def _submit(options: argparse.Namespace) -> int:
@@ -122,8 +117,14 @@ def _submit(options: argparse.Namespace) -> int:
     job_id = options.attach
     if job_id is None:
         flags = [f"--{name.replace('_', '-')}" for name in ("dry_run", "json") if getattr(options, name)]
-        job_id = submit(options.study, options.set, options.address, flags)
-        tell(how_to_attach(job_id, address_of(options.address)))
+        where = address_of(options.address)
+        job_id = submit(
+            options.study,
+            options.set,
+            where,
+            flags,
+            announce=lambda job: tell(f"Job {job}. {how_to_attach(job, where)}"),
+        )
     watched = watch(job_id, options.address)
     if watched.message:
         tell(watched.message)

@@ -64,7 +64,8 @@ def test_a_layout(nodes: list[dict[str, float]], asked: dict[str, float], expect
             {"cpus_per_worker": 4, "gpus_per_worker": 1},
             [
                 "cluster.cpus_per_worker: must be at most 2, the CPUs of the largest node, but got 4. Lower it.",
-                "cluster.gpus_per_worker: must be at most 0, the GPUs of the largest node, but got 1. Lower it.",
+                "cluster.gpus_per_worker: must be at most 0, the GPUs of the largest node, but got 1. Use 0, or add "
+                "nodes with GPUs, or wait until they are up.",
             ],
         ),
         (
@@ -99,9 +100,12 @@ def test_a_layout(nodes: list[dict[str, float]], asked: dict[str, float], expect
             ],
         ),
         (
-            [],
+            [{"CPU": 0.0}],  # a head whose nodes are not up yet
             {},
-            ["cluster.cpus_per_worker: must be at most 0, the CPUs of the largest node, but got 1. Lower it."],
+            [
+                "cluster.cpus_per_worker: must be at most 0, the CPUs of the largest node, but got 1. Add nodes, or "
+                "wait until they are up."
+            ],
         ),
     ],
 )

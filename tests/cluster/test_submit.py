@@ -113,6 +113,24 @@ def test_a_cluster_that_does_not_take_the_job(tmp_path: Path) -> None:
     assert "was not taken by the cluster (Request failed with status code 500: no). " in str(caught.value)
 
 
+def test_the_id_is_known_before_anything_is_sent_and_an_interruption_names_it(played, tmp_path: Path, capsys) -> None:
+    class Interrupted(PlayedClient):
+        def submit_job(self, **job: Any) -> str:
+            self.told = capsys.readouterr().err
+            raise KeyboardInterrupt
+
+    played.append(Interrupted([]))
+    assert main(["submit", str(written(tmp_path, TREE))]) == 1
+    job_id = played[0].told.split()[1].rstrip(".")
+    assert played[0].told == (
+        f"Job {job_id}. Watch it again: translearn submit --attach {job_id} --address http://127.0.0.1:8265\n"
+    )
+    assert capsys.readouterr().err == (
+        f"error: job {job_id}: interrupted while it was sent. `translearn submit --attach {job_id}` shows whether it "
+        "has begun.\n"
+    )
+
+
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TranslearnError) as caught:
         connected("http://127.0.0.1:1")

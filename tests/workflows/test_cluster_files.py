@@ -4,13 +4,20 @@ import copy
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from ray.autoscaler._private.node_provider_availability_tracker import NodeAvailabilitySummary
+from ray.autoscaler._private.resource_demand_scheduler import _default_utilization_scorer, get_nodes_for
 from ray.autoscaler._private.util import prepare_config, validate_config
+from rayjob_schema import RAYJOB
+
+from translearn.cluster.resources import plan_resources
+from translearn.spec import load_spec
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,27 +38,6 @@ EC2_KEYS = {
     "SpotOptions": "InstanceInterruptionBehavior MaxPrice SpotInstanceType ValidUntil",
     "MetadataOptions": "HttpEndpoint HttpProtocolIpv6 HttpPutResponseHopLimit HttpTokens InstanceMetadataTags",
 }
-# Fields of KubeRay's RayJob (ray.io/v1) and of the parts of a pod that a study needs.
-RAYJOB_KEYS = {
-    "spec": "activeDeadlineSeconds backoffLimit clusterSelector deletionStrategy entrypoint entrypointNumCpus "
-    "entrypointNumGpus entrypointResources jobId managedBy metadata rayClusterSpec runtimeEnvYAML "
-    "shutdownAfterJobFinishes submissionMode submitterConfig submitterPodTemplate suspend ttlSecondsAfterFinished",
-    "rayClusterSpec": "authOptions autoscalerOptions enableInTreeAutoscaling gcsFaultToleranceOptions headGroupSpec "
-    "headServiceAnnotations managedBy rayVersion suspend upgradeStrategy workerGroupSpecs",
-    "authOptions": "mode secretName enableK8sTokenAuth",
-    "autoscalerOptions": "env envFrom idleTimeoutSeconds image imagePullPolicy resources securityContext "
-    "upscalingMode version volumeMounts",
-    "headGroupSpec": "enableIngress headService labels rayStartParams resources serviceType template",
-    "workerGroupSpecs": "groupName idleTimeoutSeconds labels maxReplicas minReplicas numOfHosts rayStartParams "
-    "replicas resources scaleStrategy suspend template",
-    "containers": "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
-    "resources securityContext startupProbe volumeMounts workingDir",
-    "template": "metadata spec",
-    "resources": "claims limits requests",
-    "ports": "containerPort name protocol",
-    "volumeMounts": "mountPath name readOnly subPath",
-    "tolerations": "effect key operator tolerationSeconds value",
-}
 
 
 def unknown_keys(tree: Any, known: dict[str, str], name: str, path: str = "") -> Iterator[str]:
@@ -64,8 +50,7 @@ def unknown_keys(tree: Any, known: dict[str, str], name: str, path: str = "") ->
             here = f"{path}.{key}".lstrip(".")
             if name in known and key not in known[name].split():
                 yield here
-            # A pod's own `spec` is not the RayJob's.
-            yield from unknown_keys(value, known, "pod" if here.endswith("template.spec") else key, here)
+            yield from unknown_keys(value, known, key, here)
 
 
 @pytest.fixture(scope="module")
@@ -125,16 +110,36 @@ def test_head_is_on_demand_and_offers_nothing_to_trials(cluster: dict[str, Any])
     assert "InstanceMarketOptions" not in head["node_config"]
 
 
+def chosen(cluster: dict[str, Any], num_nodes: int) -> dict[str, int]:
+    """The nodes that Ray's autoscaler would add for so many trials that fill one each, by type."""
+    scorer = partial(_default_utilization_scorer, node_availability_summary=NodeAvailabilitySummary({}))
+    types, head = cluster["available_node_types"], cluster["head_node_type"]
+    asked = [{"CPU": 48, "GPU": 4}] * num_nodes
+    nodes, left = get_nodes_for(types, {head: 1}, head, cluster["max_workers"], asked, scorer)
+    assert left == []
+    return dict(nodes)
+
+
 def test_spot_is_preferred_and_on_demand_is_its_equal(cluster: dict[str, Any]) -> None:
     nodes = {name: node for name, node in cluster["available_node_types"].items() if name != cluster["head_node_type"]}
     market = {
         name: node["node_config"].get("InstanceMarketOptions", {}).get("MarketType") for name, node in nodes.items()
     }
     assert sorted(market.values(), key=str) == [None, "spot"]
-    # Ray's tie-break between node types that fit equally well (resource_demand_scheduler: sorted, reversed).
-    assert market[max(nodes)] == "spot"
+    (first,) = {**chosen(cluster, 1)}
+    assert market[first] == "spot"
+    # All the spot nodes that there may be, and then the others.
+    assert chosen(cluster, 6) == {name: node["max_workers"] for name, node in nodes.items()}
     assert len({str(node["resources"]) for node in nodes.values()}) == 1
     assert sum(node["max_workers"] for node in nodes.values()) <= cluster["max_workers"]
+
+
+def test_a_study_can_start_on_the_nodes_that_the_file_brings_up(cluster: dict[str, Any]) -> None:
+    spec = load_spec(ROOT / "workflows/configs/cluster.yaml").cluster
+    types, head = cluster["available_node_types"], cluster["head_node_type"]
+    first = [node["resources"] for name, node in types.items() for _ in range(node.get("min_workers", name == head))]
+    assert plan_resources(spec, first).concurrent_trials >= 1
+    assert re.search(r"# CHANGE[^\n]*\n([^\n]*#[^\n]*\n)*\s+min_workers: 1\n", (ROOT / "cluster.yaml").read_text())
 
 
 def test_no_node_gets_the_security_group_that_ray_would_open_to_the_world(cluster: dict[str, Any]) -> None:
@@ -183,17 +188,28 @@ def test_nodes_get_all_that_the_set_up_reads(cluster: dict[str, Any]) -> None:
     assert "sh ~/translearn/scripts/setup.sh" in cluster["setup_commands"]
 
 
-def test_rayjob_has_known_keys_only(rayjob: dict[str, Any]) -> None:
-    assert list(unknown_keys(rayjob, RAYJOB_KEYS, "spec")) == []
+def complaints(rayjob: dict[str, Any]) -> list[str]:
+    """Where and why a RayJob does not fit the schema of what is used of it."""
+    errors = jsonschema.Draft7Validator(RAYJOB).iter_errors(rayjob)
+    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
 
 
-def test_a_misspelt_rayjob_key_is_found(rayjob: dict[str, Any]) -> None:
-    wrong = copy.deepcopy(rayjob)
-    wrong["rayClusterSpec"]["authOption"] = wrong["rayClusterSpec"].pop("authOptions")
-    wrong["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["resource"] = {}
-    assert list(unknown_keys(wrong, RAYJOB_KEYS, "spec")) == [
-        "rayClusterSpec.workerGroupSpecs.template.spec.containers.resource",
-        "rayClusterSpec.authOption",
+def test_rayjob_fits_the_schema_of_what_it_uses(manifests: list[dict[str, Any]]) -> None:
+    assert complaints(next(manifest for manifest in manifests if manifest["kind"] == "RayJob")) == []
+
+
+def test_wrong_rayjobs_do_not_fit(manifests: list[dict[str, Any]]) -> None:
+    wrong = copy.deepcopy(next(manifest for manifest in manifests if manifest["kind"] == "RayJob"))
+    cluster = wrong["spec"]["rayClusterSpec"]
+    cluster["authOption"] = cluster.pop("authOptions")
+    cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] = 0
+    cluster["workerGroupSpecs"][0]["minReplicas"] = "1"
+    del cluster["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["image"]
+    assert sorted(complaints(wrong)) == [
+        "spec.rayClusterSpec.headGroupSpec.rayStartParams.num-cpus: 0 is not of type 'string'",
+        "spec.rayClusterSpec.workerGroupSpecs.0.minReplicas: '1' is not of type 'integer'",
+        "spec.rayClusterSpec.workerGroupSpecs.0.template.spec.containers.0: 'image' is a required property",
+        "spec.rayClusterSpec: Additional properties are not allowed ('authOption' was unexpected)",
     ]
 
 
@@ -236,10 +252,28 @@ def test_rayjob_runs_the_pinned_ray_with_trials_on_gpu_workers_only(rayjob: dict
     assert f"rayproject/ray:{pinned('ray')}-" in (ROOT / "workflows/kubernetes.yaml").read_text()
     assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
     (group,) = spec["workerGroupSpecs"]
-    assert 0 <= group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
+    assert 1 <= group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
     resources = group["template"]["spec"]["containers"][0]["resources"]
     assert resources["limits"] == resources["requests"]
     assert int(resources["limits"]["nvidia.com/gpu"]) > 1
+
+
+def test_the_study_of_the_rayjob_can_start_on_the_pods_it_begins_with(rayjob: dict[str, Any]) -> None:
+    (group,) = rayjob["rayClusterSpec"]["workerGroupSpecs"]
+    limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
+    pod = {"CPU": float(limits["cpu"]), "GPU": float(limits["nvidia.com/gpu"])}
+    nodes = [{"CPU": 0.0}, *[pod] * group["minReplicas"]]
+    assert plan_resources(load_spec(ROOT / "workflows/configs/demo.yaml").cluster, nodes).concurrent_trials == 4
+    assert re.search(
+        r"# CHANGE[^\n]*\n([^\n]*#[^\n]*\n)*\s+replicas: 1\n", (ROOT / "workflows/kubernetes.yaml").read_text()
+    )
+
+
+def test_the_image_is_built_of_the_project_alone() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert {".git", ".venv", "data", "runs"} <= set(ignored)
+    kept = ("translearn", "workflows", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
+    assert not set(kept) & set(ignored)
 
 
 def test_every_pod_has_the_same_image_and_the_claimed_storage(
@@ -261,3 +295,17 @@ def test_entry_point_names_files_of_the_repository(rayjob: dict[str, Any]) -> No
     named = re.findall(r"/home/ray/translearn/(\S+)", rayjob["entrypoint"])
     assert named == ["workflows/run.py", "workflows/configs/demo.yaml"]
     assert all((ROOT / path).exists() for path in named)
+
+
+def test_ray_accepts_the_on_premise_variant_of_the_cluster_file() -> None:
+    (block,) = re.findall(r"```yaml launcher\n(.*?)```", (ROOT / "docs/cluster.md").read_text(), re.DOTALL)
+    variant, text = yaml.safe_load(block), (ROOT / "cluster.yaml").read_text()
+    lower_part = yaml.safe_load(text[text.index("# What the environment is made of.") :])
+    prepared = prepare_config({**lower_part, **variant})
+    validate_config(prepared)
+    (node,) = prepared["available_node_types"].values()
+    assert node["min_workers"] == node["max_workers"] == len(variant["provider"]["worker_ips"])
+    assert prepared["setup_commands"][1] == "sh ~/translearn/scripts/setup.sh"
+    (start,) = prepared["head_start_ray_commands"][1:]
+    for words in ("RAY_AUTH_MODE=token", "--dashboard-host=127.0.0.1", "--num-cpus=0 --num-gpus=0"):
+        assert words in start

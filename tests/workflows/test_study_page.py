@@ -77,5 +77,9 @@ def test_every_column_of_a_table_is_described_and_no_other(name: str, schema: An
 def test_every_file_that_a_study_leaves_is_described() -> None:
     section = STUDY_PAGE.split("## What a study leaves")[1].split("\n### ")[0]
     named = set(re.findall(r"`([\w.-]+)/?", section))
-    constants = {value for name, value in vars(directory).items() if name.isupper() and not name.startswith("_")}
+    constants = {
+        value
+        for name, value in vars(directory).items()
+        if name.isupper() and isinstance(value, str) and not name.startswith("_")
+    }
     assert constants <= named

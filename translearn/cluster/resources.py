@@ -9,6 +9,12 @@ import ray
 from translearn.errors import fault, raise_faults
 from translearn.spec import ClusterSpec
 
+#: What helps where no node that is up has any.
+_NONE_UP = {
+    "CPU": "Add nodes, or wait until they are up.",
+    "GPU": "Use 0, or add nodes with GPUs, or wait until they are up.",
+}
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -130,7 +136,8 @@ def _worker_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float
         most = max((int(node.get(unit, 0)) for node in nodes), default=0)
         if asked > most:
             rule = f"must be at most {most}, the {unit}s of the largest node"
-            faults.append(fault(f"cluster.{unit.lower()}s_per_worker", rule, f"{asked:g}", "Lower it."))
+            remedy = "Lower it." if most else _NONE_UP[unit]
+            faults.append(fault(f"cluster.{unit.lower()}s_per_worker", rule, f"{asked:g}", remedy))
     return faults
 
 

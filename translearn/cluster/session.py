@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import ray_constants
 
 # Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
 LOCAL = {
@@ -54,6 +55,7 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
     if address == "local":
         os.environ.update(LOCAL)
+        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray read the environment when it was imported
         options = {"include_dashboard": dashboard, "num_cpus": num_cpus}
     context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:

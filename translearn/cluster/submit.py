@@ -10,7 +10,7 @@ import shlex
 import shutil
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ def submit(
     address: str | None = None,
     flags: Sequence[str] = (),
     client: Any = None,
+    announce: Callable[[str], None] | None = None,
 ) -> str:
     """Submits ``translearn run STUDY.yaml`` as a job of a cluster; returns as soon as the cluster has it.
 
@@ -70,6 +71,7 @@ def submit(
         address: See ``address_of``.
         flags: More arguments of the command, for example ``--dry-run``.
         client: A connection that is there already; a new one when None.
+        announce: Takes the job's id before anything is sent, so that it is known however the sending ends.
 
     Returns:
         The job's id; ``watch`` shows what the job prints, and returns its exit code.
@@ -91,6 +93,8 @@ def submit(
     command = shlex.join(["python", "-m", "translearn.cli", "run", Path(study).name, *sets, *flags])
     with tempfile.TemporaryDirectory() as folder:
         _fill(Path(folder), Path(study))
+        if announce:
+            announce(job_id)
         _send(client, job_id, command, {"working_dir": folder, "env_vars": {VARIABLE: source_commit() or ""}})
     return job_id
 
@@ -103,6 +107,9 @@ def _fill(folder: Path, study: Path) -> None:
 def _send(client: Any, job_id: str, command: str, environment: dict[str, Any]) -> None:
     try:
         client.submit_job(entrypoint=command, submission_id=job_id, runtime_env=environment)
+    except KeyboardInterrupt:
+        remedy = f"`translearn submit --attach {job_id}` shows whether it has begun."
+        raise TranslearnError(f"job {job_id}: interrupted while it was sent. {remedy}") from None
     except (OSError, RuntimeError) as error:
         remedy = "If the connection was lost, `translearn submit --attach` with this id shows whether it has begun."
         raise TranslearnError(f"job {job_id}: was not taken by the cluster ({error}). {remedy}") from error

@@ -64,16 +64,20 @@ def watch(
             ended = following.follow()
             return Watched(job_id, ended.code, _STATUS[ended.code], ended.message, ended.last_line)
         except ConnectionLostError as error:
-            return Watched(job_id, EXIT_FAILED, "lost", f"{error}. {how_to_attach(job_id, where)}")
+            return Watched(job_id, EXIT_FAILED, "lost", f"{error}. {_left(job_id, where)}")
         except KeyboardInterrupt:
             if not (wants_stop or _ask)():
-                return Watched(job_id, EXIT_FAILED, "detached", how_to_attach(job_id, where))
+                return Watched(job_id, EXIT_FAILED, "detached", _left(job_id, where))
             _stop(client, job_id, where)
 
 
 def how_to_attach(job_id: str, address: str) -> str:
     """The sentence that says how to watch a job again."""
-    return f"Job {job_id} goes on. Watch it again: translearn submit --attach {job_id} --address {address}"
+    return f"Watch it again: translearn submit --attach {job_id} --address {address}"
+
+
+def _left(job_id: str, where: str) -> str:
+    return f"Job {job_id} goes on. {how_to_attach(job_id, where)}"
 
 
 def tell(line: str) -> None:
@@ -94,7 +98,7 @@ def _check_known(client: Any, job_id: str, where: str) -> None:
         remedy = f"`ray job list --address {where}` lists them."
         raise InputError(fault("--attach", f"must be a job of {where}", repr(job_id), remedy)) from error
     except LOST as error:
-        raise TranslearnError(f"{where}: does not answer ({error}). {how_to_attach(job_id, where)}") from error
+        raise TranslearnError(f"{where}: does not answer ({error}). {_left(job_id, where)}") from error
 
 
 def _ask() -> bool:

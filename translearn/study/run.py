@@ -27,6 +27,7 @@ from translearn.study.candidates import Candidate, candidates
 from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
 from translearn.study.depth_runs import depth_runs
 from translearn.study.evaluation import evaluate_study
+from translearn.study.lock import only_driver
 from translearn.study.models import check_trained, model_info
 from translearn.study.more_refits import refit_more
 from translearn.study.plan import check_study
@@ -48,12 +49,20 @@ class Study:
     resources: Resources
 
 
-def open_study(spec: StudySpec, command: str) -> Study:
-    """Checks a study whole, and opens its directory. Raises TranslearnError with every fault."""
+@contextmanager
+def open_study(spec: StudySpec, command: str) -> Iterator[Study]:
+    """Checks a study whole, and opens its directory, which no other command has as long as the block runs.
+
+    Raises:
+        TranslearnError: Every fault; or another command is at work there.
+    """
     check_study(spec)
     resources = plan_resources(spec.cluster)
     check_shared(directory.nearest(spec.storage))
-    return Study(spec, directory.open_study(spec, command), resources)
+    with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
+        study = Study(spec, directory.open_study(spec, command), resources)
+        study.folder.sweep()
+        yield study
 
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
