@@ -46,9 +46,9 @@ class SimulatedCluster:
         return str(self._cluster.address)
 
     def node_of(self, pid: int) -> Any:
-        """The node that a worker process belongs to: its parent is the node's raylet."""
+        """The node that a worker process belongs to: its parent is the node's raylet. A driver's: one without it."""
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        return next(node for node in self._nodes if _raylet(node) == parent)
+        return next((node for node in self._nodes if _raylet(node) == parent), self._nodes[-1])
 
     def remove(self, node: Any) -> None:
         """Kills all processes of a node that is not the head."""
