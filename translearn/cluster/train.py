@@ -15,6 +15,7 @@ import ray.train
 from ray.train import TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.cluster.console import say
 from translearn.cluster.entry import train_loop
@@ -121,7 +122,9 @@ def _fit(trainer: TorchTrainer) -> None:
 @contextmanager
 def _progress(out: Folder, on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Queue]:
     """A queue whose rows go to TensorBoard and to ``on_epoch``, as long as the block runs."""
-    queue, done = Queue(actor_options={"num_cpus": 0}), threading.Event()
+    # On a node that may be lost, it would take the group with it, every time that this starts again.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    queue, done = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here}), threading.Event()
     events = EventFiles(out / "tensorboard")
 
     def take(row: dict[str, Any]) -> None:
