@@ -47,13 +47,16 @@ def tell(case: Case, *commands: list[str]) -> None:
 
 
 def test_epochs_that_are_trained_again_are_counted_from_hit_to_hit(tmp_path: Path) -> None:
-    case, one, other = made(tmp_path / "case"), "search/a/{}/rank0/of2", "search/b/{}/rank0/of1"
+    case, a, b = made(tmp_path / "case"), "search/a/{}/rank0/of2", "search/b/{}/rank0/of1"
+    replay = "replay/a/1/rank0/of1"
     tell(
         case,
-        [one.format(1), one.format(2), HIT, one.format(2), other.format(1), HIT, one.format(2)],
-        [one.format(1), one.format(2), other.format(2), "replay/a/1/rank0/of1", "replay/a/1/rank0/of1"],
+        [a.format(1), a.format(2), HIT, a.format(2), b.format(1), HIT, a.format(2)],
+        [a.format(1), a.format(2), b.format(2), replay, replay],
     )
-    assert [dict(found) for found in case.repeated()] == [{}, {"search/a": 1}, {"search/a": 1}, {"search/a": 2}]
+    one, two = "search/a/1", "search/a/2"
+    assert [dict(found) for found in case.repeated()] == [{}, {two: 1}, {two: 1}, {one: 1, two: 1}]
+    assert [run._depth(found) for found in case.repeated()] == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize(("only", "short"), [("nan", True), ("nothing", False), ("nothing", True)])
@@ -125,6 +128,17 @@ def test_a_fault_that_goes_wrong_is_told_of_and_the_next_one_is_played(stage: li
     assert [fault["point"] for fault in json.loads(json.dumps(as_json(outcomes)))["faults"]] == ["at once"] * 2
     assert all(driver.poll() is not None for case in stage for driver in case._drivers)
     assert [case.folder.exists() for case in stage] == [False, True, False]  # the undisturbed study's goes last
+
+
+def test_an_undisturbed_study_that_fails_is_a_problem_of_its_fault(
+    stage: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Case:
+        raise cases.DrillError("the undisturbed study failed")
+
+    monkeypatch.setattr(run, "_undisturbed", fail)
+    (outcome,) = drill([_breaks(cases.DrillError("never"))], 0)
+    assert (outcome.is_good, outcome.problems) == (False, ("DrillError: the undisturbed study failed",))
 
 
 def test_ctrl_c_ends_the_commands_too(stage: list[Case]) -> None:

@@ -19,8 +19,13 @@ _NODE = {
     "include_dashboard": False,
     "node_ip_address": "127.0.0.1",
 }
-#: How soon a node that is silent is taken for dead.
-_SYSTEM = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+#: How soon a node that is silent is taken for dead, and the head by drivers.
+_SYSTEM = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 1000,
+    "health_check_failure_threshold": 5,
+    "gcs_rpc_server_reconnect_timeout_s": 10,
+}
 #: Actors that Ray itself leaves, as long as the cluster is there.
 _OF_RAY = ("_AutoscalingCoordinatorActor", "AutoscalingRequester", "_StatsActor")
 

@@ -164,19 +164,20 @@ class Case:
             return False
 
     def repeated(self) -> list[Counter[str]]:
-        """Epochs that were trained to their end before: how many, a run; from each hit or command to the next."""
+        """Epochs that were trained to their end before: how often each was again, from a hit or a command to the next.
+
+        An epoch is repeated more than once where it fails again and again, as on a full disk.
+        """
         seen: set[str] = set()
         found = []
         for number in range(1, self.num_attempts + 1):
             found.append(Counter[str]())
             for line in self._snare(number).told:
-                stage, _, rest = line.partition("/")
+                name = "/".join(line.split("/")[:3])
                 if line == HIT:
                     found.append(Counter())
-                elif stage != "replay":
-                    run, epoch = rest.split("/")[:2]
-                    name = f"{stage}/{run}/{epoch}"
-                    found[-1][f"{stage}/{run}"] += name in seen
+                elif not name.startswith("replay/"):
+                    found[-1][name] += name in seen
                     seen.add(name)
         return [+times for times in found]
 

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -73,11 +74,8 @@ def drill(faults: Sequence[Fault], seed: int, num_nodes: int = 3) -> list[Outcom
         references: dict[str, Case] = {}
         outcomes = []
         for number, fault in enumerate(faults):
-            key, draw = repr(fault.changes), random.Random(f"{seed} {fault.name}")
             with _case(folder / f"case-{number}", cluster, fault) as case:
-                if key not in references:
-                    references[key] = _undisturbed(folder / f"reference-{len(references)}", cluster, fault)
-                outcomes.append(_played(fault, case, references[key], draw))
+                outcomes.append(_outcome(fault, case, references, random.Random(f"{seed} {fault.name}")))
             say(line(outcomes[-1]))
         say(f"{len(outcomes)} faults, {time.monotonic() - started:.0f} s")
         return outcomes
@@ -87,8 +85,8 @@ def line(outcome: Outcome) -> str:
     """An outcome for people."""
     verdict = "equal" if outcome.equal else "NOT EQUAL"
     first = (
-        f"{outcome.name:14s} {outcome.point:44s} {verdict:9s}  {outcome.lost_epochs} epochs lost, "
-        f"{len(outcome.orphans)} orphans, {outcome.num_commands} commands, {outcome.seconds:.0f} s"
+        f"{outcome.name:15s} {verdict:9s}  {outcome.lost_epochs} epochs lost, {len(outcome.orphans)} orphans, "
+        f"{outcome.num_commands} commands, {outcome.seconds:.0f} s: {outcome.point}"
     )
     return "\n".join([first, *(f"    {text}" for text in (*outcome.problems, *outcome.orphans))])
 
@@ -147,6 +145,17 @@ def _case(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Iterator[Cas
         case.remove()
 
 
+def _outcome(fault: Fault, case: Case, references: dict[str, Case], draw: random.Random) -> Outcome:
+    """Plays a fault, and first its undisturbed study where no fault before had the same."""
+    key = repr(fault.changes)
+    try:
+        if key not in references:
+            references[key] = _undisturbed(case.folder.with_name(f"reference-{len(references)}"), case.cluster, fault)
+    except Exception as error:  # other faults may have another one
+        return Outcome(fault.name, fault.point, 0, False, (), 0.0, 0, (f"{type(error).__name__}: {error}",))
+    return _played(fault, case, references[key], draw)
+
+
 def _undisturbed(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Case:
     started = time.monotonic()
     case = Case(folder, cluster, fault.changes)
@@ -166,9 +175,7 @@ def _played(fault: Fault, case: Case, reference: Case, draw: random.Random) -> O
     problems = _problems(fault, case, reference, draw)
     seconds = time.monotonic() - started
     equal, repeated = not problems, case.repeated()
-    problems += [
-        f"epochs trained again: {dict(one)}" for one in repeated if max(one.values(), default=0) > fault.may_repeat
-    ]
+    problems += [f"epochs trained again: {dict(one)}" for one in repeated if _depth(one) > fault.may_repeat]
     orphans: list[str] = []
     try:
         case.stop()
@@ -179,6 +186,11 @@ def _played(fault: Fault, case: Case, reference: Case, draw: random.Random) -> O
     lost = sum(one.total() for one in repeated)
     figures = lost, equal, tuple(orphans), round(seconds, 1), case.num_attempts
     return Outcome(fault.name, fault.point, *figures, tuple(problems))
+
+
+def _depth(repeated: Counter[str]) -> int:
+    """The most epochs of one run that were trained again, each counted once."""
+    return max(Counter(name.rpartition("/")[0] for name in repeated).values(), default=0)
 
 
 def _problems(fault: Fault, case: Case, reference: Case, draw: random.Random) -> list[str]:

@@ -62,7 +62,7 @@ class Fault:
         changes: What is different in the study, ``search__trials`` for ``search.trials``; its undisturbed run is then
             one with the same changes.
         is_short: Whether it is of the short set; the others hit its points too, so that it is not of the whole one.
-        may_repeat: How many epochs of a trial that had ended may be trained again after a hit.
+        may_repeat: How many epochs of a trial or refit that had ended may be trained again after a hit.
         needs_disk: Whether the study needs a disk of its own.
     """
 

@@ -6,7 +6,9 @@ import json
 import sys
 from typing import Any
 
-_HEAD = "| Fault | Points, in turn | Epochs lost | Equal | Orphans | Commands | Seconds |\n|---|---|---|---|---|---|---|"
+_HEAD = (
+    "| Fault | Points, in turn | Epochs lost | Equal | Orphans | Commands | Seconds |\n|---|---|---|---|---|---|---|"
+)
 
 
 def table(told: str) -> str:
