@@ -12,9 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from translearn.drill.compare import differences
-from translearn.study.tables import CURVE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
+from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
 
-TABLES = {"trials.parquet": TRIAL_SCHEMA, "curves.parquet": CURVE_SCHEMA, "sources.parquet": SOURCE_SCHEMA}
+TABLES = {
+    "trials.parquet": TRIAL_SCHEMA,
+    "curves.parquet": CURVE_SCHEMA,
+    "sources.parquet": SOURCE_SCHEMA,
+    "mistakes.parquet": MISTAKE_SCHEMA,
+}
 MODEL = "model/model.safetensors"
 EVALUATION = {
     "summary": ["Target error: 10 %."],
@@ -25,7 +30,8 @@ EVALUATION = {
 
 
 def value(kind: pa.DataType, number: int) -> Any:
-    return pa.scalar(number % 2 == 0 if kind == pa.bool_() else str(number) if kind == pa.string() else number, kind)
+    plain = {pa.bool_(): number % 2 == 0, pa.string(): str(number), pa.binary(): bytes([number])}
+    return pa.scalar(plain.get(kind, number), kind)
 
 
 def make(folder: Path) -> Path:
@@ -35,6 +41,8 @@ def make(folder: Path) -> Path:
         pq.write_table(pa.table(columns), folder / name)
     (folder / "evaluation.json").write_text(json.dumps(EVALUATION))
     (folder / "model" / "model.safetensors").write_bytes(b"tensors")
+    (folder / "model" / "model.json").write_text("{}")
+    (folder / "report.html").write_text("a report")
     return folder
 
 
@@ -79,6 +87,7 @@ def test_times_may_differ(pair: tuple[Path, Path], name: str, column: str) -> No
         ("trials.parquet", "replayed"),
         ("curves.parquet", "train_loss"),
         ("sources.parquet", "fingerprint"),
+        ("mistakes.parquet", "predicted"),
     ],
 )
 def test_nothing_else_may(pair: tuple[Path, Path], name: str, column: str) -> None:
@@ -106,9 +115,10 @@ def edit(change_it: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
         (edit(lambda found: found.pop("target")), ["evaluation.json: target.error"]),
         (
             lambda folder: (folder / "model" / "model.safetensors").write_bytes(b"others"),
-            ["model/model.safetensors: other tensors"],
+            ["model/model.safetensors: other content"],
         ),
-        (lambda folder: (folder / "model" / "model.safetensors").unlink(), ["model/model.safetensors: other tensors"]),
+        (lambda folder: (folder / "model" / "model.json").write_text("[]"), ["model/model.json: other content"]),
+        (lambda folder: (folder / "report.html").write_text("made at another time"), []),
     ],
 )
 def test_figures_and_weights(pair: tuple[Path, Path], act: Callable[[Path], None], told: list[str]) -> None:
@@ -120,3 +130,9 @@ def test_a_row_less_is_a_difference(pair: tuple[Path, Path]) -> None:
     table = pq.read_table(pair[1] / "trials.parquet")
     pq.write_table(table.slice(0, 1), pair[1] / "trials.parquet")
     assert differences(*pair)[0].startswith("trials.parquet: ")
+
+
+@pytest.mark.parametrize("name", ["report.html", "model/model.json", "model/model.safetensors", "trials.parquet"])
+def test_what_is_not_there_is_a_difference(pair: tuple[Path, Path], name: str) -> None:
+    (pair[1] / name).unlink()
+    assert differences(*pair) == [f"{name}: is missing"]

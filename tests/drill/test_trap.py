@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from translearn.drill.hook import epoch_name
-from translearn.drill.trap import Snare, Trap
+from translearn.drill.trap import HIT, Snare, Trap
 
 FAIL = Trap("placed", r"\.json$", "fail", 3, error=errno.ENOSPC)
 
@@ -48,11 +48,13 @@ def test_one_that_lasts_springs_at_all_later_ones(tmp_path: Path) -> None:
     assert springs(snare(tmp_path, lasting), *["a.json"] * 4) == [False, True, True, True]
 
 
-def test_traps_count_their_matches_apart(tmp_path: Path) -> None:
-    other = Trap("placed", "b", "fail", 1, error=errno.ENOSPC)
+def test_a_trap_counts_its_matches_when_the_one_before_it_has_sprung(tmp_path: Path) -> None:
+    other = Trap("placed", "b", "fail", 2, error=errno.ENOSPC)
     made = snare(tmp_path, FAIL, other)
-    assert springs(made, "a.json", "b.json", "c.json") == [False, True, True]
+    assert springs(made, "a.json", "b.json", "c.json") == [False, False, True]
+    assert springs(made, "b", "b") == [False, True]
     assert set(made.victims) == {0, 1}
+    assert made.told == [HIT, HIT]
 
 
 def _step(made: Snare, found: Any) -> None:
@@ -85,13 +87,35 @@ def test_who_asks_waits_for_the_answer(tmp_path: Path) -> None:
     assert gone_on.is_set()
 
 
+def test_the_answer_to_one_is_not_the_answer_to_the_next(tmp_path: Path) -> None:
+    asking = Trap("epoch", "^search/", "ask")
+    made, gone_on = snare(tmp_path, asking, asking), threading.Event()
+    name = epoch_name("search", "a", 1, 0, 1)
+
+    def train() -> None:
+        made.step("epoch", name)
+        gone_on.set()
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    while 0 not in made.victims:
+        time.sleep(0.01)
+    made.answer(0)
+    while 1 not in made.victims:
+        time.sleep(0.01)
+    assert not gone_on.wait(0.2)
+    made.answer(1)
+    thread.join(10)
+    assert gone_on.is_set()
+
+
 def test_epochs_are_written_down_in_their_order(tmp_path: Path) -> None:
     made = snare(tmp_path)
-    assert made.epochs == []
+    assert made.told == []
     for epoch in (1, 2):
-        made.add_epoch(epoch_name("refit", "a", epoch, 0, 1))
+        made.tell(epoch_name("refit", "a", epoch, 0, 1))
         made.step("epoch", epoch_name("refit", "a", epoch, 0, 1))
-    assert made.epochs == ["refit/a/1/rank0/of1", "refit/a/2/rank0/of1"]
+    assert made.told == ["refit/a/1/rank0/of1", "refit/a/2/rank0/of1"]
     assert made.victims == {}
 
 
@@ -151,5 +175,5 @@ def test_an_epoch_is_counted_once_though_each_worker_has_it(tmp_path: Path) -> N
     file = Snare((Trap("epoch", "rank1", "fail", error=errno.EIO),), str(tmp_path)).write()
     done = subprocess.run([sys.executable, "-c", COUNT, str(file)], capture_output=True, text=True, check=False)
     assert "OSError: [Errno 5] Input/output error: 'search/a/7/rank1/of2'" in done.stderr
-    assert Snare.read(tmp_path / "snare.json").epochs == ["search/a/7/rank0/of2"]
+    assert Snare.read(tmp_path / "snare.json").told == ["search/a/7/rank0/of2", HIT]
     assert json.loads((tmp_path / "snare.json").read_text())["traps"][0]["pattern"] == "rank1"

@@ -19,8 +19,13 @@ _NODE = {
     "include_dashboard": False,
     "node_ip_address": "127.0.0.1",
 }
-#: How soon a node that is silent is taken for dead.
-_SYSTEM = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
+#: How soon a node that is silent is taken for dead, and the head by drivers.
+_SYSTEM = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 1000,
+    "health_check_failure_threshold": 5,
+    "gcs_rpc_server_reconnect_timeout_s": 10,
+}
 #: Actors that Ray itself leaves, as long as the cluster is there.
 _OF_RAY = ("_AutoscalingCoordinatorActor", "AutoscalingRequester", "_StatsActor")
 
@@ -46,9 +51,9 @@ class SimulatedCluster:
         return str(self._cluster.address)
 
     def node_of(self, pid: int) -> Any:
-        """The node that a worker process belongs to: its parent is the node's raylet."""
+        """The node that a worker process belongs to: its parent is the node's raylet. A driver's: one without it."""
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        return next(node for node in self._nodes if _raylet(node) == parent)
+        return next((node for node in self._nodes if _raylet(node) == parent), self._nodes[-1])
 
     def remove(self, node: Any) -> None:
         """Kills all processes of a node that is not the head."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from translearn.cluster.simulated import SimulatedCluster
 from translearn.drill.disk import Disk
 from translearn.drill.tiny import NAME, tree, write_source, write_study
-from translearn.drill.trap import Snare, Trap
+from translearn.drill.trap import HIT, Snare, Trap
 
 _ATTEMPTS, _ATTEMPT_S, _LOOK_S = 5, 600.0, 0.05
 
@@ -71,12 +72,7 @@ class Case:
     @property
     def snare(self) -> Snare:
         """The traps that were set last, with what their processes told."""
-        return Snare.read(self._snares / f"{self.num_attempts}" / "snare.json")
-
-    @property
-    def epochs(self) -> list[str]:
-        """All epochs that were trained, by whichever command."""
-        return [name for number in range(self.num_attempts) for name in self._epochs_of(number + 1)]
+        return self._snare(self.num_attempts)
 
     def mount(self) -> None:
         """Gives it a disk of its own; ``remove`` takes it away."""
@@ -87,7 +83,7 @@ class Case:
         """Deletes all that the case made."""
         if self.disk:
             self.disk.unmount()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def write_study(self, **changes: Any) -> None:
         """Writes the study file, and the source where it is missing."""
@@ -128,15 +124,20 @@ class Case:
         finally:
             self.output = self._log.read_text(errors="replace")
 
-    def until_sprung(self, driver: subprocess.Popen[bytes]) -> int:
-        """Waits until each trap has a victim; returns the first trap's. Raises DrillError where one has none."""
+    def sprung(self, driver: subprocess.Popen[bytes], indices: Collection[int]) -> tuple[int, int]:
+        """Waits until one of these traps has a victim; returns its place and the victim.
+
+        Raises DrillError where the driver ends before, or none has one for long.
+        """
         deadline, snare = time.monotonic() + _ATTEMPT_S, self.snare
-        while len(victims := snare.victims) < len(snare.traps):
-            if driver.poll() is not None or time.monotonic() > deadline:
+        while True:
+            has_ended = driver.poll() is not None  # before the look: it may end by what it stepped into
+            if found := sorted(snare.victims.keys() & set(indices)):
+                return found[0], snare.victims[found[0]]
+            if has_ended or time.monotonic() > deadline:
                 self.output = self._log.read_text(errors="replace")
-                raise DrillError("the fault did not strike")
+                raise DrillError(f"the fault did not strike: {snare.traps[min(indices)]}")
             time.sleep(_LOOK_S)
-        return victims[0]
 
     def finish(self) -> None:
         """Gives the command again, as a user would, until the study is done. Raises DrillError where it never is."""
@@ -162,16 +163,26 @@ class Case:
         except (ValueError, TypeError, KeyError):
             return False
 
-    def repeated(self) -> Counter[str]:
-        """Epochs that were trained to their end more than once, a run: how many of them."""
-        trained = Counter("/".join(name.split("/")[:3]) for name in self.epochs if not name.startswith("replay"))
-        times: Counter[str] = Counter()
-        for name, count in trained.items():
-            times[name.rpartition("/")[0]] += count - 1
-        return +times
+    def repeated(self) -> list[Counter[str]]:
+        """Epochs that were trained to their end before: how often each was again, from a hit or a command to the next.
 
-    def _epochs_of(self, number: int) -> list[str]:
-        return Snare.read(self._snares / f"{number}" / "snare.json").epochs
+        An epoch is repeated more than once where it fails again and again, as on a full disk.
+        """
+        seen: set[str] = set()
+        found = []
+        for number in range(1, self.num_attempts + 1):
+            found.append(Counter[str]())
+            for line in self._snare(number).told:
+                name = "/".join(line.split("/")[:3])
+                if line == HIT:
+                    found.append(Counter())
+                elif not name.startswith("replay/"):
+                    found[-1][name] += name in seen
+                    seen.add(name)
+        return [+times for times in found]
+
+    def _snare(self, number: int) -> Snare:
+        return Snare.read(self._snares / f"{number}" / "snare.json")
 
     @property
     def _snares(self) -> Path:

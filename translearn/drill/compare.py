@@ -1,4 +1,4 @@
-"""Whether two runs of a study came to the same: tables, figures and weights, bit for bit, but for times."""
+"""Whether two runs of a study came to the same: files, tables, figures and weights, bit for bit, but for times."""
 
 from __future__ import annotations
 
@@ -10,25 +10,31 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from translearn.drill.leftovers import files
+
 #: What depends on the clock, and on which processes did what together.
 _TIMES = {
     "trials.parquet": ("seconds", "started_at", "ended_at", "reused_s", "fused", "fused_s", "cached_s"),
     "curves.parquet": ("seconds", "images_per_s"),
     "sources.parquet": ("seconds",),
+    "mistakes.parquet": (),
 }
 
 
 def differences(reference: Path, other: Path) -> list[str]:
     """What differs between two studies' directories, a line each; none where they are equal.
 
-    Compared are the three tables without times, ``evaluation.json`` without times and without how often test was read,
-    and the SHA-256 of the tensors of every model.
+    Compared are the tables without times, ``evaluation.json`` without times and without how often test was read, every
+    ``model.json``, and the SHA-256 of the tensors of every model. Of all other files it is only said that they are
+    missing: ``stray_files`` tells of those that are too many.
     """
+    missing = sorted(files(reference) - files(other))
+    if missing:
+        return [f"{name}: is missing" for name in missing]
     found = [*_tables(reference, other), *_figures(reference, other)]
     ours, theirs = _models(reference), _models(other)
-    return found + [
-        f"{name}: other tensors" for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)
-    ]
+    names = sorted(ours.keys() | theirs.keys())
+    return found + [f"{name}: other content" for name in names if ours.get(name) != theirs.get(name)]
 
 
 def _tables(reference: Path, other: Path) -> Iterator[str]:
@@ -67,5 +73,5 @@ def _is_free(key: str) -> bool:
 
 
 def _models(folder: Path) -> dict[str, str]:
-    files = sorted(folder.rglob("*.safetensors"))
-    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    found = sorted([*folder.rglob("*.safetensors"), *folder.rglob("model.json")])
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in found}

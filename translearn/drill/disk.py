@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-_FILLER, _SIZE, _CHUNK = "filler", "2g", 2**20
+_FILLER, _SIZE, _CHUNK = "filler", "512m", 2**20
 
 
+@functools.cache
 def can_mount() -> bool:
-    """Whether this process may mount disks."""
-    return os.geteuid() == 0
+    """Whether this process may mount disks: it tries, because root in a container often may not."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            Disk.mounted(Path(folder)).unmount()
+        except (OSError, subprocess.CalledProcessError):
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -22,9 +30,9 @@ class Disk:
     folder: Path
 
     @classmethod
-    def mounted(cls, folder: Path) -> Disk:
-        """Mounts a new one."""
-        _run("mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder))
+    def mounted(cls, folder: Path, size: str = _SIZE) -> Disk:
+        """Mounts a new one, of a size as ``mount`` takes it."""
+        _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
         return cls(folder)
 
     def fill(self) -> None:
@@ -38,16 +46,18 @@ class Disk:
         (self.folder / _FILLER).unlink()
 
     def forbid(self) -> None:
-        """Makes it read-only, also for what has files open."""
-        _run("mount", "-o", "remount,ro,force", str(self.folder))
+        """Makes it read-only. A disk that is in use cannot be; what lies over it can, and hides it."""
+        _run("mount", "--bind", str(self.folder), str(self.folder))
+        _run("mount", "-o", "remount,bind,ro", str(self.folder))
 
     def allow(self) -> None:
         """Makes it writable again."""
-        _run("mount", "-o", "remount,rw", str(self.folder))
+        _run("umount", "--lazy", str(self.folder))
 
     def unmount(self) -> None:
-        """Takes it away, with all that is on it."""
-        _run("umount", "--lazy", str(self.folder))
+        """Takes it away, with all that is on it and over it."""
+        while self.folder.is_mount():
+            _run("umount", "--lazy", str(self.folder))
 
     def _write(self, file: int, size: int) -> None:
         try:

@@ -104,7 +104,7 @@ def _change_worker(module: ModuleType, snare: Snare) -> None:
 def _end_epoch(snare: Snare, stage: str, run: str, epoch: int, rank: int, num_runs: int) -> None:
     name = epoch_name(stage, run, epoch, rank, num_runs)
     if rank == 0:
-        snare.add_epoch(name)
+        snare.tell(name)
     snare.step("epoch", name)
 
 

@@ -7,6 +7,8 @@ import random
 import shutil
 import tempfile
 import time
+import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,9 +19,11 @@ from translearn.cluster.console import say
 from translearn.cluster.simulated import SimulatedCluster
 from translearn.drill.case import Case, DrillError
 from translearn.drill.compare import differences
-from translearn.drill.faults import PROCESS_FAULTS, Fault
+from translearn.drill.disk import can_mount
+from translearn.drill.faults import PROCESS_FAULTS
 from translearn.drill.file_faults import FILE_FAULTS
 from translearn.drill.leftovers import files, shared_memory, stray_files, stray_memory, stray_processes
+from translearn.drill.steps import Fault
 from translearn.errors import InputError
 from translearn.errors import fault as fault_line
 
@@ -65,17 +69,15 @@ def drill(faults: Sequence[Fault], seed: int, num_nodes: int = 3) -> list[Outcom
         seed: Random points are drawn from it.
         num_nodes: Of the simulated cluster.
     """
+    started = time.monotonic()
     with _scene(num_nodes) as (folder, cluster):
         references: dict[str, Case] = {}
         outcomes = []
         for number, fault in enumerate(faults):
-            key = repr(fault.changes)
-            if key not in references:
-                references[key] = _undisturbed(folder / f"reference-{len(references)}", cluster, fault)
-            case = Case(folder / f"case-{number}", cluster, fault.changes)
-            outcomes.append(_played(fault, case, references[key], random.Random(f"{seed} {fault.name} {fault.point}")))
+            with _case(folder / f"case-{number}", cluster, fault) as case:
+                outcomes.append(_outcome(fault, case, references, random.Random(f"{seed} {fault.name}")))
             say(line(outcomes[-1]))
-            case.remove()
+        say(f"{len(outcomes)} faults, {time.monotonic() - started:.0f} s")
         return outcomes
 
 
@@ -83,8 +85,8 @@ def line(outcome: Outcome) -> str:
     """An outcome for people."""
     verdict = "equal" if outcome.equal else "NOT EQUAL"
     first = (
-        f"{outcome.name:14s} {outcome.point:44s} {verdict:9s}  {outcome.lost_epochs} epochs lost, "
-        f"{len(outcome.orphans)} orphans, {outcome.num_commands} commands, {outcome.seconds:.0f} s"
+        f"{outcome.name:15s} {verdict:9s}  {outcome.lost_epochs} epochs lost, {len(outcome.orphans)} orphans, "
+        f"{outcome.num_commands} commands, {outcome.seconds:.0f} s: {outcome.point}"
     )
     return "\n".join([first, *(f"    {text}" for text in (*outcome.problems, *outcome.orphans))])
 
@@ -98,12 +100,18 @@ def chosen(only: str | None, short: bool) -> list[Fault]:
     """The faults that a command line asks for: all, or those of a name, or the short set.
 
     Raises:
-        InputError: There is no such name.
+        InputError: There is no such name among them.
     """
-    names = list(dict.fromkeys(fault.name for fault in FAULTS))
+    able = [fault for fault in FAULTS if can_mount() or not fault.needs_disk]
+    listed = [fault for fault in able if fault.is_short or not short]
+    names = list(dict.fromkeys(fault.name for fault in listed))
     if only not in (None, *names):
-        raise InputError(fault_line("--only", f"must be one of {', '.join(names)}", repr(only), ""))
-    return [fault for fault in FAULTS if only in (None, fault.name) and (fault.is_short or not short)]
+        where = "--only with --short" if short else "--only"
+        remedy = "" if can_mount() else "Faults of whole disks need root."
+        raise InputError(fault_line(where, f"must be one of {', '.join(names)}", repr(only), remedy))
+    if only is None:
+        return [fault for fault in listed if fault.is_short == short]
+    return [fault for fault in listed if fault.name == only]
 
 
 @contextmanager
@@ -126,34 +134,74 @@ def _scene(num_nodes: int) -> Iterator[tuple[Path, SimulatedCluster]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def _case(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Iterator[Case]:
+    """A study, with its commands, until the block ends, however it does."""
+    case = Case(folder, cluster, fault.changes)
+    try:
+        yield case
+    finally:
+        case.stop()
+        case.remove()
+
+
+def _outcome(fault: Fault, case: Case, references: dict[str, Case], draw: random.Random) -> Outcome:
+    """Plays a fault, and first its undisturbed study where no fault before had the same."""
+    key = repr(fault.changes)
+    try:
+        if key not in references:
+            references[key] = _undisturbed(case.folder.with_name(f"reference-{len(references)}"), case.cluster, fault)
+    except Exception as error:  # other faults may have another one
+        return Outcome(fault.name, fault.point, 0, False, (), 0.0, 0, (f"{type(error).__name__}: {error}",))
+    return _played(fault, case, references[key], draw)
+
+
 def _undisturbed(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Case:
     started = time.monotonic()
     case = Case(folder, cluster, fault.changes)
-    case.wait(case.start())
+    try:
+        case.wait(case.start())
+    finally:
+        case.stop()
     if not case.is_done:
         raise DrillError(f"the undisturbed study failed:\n{case.output[-4000:]}")
     case.temporary = files(folder.parent / _TEMPORARY)
-    say(f"undisturbed: {len(case.snare.epochs)} epochs, {time.monotonic() - started:.0f} s")
+    say(f"undisturbed: {len(case.snare.told)} epochs, {time.monotonic() - started:.0f} s")
     return case
 
 
 def _played(fault: Fault, case: Case, reference: Case, draw: random.Random) -> Outcome:
     memory, started = shared_memory(), time.monotonic()
-    problems: list[str] = []
+    problems = _problems(fault, case, reference, draw)
+    seconds = time.monotonic() - started
+    equal, repeated = not problems, case.repeated()
+    problems += [f"epochs trained again: {dict(one)}" for one in repeated if _depth(one) > fault.may_repeat]
+    orphans: list[str] = []
+    try:
+        case.stop()
+        case.cluster.mend()
+        orphans = _orphans(case, reference, memory)
+    except Exception as error:
+        problems.append(f"what is left cannot be told: {type(error).__name__}: {error}")
+    lost = sum(one.total() for one in repeated)
+    figures = lost, equal, tuple(orphans), round(seconds, 1), case.num_attempts
+    return Outcome(fault.name, fault.point, *figures, tuple(problems))
+
+
+def _depth(repeated: Counter[str]) -> int:
+    """The most epochs of one run that were trained again, each counted once."""
+    return max(Counter(name.rpartition("/")[0] for name in repeated).values(), default=0)
+
+
+def _problems(fault: Fault, case: Case, reference: Case, draw: random.Random) -> list[str]:
+    """Plays a fault; what went wrong, or differs from the undisturbed study, a line each."""
     try:
         fault.play(case, draw)
-        problems += differences(reference.study, case.study)
+        return differences(reference.study, case.study)
     except DrillError as error:
-        problems += [str(error), *case.output.strip().splitlines()[-12:]]
-    seconds = time.monotonic() - started
-    case.stop()
-    case.cluster.mend()
-    equal, repeated = not problems, case.repeated()
-    if max(repeated.values(), default=0) > fault.may_repeat:
-        problems.append(f"epochs trained again: {dict(repeated)}")
-    orphans = _orphans(case, reference, memory)
-    figures = repeated.total(), equal, tuple(orphans), round(seconds, 1), case.num_attempts
-    return Outcome(fault.name, fault.point, *figures, tuple(problems))
+        return [str(error), *case.output.strip().splitlines()[-12:]]
+    except Exception as error:  # of the drill itself, or of what it asks of this machine: the other faults go on
+        return [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-12:]]
 
 
 def _orphans(case: Case, reference: Case, memory: set[str]) -> list[str]:

@@ -19,7 +19,9 @@ Event = Literal["placed", "opened", "epoch"]
 Act = Literal["die", "ask", "fail"]
 
 _PATIENCE_S, _LOOK_S = 120.0, 0.05
-_SPRUNG, _ANSWERED, _EPOCHS = "sprung", "answered", "epochs"
+_SPRUNG, _ANSWERED, _TOLD = "sprung", "answered", "told"
+#: Stands among the epochs where a trap sprang.
+HIT = "hit"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,10 @@ class Trap:
 
 @dataclass(frozen=True)
 class Snare:
-    """Traps, and the folder through which their processes and the drill tell each other. Pickles into processes."""
+    """Traps, and the folder through which their processes and the drill tell each other. Pickles into processes.
+
+    A trap counts its matches from when the one before it has sprung.
+    """
 
     traps: tuple[Trap, ...]
     folder: str
@@ -68,20 +73,20 @@ class Snare:
     def step(self, event: Event, what: str) -> None:
         """Is called at each event. Traps spring where it is theirs. Raises OSError where that is what one does."""
         for index, trap in enumerate(self.traps):
-            if event == trap.event and re.search(trap.pattern, what):
+            if event == trap.event and re.search(trap.pattern, what) and self._is_set(index):
                 number = self._claim(index)
                 if number == trap.number or (trap.lasts and number > trap.number):
                     self._act(index, what)
 
-    def add_epoch(self, name: str) -> None:
-        """Writes down that an epoch was trained."""
-        with self._file(_EPOCHS).open("a") as file:
-            file.write(f"{name}\n")
+    def tell(self, line: str) -> None:
+        """Writes down that an epoch was trained, by its name, or ``HIT``."""
+        with self._file(_TOLD).open("a") as file:
+            file.write(f"{line}\n")
 
     @property
-    def epochs(self) -> list[str]:
-        """The epochs that were trained so far, in order."""
-        file = self._file(_EPOCHS)
+    def told(self) -> list[str]:
+        """The epochs that were trained so far, and the hits, in order."""
+        file = self._file(_TOLD)
         return file.read_text().splitlines() if file.exists() else []
 
     @property
@@ -90,23 +95,27 @@ class Snare:
         files = {index: self._file(f"{_SPRUNG}-{index}") for index in range(len(self.traps))}
         return {index: int(file.read_text()) for index, file in files.items() if file.exists()}
 
-    def answer(self) -> None:
-        """Lets processes that ask go on."""
-        self._file(_ANSWERED).touch()
+    def answer(self, index: int = 0) -> None:
+        """Lets a process that asks in a trap go on."""
+        self._file(f"{_ANSWERED}-{index}").touch()
 
     def _act(self, index: int, what: str) -> None:
-        trap, waiting = self.traps[index], self._file(f"waiting-{os.getpid()}")
+        trap, waiting = self.traps[index], self._file(f"waiting-{index}-{os.getpid()}")
+        self.tell(HIT)
         waiting.write_text(str(os.getpid()))
         waiting.rename(self._file(f"{_SPRUNG}-{index}"))
         if trap.act == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if trap.act == "fail":
             raise OSError(trap.error, os.strerror(trap.error), what)
-        self._wait()
+        self._wait(index)
 
-    def _wait(self) -> None:
+    def _is_set(self, index: int) -> bool:
+        return index == 0 or self._file(f"{_SPRUNG}-{index - 1}").exists()
+
+    def _wait(self, index: int) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        while not self._file(_ANSWERED).exists() and time.monotonic() < deadline:
+        while not self._file(f"{_ANSWERED}-{index}").exists() and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
 
     def _claim(self, index: int) -> int:
