@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from translearn.boundary.measure import Chain, Rate, measure_chain
 from translearn.cluster import node_cache
 from translearn.cluster.node_cache import Readings, Splits, close_node_cache, identity, stored_boundaries
 from translearn.data.image_set import ImageSet
+from translearn.errors import StorageError
 from translearn.fine_tune import Entrant
 from translearn.lock_step import Stored
 from translearn.models.network import build
@@ -158,6 +161,23 @@ def test_a_process_has_one_cache_and_leaves_nothing_when_it_closes_it(tmp_path: 
     close_node_cache()
     assert bytes_below(tmp_path) == 0
     assert node_cache.node_cache(cluster) is not first
+
+
+def test_a_disk_that_refuses_ends_no_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    readings(study())
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refused)
+        close_node_cache()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", refused)
+        with pytest.raises(StorageError, match="No space left on device"):
+            readings(study())
+        node_cache.sweep_node_cache(ClusterSpec())
+    node_cache.sweep_node_cache(ClusterSpec())
+    assert bytes_below(tmp_path) == 0
 
 
 def bytes_below(folder: Path) -> int:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ import torch
 from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
+from translearn.boundary.refusal import refusals
 from translearn.data.image_set import ImageSet
 from translearn.data.on_disk import owned
 from translearn.data.selected import SelectedImages
+from translearn.errors import StorageError
 from translearn.fine_tune import Entrant
 from translearn.lock_step import Boundaries, Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
@@ -39,28 +42,37 @@ _opened: list[Cache] = []
 
 
 def node_cache(cluster: ClusterSpec) -> Cache:
-    """This process's access to its node's boundaries; opened at the first call."""
+    """This process's access to its node's boundaries; opened at the first call.
+
+    Raises:
+        StorageError: A disk is full or refuses.
+    """
     if not _opened:
-        disk = Path(tempfile.gettempdir())
-        memory, gigabytes = (_SHARED_MEMORY, cluster.boundary_memory_gb) if _SHARED_MEMORY.is_dir() else (disk, 0.0)
-        _opened.append(
-            Cache(
-                Budget(owned(memory / _NAME) / f"{_KEPT}-memory", _num_bytes(memory, gigabytes)),
-                Budget(owned(disk / _NAME) / f"{_KEPT}-disk", _num_bytes(disk, cluster.boundary_disk_gb)),
-            )
-        )
+        with refusals(tempfile.gettempdir()):
+            _opened.append(_cache(cluster))
     return _opened[0]
 
 
+def _cache(cluster: ClusterSpec) -> Cache:
+    disk = Path(tempfile.gettempdir())
+    memory, gigabytes = (_SHARED_MEMORY, cluster.boundary_memory_gb) if _SHARED_MEMORY.is_dir() else (disk, 0.0)
+    return Cache(
+        Budget(owned(memory / _NAME) / f"{_KEPT}-memory", _num_bytes(memory, gigabytes)),
+        Budget(owned(disk / _NAME) / f"{_KEPT}-disk", _num_bytes(disk, cluster.boundary_disk_gb)),
+    )
+
+
 def close_node_cache() -> None:
-    """Gives this process's access back; the last process to do so deletes what is there."""
+    """Gives this process's access back; the last process to do so deletes what is there, if the disk lets it."""
     while _opened:
-        _opened.pop().close()
+        with suppress(StorageError):  # the next one who comes sweeps
+            _opened.pop().close()
 
 
 def sweep_node_cache(cluster: ClusterSpec) -> None:
-    """Deletes what processes that were killed left on this node, unless others live."""
-    node_cache(cluster)
+    """Deletes what processes that were killed left on this node, unless others live or the disk refuses."""
+    with suppress(StorageError):
+        node_cache(cluster)
     close_node_cache()
 
 
