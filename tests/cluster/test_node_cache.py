@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -17,8 +21,9 @@ import torch
 
 from translearn.boundary import planning
 from translearn.boundary.measure import Chain, Rate, measure_chain
-from translearn.cluster import node_cache
+from translearn.cluster import boundary_folders, node_cache, warm_worker
 from translearn.cluster.node_cache import Readings, Splits, close_node_cache, identity, stored_boundaries
+from translearn.cluster.warm_worker import Start
 from translearn.data.image_set import ImageSet
 from translearn.errors import StorageError
 from translearn.fine_tune import Entrant
@@ -51,7 +56,7 @@ def shared_memory(tmp_path: Path) -> Path:
 def _own_node(tmp_path: Path, shared_memory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A node whose temporary disk and shared memory are folders of the test."""
     shared_memory.mkdir()
-    monkeypatch.setattr(node_cache, "_SHARED_MEMORY", shared_memory)
+    monkeypatch.setattr(boundary_folders, "SHARED_MEMORY", shared_memory)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(planning, "measure_chain", slow_stages)
     monkeypatch.setattr(planning, "measure_rate", lambda *_: Rate(1e12, 1e12))
@@ -163,6 +168,52 @@ def test_a_process_has_one_cache_and_leaves_nothing_when_it_closes_it(tmp_path: 
     assert node_cache.node_cache(cluster) is not first
 
 
+@pytest.mark.parametrize("orders", [(None,), ((1,), RuntimeError("the mailbox died"))])
+def test_a_worker_of_a_group_leaves_nothing_when_it_ends(
+    tmp_path: Path, orders: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upcoming = iter(orders)
+
+    def take(ref: Any) -> Any:
+        if isinstance(order := next(upcoming), Exception):
+            raise order
+        readings(study())
+        return order
+
+    monkeypatch.setattr(warm_worker, "ray", MagicMock(get=take))
+    monkeypatch.setattr(warm_worker, "prepare_process", lambda _: None)
+    monkeypatch.setattr(warm_worker, "_do", lambda *_: b"")
+    monkeypatch.setattr(warm_worker, "_tell", lambda *_: None)
+    monkeypatch.setattr(warm_worker, "_stay", lambda *_: None)
+    monkeypatch.setattr(Team, "joined", lambda _: Team())
+    with nullcontext() if len(orders) == 1 else pytest.raises(RuntimeError):
+        warm_worker.work(Start(lambda *_: iter(()), MagicMock(), 1))
+    assert bytes_below(tmp_path) == 0
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from translearn.boundary.node_folder import NodeFolder
+held = NodeFolder(Path(sys.argv[1]))
+(held.path / "boundary").write_bytes(b"x" * 4096)
+os._exit(1)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_and_what_is_held_is_not(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(boundary_folders, "_PATIENCE_S", 0.2)
+    folder = boundary_folders.memory_folder()
+    subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=False)
+    assert bytes_below(folder) == 4096
+    boundary_folders.sweep()
+    assert not folder.exists()
+    readings(study())
+    before = bytes_below(folder)
+    boundary_folders.sweep()
+    assert bytes_below(folder) == before > 0
+
+
 def test_a_disk_that_refuses_ends_no_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -175,8 +226,8 @@ def test_a_disk_that_refuses_ends_no_search(tmp_path: Path, monkeypatch: pytest.
         patch.setattr(Path, "mkdir", refused)
         with pytest.raises(StorageError, match="No space left on device"):
             readings(study())
-        node_cache.sweep_node_cache(ClusterSpec())
-    node_cache.sweep_node_cache(ClusterSpec())
+        boundary_folders.sweep()
+    boundary_folders.sweep()
     assert bytes_below(tmp_path) == 0
 
 

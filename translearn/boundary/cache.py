@@ -154,7 +154,9 @@ class Cache:
 
     def _places(self, plan: tuple[Decision, ...], keys: dict[int, str]) -> dict[int, Path]:
         """The folder of each boundary that is kept."""
-        return {one.depth: self._budgets[one.place].folder / keys[one.depth] for one in plan if one.place != "recompute"}
+        return {
+            one.depth: self._budgets[one.place].folder / keys[one.depth] for one in plan if one.place != "recompute"
+        }
 
     @staticmethod
     def _parts(wanted: Wanted) -> list[Unit]:

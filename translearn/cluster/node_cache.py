@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -21,6 +20,7 @@ from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
 from translearn.boundary.refusal import refusals
+from translearn.cluster import boundary_folders
 from translearn.data.image_set import ImageSet
 from translearn.data.on_disk import owned
 from translearn.data.selected import SelectedImages
@@ -30,8 +30,6 @@ from translearn.lock_step import Boundaries, Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
 
-_NAME, _KEPT = f"translearn-{os.getuid()}-boundaries", "kept"
-_SHARED_MEMORY = Path("/dev/shm")
 #: Of what is free: Ray's object store lives in the same memory.
 _SHARE = 0.25
 _BLOCK = 4096
@@ -54,11 +52,13 @@ def node_cache(cluster: ClusterSpec) -> Cache:
 
 
 def _cache(cluster: ClusterSpec) -> Cache:
-    disk = Path(tempfile.gettempdir())
-    memory, gigabytes = (_SHARED_MEMORY, cluster.boundary_memory_gb) if _SHARED_MEMORY.is_dir() else (disk, 0.0)
+    memory, disk = boundary_folders.memory_folder(), boundary_folders.disk_folder()
+    in_memory = cluster.boundary_memory_gb if memory.parent.parent == boundary_folders.SHARED_MEMORY else 0.0
+    for folder in (memory, disk):
+        owned(folder.parent)
     return Cache(
-        Budget(owned(memory / _NAME) / f"{_KEPT}-memory", _num_bytes(memory, gigabytes)),
-        Budget(owned(disk / _NAME) / f"{_KEPT}-disk", _num_bytes(disk, cluster.boundary_disk_gb)),
+        Budget(memory, _num_bytes(memory.parent, in_memory)),
+        Budget(disk, _num_bytes(disk.parent, cluster.boundary_disk_gb)),
     )
 
 
@@ -67,13 +67,6 @@ def close_node_cache() -> None:
     while _opened:
         with suppress(StorageError):  # the next one who comes sweeps
             _opened.pop().close()
-
-
-def sweep_node_cache(cluster: ClusterSpec) -> None:
-    """Deletes what processes that were killed left on this node, unless others live or the disk refuses."""
-    with suppress(StorageError):
-        node_cache(cluster)
-    close_node_cache()
 
 
 @dataclass(frozen=True)
