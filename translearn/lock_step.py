@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from translearn.boundary.feed import Feed
+from translearn.boundary.shares import Shares, shares
 from translearn.data.batches import epoch_batches, worker_part
 from translearn.data.examples import Examples
 from translearn.data.image_set import ImageSet
@@ -47,14 +48,11 @@ def lock_step(
         By the same keys, the epoch's result, or why the run ends here.
     """
     started, members = time.perf_counter(), list(runs.values())
-    fed_s = _train(members, train, stored.train)
-    trained = time.perf_counter()
-    own_train_s = [run.seconds for run in members]
-    fed_s += _validate(members, val, stored.val)
+    fed = _train(members, train, stored.train)
+    train_s = _seconds(members, fed, time.perf_counter() - started)
+    fed += _validate(members, val, stored.val)
     figures = [run.figures(len(train)) for run in members]
-    whole_s, num = time.perf_counter() - started, len(members)
-    shared_train_s = (trained - started - sum(own_train_s)) / num
-    shared_s = (whole_s - sum(run.seconds for run in members)) / num
+    whole_s = _seconds(members, fed, time.perf_counter() - started)
     return {
         place: _non_finite(run, train_loss=train_loss, val_loss=val_loss)
         or EpochResult(
@@ -63,15 +61,21 @@ def lock_step(
             val_loss=val_loss,
             val_error=val_error,
             lr=run.optimizer.param_groups[0]["lr"],
-            seconds=run.seconds + shared_s,
-            images_per_s=len(train) / (own_s + shared_train_s),
-            saved_s=fed_s * (1 - 1 / num),
+            seconds=seconds,
+            images_per_s=len(train) / trained_s,
+            saved_s=fed.saved_s(run.recipe.freeze_depth),
             state=run.state,
         )
-        for (place, run), (train_loss, val_loss, val_error), own_s in zip(
-            runs.items(), figures, own_train_s, strict=True
+        for (place, run), (train_loss, val_loss, val_error), trained_s, seconds in zip(
+            runs.items(), figures, train_s, whole_s, strict=True
         )
     }
+
+
+def _seconds(runs: list[Run], fed: Shares, whole_s: float) -> list[float]:
+    """The seconds of each run: its own, its part of the input, and an equal part of what is left of the whole."""
+    busy_s = [run.seconds + fed.part_s[run.recipe.freeze_depth] for run in runs]
+    return [one + (whole_s - sum(busy_s)) / len(runs) for one in busy_s]
 
 
 def _feed(runs: list[Run], data: ImageSet, stored: Boundaries, chunk: int | None, augment: str) -> Feed:
@@ -96,8 +100,8 @@ def prefix_chunk(batch_size: int, num_examples: int, num_workers: int) -> int:
     return math.ceil(min(batch_size, num_examples) / num_workers)
 
 
-def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
-    """One pass over the training split by all runs; returns the seconds that their common input took."""
+def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> Shares:
+    """One pass over the training split by all runs; returns what their common input took of each."""
     recipe, team = runs[0].recipe, runs[0].team
     for run in runs:
         run.begin_epoch()
@@ -111,11 +115,11 @@ def _train(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
             run.step(boundaries[run.recipe.freeze_depth], labels, len(batches[index]), index)
     for run in runs:
         run.end_training()
-    return feed.seconds
+    return _shares(feed, runs)
 
 
-def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
-    """One pass over the validation split by all runs; returns the seconds that their common input took."""
+def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> Shares:
+    """One pass over the validation split by all runs; returns what their common input took of each."""
     team = runs[0].team
     feed = _feed(runs, data, stored, None, "none")
     parts = list(blocks(len(data), team))
@@ -123,7 +127,11 @@ def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
         labels = _labels(data, rows, team)
         for run in runs:
             run.validate(boundaries[run.recipe.freeze_depth], labels)
-    return feed.seconds
+    return _shares(feed, runs)
+
+
+def _shares(feed: Feed, runs: list[Run]) -> Shares:
+    return shares(feed.segments_s, feed.starts, [run.recipe.freeze_depth for run in runs])
 
 
 def _labels(data: ImageSet, rows: np.ndarray, team: Team) -> torch.Tensor:

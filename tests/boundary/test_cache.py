@@ -119,8 +119,13 @@ def test_depth_0_alone_needs_nothing(kept: Cache) -> None:
 def test_one_read_keeps_nothing(kept: Cache) -> None:
     found = stored(kept, num_reads=1)
     assert found.arrays == {}
-    assert sorted(found.prefix_s_per_image) == [1, 2, 3, 4, 5]
-    assert found.prefix_s_per_image[5] > found.prefix_s_per_image[1] > 0
+    assert found.saves_s_per_image == {}
+
+
+def test_what_a_reading_saves_is_the_computing_less_the_reading(kept: Cache) -> None:
+    # A millisecond a stage and 0.1 for the input, as conftest has it; a boundary at depth 1 has 16 KiB an image.
+    found = stored(kept, depths=(1, 3))
+    assert found.saves_s_per_image == pytest.approx({1: 1.1e-3 - 16384 / 1e13, 3: 3.1e-3 - 8192 / 1e13}, rel=1e-9)
 
 
 def test_what_is_there_is_not_computed_again(kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:

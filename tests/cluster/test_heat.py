@@ -10,9 +10,11 @@ import pytest
 
 from translearn.cluster import heat as heats
 from translearn.cluster.heat import Order, Setting, run_heat
+from translearn.cluster.node_cache import Readings
 from translearn.cluster.shared import Task
 from translearn.contest import Contestant, Heat, Point, Row
 from translearn.data.image_set import ImageSet
+from translearn.lock_step import Stored
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
 from translearn.sources import Source
@@ -97,6 +99,21 @@ def test_one_that_diverges_first_does_not_cut_the_others_off(setting: Setting) -
     found = rows(setting, 6, BAD, GOOD)
     assert [epoch for number, epoch in shown(found) if number == 1] == [1, 2, 3, 4, 5, 6]
     assert [bool(row.get("reason")) for row in found if row["run"] == BAD.run] == [True]
+
+
+def test_stored_boundaries_are_paid_for_in_the_first_epoch_by_those_who_read_them(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heats, "stored_boundaries", lambda *_: Readings(Stored(), {4: 2.0, 5: 3.0}, spent_s=5.0))
+    shallow = Contestant(4, Point("a", 1, 1e-3, 0.0, False))
+    found = rows(setting, 2, GOOD, OTHER, shallow)
+    # Each of two pays half of the five seconds, once.
+    assert [row["cached_s"] for row in found] == [2.0 - 2.5, 3.0 - 2.5, 0.0, 2.0, 3.0, 0.0]
+
+
+def test_what_was_measured_in_vain_costs_all_alike(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heats, "stored_boundaries", lambda *_: Readings(Stored(), {}, spent_s=5.0))
+    assert [row["cached_s"] for row in rows(setting, 2, GOOD, OTHER)] == [-2.5, -2.5, 0.0, 0.0]
 
 
 def test_a_replay_begins_at_the_first_epoch_and_leaves_nothing(setting: Setting) -> None:

@@ -34,13 +34,14 @@ class Stored:
         arrays: By depth, for ``Feed``; valid until the cache is closed.
         plan: A decision for each depth from 1.
         seconds: Wall time of measuring and of filling, waiting for others included.
-        prefix_s_per_image: Seconds an image from pixels to the boundary, by depth, where it was measured.
+        saves_s_per_image: By depth of ``arrays``, the seconds of a reading that a run alone saves an image: computing
+            it from pixels, less reading it.
     """
 
     arrays: dict[int, Joined]
     plan: tuple[Decision, ...]
     seconds: float
-    prefix_s_per_image: dict[int, float]
+    saves_s_per_image: dict[int, float]
 
 
 class Cache:
@@ -124,13 +125,15 @@ class Cache:
     ) -> Stored:
         ledger_folder = self._budgets["disk"].folder
         with ledgers.opened(ledger_folder) as ledger:
-            measured, plan = planned(ledger, wanted, depths, keys, num_reads, self._budgets)
+            model, plan = planned(ledger, wanted, depths, keys, num_reads, self._budgets)
         try:
             arrays = self._filled(wanted, plan, keys)
         except (OSError, StorageError):
             self._forget(wanted, plan, keys)
             raise
-        return Stored(arrays, plan, time.perf_counter() - started, {depth: measured.prefix_s(depth) for depth in keys})
+        kept = {one.depth: one.place for one in plan if one.depth in arrays}
+        saves_s = {depth: model.chain.prefix_s(depth) - model.read_s(depth, place) for depth, place in kept.items()}
+        return Stored(arrays, plan, time.perf_counter() - started, saves_s)
 
     def _forget(self, wanted: Wanted, plan: tuple[Decision, ...], keys: dict[int, str]) -> None:
         """Strikes out of the ledger what is not whole: else it would be taken for filled, and its room for used.

@@ -60,16 +60,21 @@ class Marks:
         fused: How many trials were in lock-step.
         reused_s: What the process that was there already saved, over the whole heat.
         cached_s: What stored boundaries saved, by freeze depth.
+        spent_s: A trial's part of what it took to have them; of the trials that read some, else of all.
     """
 
     began_at: float
     fused: int
     reused_s: float
     cached_s: Mapping[int, float]
+    spent_s: float = 0.0
 
     def of(self, contestant: Contestant) -> Row:
         """Their part in a trial's row."""
-        cached_s = self.cached_s.get(contestant.point.freeze_depth, 0.0)
+        depth = contestant.point.freeze_depth
+        cached_s = self.cached_s.get(depth, 0.0) - (
+            self.spent_s if depth in self.cached_s or not self.cached_s else 0.0
+        )
         times = {"began_at": self.began_at, "ended_at": time.time()}
         return {**times, "fused": self.fused, "reused_s": self.reused_s, "cached_s": cached_s}
 
@@ -100,9 +105,9 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
     team = dataclasses.replace(team, sync_batchnorm=spec.train.sync_batchnorm)
     known = _readings(order, task, entrants, team)
     keeper = Keeper(heat, spec, setting.places, curves) if team.rank == 0 else None
-    began_at, reused_s = time.time(), order.reused_s
+    began_at, reused_s, spent_s = time.time(), order.reused_s, _spent_s(heat, known)
     for results in fine_tune_together(entrants, task.train, task.val, team, known.stored):
-        marks = Marks(began_at, len(results), reused_s / len(results), known.saved_s)
+        marks = Marks(began_at, len(results), reused_s / len(results), known.saved_s, spent_s)
         rows = [_row(order, place, result, marks, team) for place, result in results.items()]
         for place, row in zip(results, rows, strict=True):
             curves[runs[place]].append(row)
@@ -114,7 +119,7 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
         yield rows
         if not left:
             return
-        began_at, reused_s = time.time(), 0.0
+        began_at, reused_s, spent_s = time.time(), 0.0, 0.0
 
 
 @functools.lru_cache(maxsize=1)
@@ -140,6 +145,12 @@ def _readings(order: Order, task: Task, entrants: list[Entrant], team: Team) -> 
         return stored_boundaries(entrants, source, splits, num_reads, setting.spec, team)
     except StorageError:  # a disk that is full costs time, not the trial
         return Readings(Stored(), {})
+
+
+def _spent_s(heat: Heat, known: Readings) -> float:
+    """A trial's part of what it took to have the readings."""
+    readers = [one for one in heat.contestants if one.point.freeze_depth in known.saved_s]
+    return known.spent_s / len(readers or heat.contestants)
 
 
 def _saved(runs: Sequence[str], places: Places) -> dict[str, Saved]:

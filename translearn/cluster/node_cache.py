@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
+from translearn.boundary.cost import Decision
 from translearn.boundary.refusal import refusals
 from translearn.cluster import boundary_folders
 from translearn.data.image_set import ImageSet
@@ -26,7 +27,7 @@ from translearn.data.on_disk import owned
 from translearn.data.selected import SelectedImages
 from translearn.errors import StorageError
 from translearn.fine_tune import Entrant
-from translearn.lock_step import Boundaries, Stored, prefix_chunk
+from translearn.lock_step import Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
 
@@ -75,11 +76,15 @@ class Readings:
 
     Attributes:
         stored: The boundaries.
-        saved_s: By freeze depth, the seconds of computing that they save a trial an epoch, over running alone.
+        saved_s: By freeze depth, the seconds that reading them saves a trial an epoch, over computing them alone.
+        spent_s: What measuring and filling took this process, waiting for others included, before the first epoch.
+        plans: By split, where each boundary comes from, and why.
     """
 
     stored: Stored
     saved_s: Mapping[int, float]
+    spent_s: float = 0.0
+    plans: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,14 +129,18 @@ def stored_boundaries(
         asked["train"] = {"chunk": prefix_chunk(train.batch_size, len(splits.train), team.num_workers), **random}
     if team.num_workers == 1:
         asked["val"] = {"chunk": None}
-    arrays: dict[str, Boundaries] = {}
+    found: dict[str, Kept] = {}
     saved: Counter[int] = Counter()
     for split, options in asked.items():
         data: ImageSet = getattr(splits, split)
-        found = ask(data=data, data_key=splits.identity(split), **options)
-        arrays[split] = found.arrays
-        saved.update(_saved(found, len(data)))
-    return Readings(Stored(**arrays), saved)
+        found[split] = ask(data=data, data_key=splits.identity(split), **options)
+        saved.update(_saved(found[split], len(data)))
+    return Readings(
+        Stored(**{split: one.arrays for split, one in found.items()}),
+        saved,
+        sum(one.seconds for one in found.values()),
+        {split: one.plan for split, one in found.items()},
+    )
 
 
 def identity(data: ImageSet) -> str:
@@ -145,7 +154,7 @@ def identity(data: ImageSet) -> str:
 
 
 def _saved(found: Kept, num_images: int) -> Counter[int]:
-    return Counter({depth: num_images * found.prefix_s_per_image[depth] for depth in found.arrays})
+    return Counter({depth: num_images * seconds for depth, seconds in found.saves_s_per_image.items()})
 
 
 def _num_bytes(folder: Path, gigabytes: float | str) -> int:
