@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from translearn.data.decode import NUM_THREADS, Selection, decode_image
+from translearn.data.decode import Selection, decode_image, num_threads
 from translearn.data.examples import as_rows
 from translearn.data.manifest import Shard
 from translearn.data.selected import SelectedImages
@@ -36,7 +36,7 @@ class StreamedImages(SelectedImages):
         """The images in these rows, read and decoded in parallel."""
         wanted = self.places[as_rows(rows, len(self))]
         images = np.empty((len(wanted), *self.shape[1:]), dtype=np.uint8)
-        with ThreadPoolExecutor(NUM_THREADS) as pool:
+        with ThreadPoolExecutor(num_threads()) as pool:
             for row, image in enumerate(pool.map(self._decode, wanted)):
                 images[row] = image
         return images
