@@ -8,8 +8,10 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from translearn.cluster.keeper import Keeper
+from translearn.cluster.log import log
 from translearn.cluster.node_cache import Readings, Splits, identity, stored_boundaries
 from translearn.cluster.rows import diverged, facts, figures
 from translearn.cluster.shared import Shared, Task, fetch
@@ -142,9 +144,19 @@ def _readings(order: Order, task: Task, entrants: list[Entrant], team: Team) -> 
     source = task.sources[heat.contestants[0].point.source].fingerprint
     splits = Splits(task.train, task.val, functools.partial(_identity_of, setting.shared))
     try:
-        return stored_boundaries(entrants, source, splits, num_reads, setting.spec, team)
-    except StorageError:  # a disk that is full costs time, not the trial
+        found = stored_boundaries(entrants, source, splits, num_reads, setting.spec, team)
+    except StorageError as error:  # a disk that is full costs time, not the trial
+        _log(order, team, place="recompute", reason=str(error))
         return Readings(Stored(), {})
+    for split, plan in found.plans.items():
+        for one in plan:
+            _log(order, team, split=split, depth=one.depth, place=one.place, reason=one.reason)
+    return found
+
+
+def _log(order: Order, team: Team, **fields: Any) -> None:
+    runs = " ".join(contestant.run for contestant in order.heat.contestants)
+    log("boundary", order.setting.spec.name, runs, team.rank, **fields)
 
 
 def _spent_s(heat: Heat, known: Readings) -> float:
@@ -162,7 +174,9 @@ def _entrants(heat: Heat, task: Task, spec: StudySpec, saved: Mapping[str, Saved
     # Initialising a network takes ten times as long as copying one.
     network, _ = initial_network(source, task.num_classes, spec.seed)
     return [
-        Entrant(copy.deepcopy(network), recipe(spec, one), saved[one.run]["state"] if one.run in saved else None)
+        Entrant(
+            copy.deepcopy(network), recipe(spec, one), saved[one.run]["state"] if one.run in saved else None, heat.until
+        )
         for one in heat.contestants
     ]
 
