@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from translearn.arithmetic import MIN_COMPILED_STEPS, autocast, compiled, prepare_process, resolve_precision
+from translearn.data.decode import num_threads
 from translearn.errors import InputError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -65,9 +66,11 @@ def threads() -> Iterator[int]:
     torch.set_num_threads(before)
 
 
-def test_a_prepared_process_has_so_many_threads(threads: int) -> None:
+def test_a_prepared_process_has_so_many_threads(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     prepare_process(threads + 1)
     assert torch.get_num_threads() == threads + 1
+    assert num_threads() == min(8, threads + 1)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from loop_cases import figures, images, recipe, source
+from torch import nn
 
+from translearn import lock_step, run
+from translearn.boundary import chain, feed
 from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import Entrant, fine_tune, fine_tune_together
 from translearn.models.freeze import trained_state
@@ -45,6 +49,37 @@ def test_each_run_is_the_one_that_it_would_be_alone(train: dict[str, Any]) -> No
         assert same(trained_state(entrants[place].network, settings[place].freeze_depth), state)
     shared = [result.saved_s for result in epochs[0].values() if isinstance(result, EpochResult)]
     assert min(shared) > 0
+
+
+def fake_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes in the frozen stages alone, and half a second where pixels become input: 4 s a stem, 1 s a layer."""
+    now, run_stages, to_input = [0.0], chain.run, feed.to_input
+
+    def slow_stages(stages: nn.Module, *args: Any) -> Any:
+        now[0] += len(list(stages.children()))
+        return run_stages(stages, *args)
+
+    def slow_input(pixels: torch.Tensor) -> torch.Tensor:
+        now[0] += 0.5
+        return to_input(pixels)
+
+    monkeypatch.setattr(chain, "run", slow_stages)
+    monkeypatch.setattr(feed, "to_input", slow_input)
+    for module in (feed, lock_step, run):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+
+def test_what_is_saved_is_what_a_run_takes_longer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_clock(monkeypatch)
+    settings = [recipe(depth, lr=1e-3, epochs=1, batch_size=6) for depth in (1, 4, 4)]
+    alone_s = [next(fine_tune(source(), TRAIN, VAL, one)).seconds for one in settings]
+    (results,) = fine_tune_together([Entrant(source(), one) for one in settings], TRAIN, VAL)
+    found = [result for result in results.values() if isinstance(result, EpochResult)]
+    # Three batches of training and one of validation.
+    assert alone_s == [4 * 4.5, 4 * 7.5, 4 * 7.5]
+    assert [one.seconds for one in found] == pytest.approx([4 * 1.5, 4 * 3.0, 4 * 3.0])
+    assert [one.seconds + one.saved_s for one in found] == pytest.approx(alone_s)
+    assert [one.images_per_s for one in found] == pytest.approx([14 / (3 * 1.5), 14 / (3 * 3.0), 14 / (3 * 3.0)])
 
 
 def test_dropout_is_drawn_for_each_run_by_itself() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
@@ -47,9 +48,9 @@ def compiled(module: nn.Module, setting: str, device: torch.device, num_steps: i
 
     Args:
         module: What is called in every step.
-        setting: ``train.compile``: ``auto`` is on GPUs, in runs so long that the time of compiling comes back.
+        setting: ``train.compile``: ``auto`` is on GPUs, where steps enough are to come to pay for compiling.
         device: Where it computes.
-        num_steps: Steps of the whole run.
+        num_steps: Steps that will be done with what is compiled now.
     """
     pays = device.type == "cuda" and num_steps >= MIN_COMPILED_STEPS
     if setting == "never" or (setting == "auto" and not pays):
@@ -67,6 +68,7 @@ def prepare_process(threads: int) -> None:
     again: measured here, half of the time of a step of a ResNet-18 at 32 pixels. Other C libraries are left alone.
     """
     torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # what else counts threads, as decoding does
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         for parameter, value in _MALLOC.items():

@@ -32,11 +32,13 @@ class Entrant:
         network: Changed in place; its first ``recipe.freeze_depth`` stages stay bit for bit what they are.
         recipe: What to do. Entrants differ in freeze depth, learning rate and weight decay only.
         state: Where to go on: an earlier result's ``state()``; from the beginning when None.
+        until: The last epoch for which it will be asked; that of the recipe when None.
     """
 
     network: Network
     recipe: Recipe
     state: LoopState | None = None
+    until: int | None = None
 
 
 def fine_tune(
@@ -143,7 +145,8 @@ def _parts(run: Run, epoch: Generator[int, None, Results]) -> Generator[EpochPar
 
 
 def _begun(entrant: Entrant, team: Team, steps_per_epoch: int) -> Run:
-    run = Run(entrant.network, entrant.recipe, team, steps_per_epoch)
+    done = int(entrant.state["epoch"]) if entrant.state else 0
+    run = Run(entrant.network, entrant.recipe, team, steps_per_epoch, (entrant.until or entrant.recipe.epochs) - done)
     if entrant.state:
         run.restore(entrant.state)
     return run

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from translearn.boundary.feed import Feed
+from translearn.boundary.shares import Shares, shares
 from translearn.data.batches import epoch_batches, worker_part
 from translearn.data.examples import Examples
 from translearn.data.image_set import ImageSet
@@ -63,14 +64,11 @@ def in_parts(
         By the same keys, the epoch's result, or why the run ends here.
     """
     started, members = time.perf_counter(), list(runs.values())
-    fed_s, num_images, paused_s = yield from _train(members, train, stored.train, part_steps)
-    trained = time.perf_counter()
-    own_train_s = [run.seconds for run in members]
-    fed_s += _validate(members, val, stored.val)
+    fed, num_images, paused_s = yield from _train(members, train, stored.train, part_steps)
+    train_s = _seconds(members, fed, time.perf_counter() - started - paused_s)
+    fed += _validate(members, val, stored.val)
     figures = [run.figures(len(train)) for run in members]
-    whole_s, num = time.perf_counter() - started - paused_s, len(members)
-    shared_train_s = (trained - started - paused_s - sum(own_train_s)) / num
-    shared_s = (whole_s - sum(run.seconds for run in members)) / num
+    whole_s = _seconds(members, fed, time.perf_counter() - started - paused_s)
     return {
         place: _non_finite(run, train_loss=train_loss, val_loss=val_loss)
         or EpochResult(
@@ -79,15 +77,21 @@ def in_parts(
             val_loss=val_loss,
             val_error=val_error,
             lr=run.optimizer.param_groups[0]["lr"],
-            seconds=run.seconds + shared_s,
-            images_per_s=num_images / (own_s + shared_train_s),
-            saved_s=fed_s * (1 - 1 / num),
+            seconds=seconds,
+            images_per_s=num_images / trained_s,
+            saved_s=fed.saved_s(run.recipe.freeze_depth),
             state=run.state,
         )
-        for (place, run), (train_loss, val_loss, val_error), own_s in zip(
-            runs.items(), figures, own_train_s, strict=True
+        for (place, run), (train_loss, val_loss, val_error), trained_s, seconds in zip(
+            runs.items(), figures, train_s, whole_s, strict=True
         )
     }
+
+
+def _seconds(runs: list[Run], fed: Shares, whole_s: float) -> list[float]:
+    """The seconds of each run: its own, its part of the input, and an equal part of what is left of the whole."""
+    busy_s = [run.seconds + fed.part_s[run.recipe.freeze_depth] for run in runs]
+    return [one + (whole_s - sum(busy_s)) / len(runs) for one in busy_s]
 
 
 def _feed(runs: list[Run], data: ImageSet, stored: Boundaries, chunk: int | None, augment: str) -> Feed:
@@ -114,11 +118,11 @@ def prefix_chunk(batch_size: int, num_examples: int, num_workers: int) -> int:
 
 def _train(
     runs: list[Run], data: ImageSet, stored: Boundaries, part_steps: int | None
-) -> Generator[int, None, tuple[float, int, float]]:
+) -> Generator[int, None, tuple[Shares, int, float]]:
     """One pass over the training split by all runs, or over what is left of it.
 
     Returns:
-        The seconds that their common input took, the images of all workers, and the seconds between parts.
+        What their common input took of each, the images of all workers, and the seconds between parts.
     """
     recipe, team, first, paused_s = runs[0].recipe, runs[0].team, runs[0].num_done, 0.0
     for run in runs:
@@ -135,7 +139,7 @@ def _train(
             paused_s += yield from _pause(runs, index + 1)
     for run in runs:
         run.end_training()
-    return feed.seconds, sum(map(len, batches[first:])), paused_s
+    return _shares(feed, runs), sum(map(len, batches[first:])), paused_s
 
 
 def _pause(runs: list[Run], num_done: int) -> Generator[int, None, float]:
@@ -146,8 +150,8 @@ def _pause(runs: list[Run], num_done: int) -> Generator[int, None, float]:
     return time.perf_counter() - started
 
 
-def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
-    """One pass over the validation split by all runs; returns the seconds that their common input took."""
+def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> Shares:
+    """One pass over the validation split by all runs; returns what their common input took of each."""
     team = runs[0].team
     feed = _feed(runs, data, stored, None, "none")
     parts = list(blocks(len(data), team))
@@ -155,7 +159,11 @@ def _validate(runs: list[Run], data: ImageSet, stored: Boundaries) -> float:
         labels = _labels(data, rows, team)
         for run in runs:
             run.validate(boundaries[run.recipe.freeze_depth], labels)
-    return feed.seconds
+    return _shares(feed, runs)
+
+
+def _shares(feed: Feed, runs: list[Run]) -> Shares:
+    return shares(feed.segments_s, feed.starts, [run.recipe.freeze_depth for run in runs])
 
 
 def _labels(data: ImageSet, rows: np.ndarray, team: Team) -> torch.Tensor:

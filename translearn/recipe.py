@@ -60,7 +60,7 @@ class EpochResult:
         val_loss: Mean cross-entropy on validation after the epoch (nats).
         val_error: Error on validation after the epoch, a fraction in [0, 1].
         lr: Learning rate of the last step.
-        seconds: Wall time of the epoch, validation included: the run's own, and its equal part of what runs share.
+        seconds: Wall time of the epoch, validation included: the run's own, and its part of what it shares with others.
         images_per_s: Training images over the training part of ``seconds``.
         saved_s: The seconds that the run would have taken longer alone, because others share its input.
         state: Makes the loop state after this epoch, in CPU memory; call it before the next epoch.

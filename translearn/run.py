@@ -29,13 +29,16 @@ class Run:
         seconds: Wall time of its own steps and batches of validation in the present epoch.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, team: Team, steps_per_epoch: int) -> None:
+    def __init__(
+        self, network: Network, recipe: Recipe, team: Team, steps_per_epoch: int, num_epochs: int | None = None
+    ) -> None:
+        """Freezes and places; ``num_epochs`` is how many will be trained here, all when None: compiling must pay."""
         self.network, self.recipe, self.team, self.steps_per_epoch = network, recipe, team, steps_per_epoch
         self.precision = resolve_precision(recipe.train.precision, team.device)
         team.adopt(network)
         freeze(network, recipe.freeze_depth)
         self.suffix = network.suffix(recipe.freeze_depth)
-        num_steps = recipe.epochs * steps_per_epoch
+        num_steps = (recipe.epochs if num_epochs is None else num_epochs) * steps_per_epoch
         self.trained = team.parallel(compiled(self.suffix, recipe.train.compile, team.device, num_steps))
         groups = parameter_groups(network, recipe.train.weight_decay)
         self.parameters = [parameter for group in groups for parameter in group["params"]]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import errno
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,14 @@ from cache_cases import cache, digest, places, stored
 from torch import nn
 
 from translearn.arithmetic import autocast
+from translearn.boundary import ledger as ledgers
+from translearn.boundary import planning
 from translearn.boundary.cache import Cache
 from translearn.boundary.feed import Feed
 from translearn.data.batches import epoch_batches
 from translearn.data.examples import Examples
 from translearn.data.image_set import ImageSet
+from translearn.errors import StorageError
 from translearn.models.weights import fingerprint
 
 
@@ -113,8 +119,13 @@ def test_depth_0_alone_needs_nothing(kept: Cache) -> None:
 def test_one_read_keeps_nothing(kept: Cache) -> None:
     found = stored(kept, num_reads=1)
     assert found.arrays == {}
-    assert sorted(found.prefix_s_per_image) == [1, 2, 3, 4, 5]
-    assert found.prefix_s_per_image[5] > found.prefix_s_per_image[1] > 0
+    assert found.saves_s_per_image == {}
+
+
+def test_what_a_reading_saves_is_the_computing_less_the_reading(kept: Cache) -> None:
+    # A millisecond a stage and 0.1 for the input, as conftest has it; a boundary at depth 1 has 16 KiB an image.
+    found = stored(kept, depths=(1, 3))
+    assert found.saves_s_per_image == pytest.approx({1: 1.1e-3 - 16384 / 1e13, 3: 3.1e-3 - 8192 / 1e13}, rel=1e-9)
 
 
 def test_what_is_there_is_not_computed_again(kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,3 +171,58 @@ def test_a_stale_boundary_is_a_miss(kept: Cache, change: str, monkeypatch: pytes
     assert computed == []
     stored(kept, depths=(3,), **CHANGES[change])
     assert len(computed) == 20
+
+
+def full_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a file of this name fails, as on a full disk."""
+    write_text = Path.write_text
+
+    def refused(self: Path, *args: Any, **more: Any) -> int:
+        if self.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return write_text(self, *args, **more)
+
+    monkeypatch.setattr(Path, "write_text", refused)
+
+
+@pytest.mark.parametrize("name", ["ledger.part", "mapped.part"])
+def test_a_full_disk_is_a_storage_error_and_the_same_is_stored_when_there_is_room(
+    kept: Cache, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        full_for(name, patch)
+        with pytest.raises(StorageError, match="No space left on device"):
+            stored(kept)
+    assert set(places(stored(kept)).values()) == {"memory"}
+
+
+def test_a_folder_that_refuses_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    one = cache(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(planning, "measure_rate", refused)
+        with pytest.raises(StorageError, match=r"cannot be used for boundaries .*No space left.*Free space"):
+            stored(one)
+        patch.setattr(shutil, "rmtree", refused)
+        with pytest.raises(StorageError, match="No space left"):
+            one.close()
+        patch.setattr(Path, "mkdir", refused)
+        with pytest.raises(StorageError, match="No space left"):
+            cache(tmp_path / "other")
+
+
+def test_what_could_not_be_filled_takes_no_room_and_is_filled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = cache(tmp_path, disk=0)
+    with monkeypatch.context() as patch:
+        full_for("mapped.part", patch)
+        with pytest.raises(StorageError):
+            stored(one, depths=(3,))
+    with ledgers.opened(tmp_path / "disk") as ledger:
+        assert ledger.kept == {}
+    # Once it is not taken for filled, a single read is no reason to fill it.
+    assert places(stored(one, depths=(3,), num_reads=1)) == {3: "recompute"}
+    one.close()

@@ -68,6 +68,20 @@ def test_another_version_of_torch_or_depth_gives_another_key(monkeypatch: pytest
     assert wanted().key(2) != before
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("translearn.boundary.keys.version", lambda _: "99.0"),
+        ("translearn.data.transforms.REVISION", 99),
+        ("translearn.data.transforms.MEAN", (0.5, 0.5, 0.5)),
+    ],
+)
+def test_another_translearn_or_other_transforms_give_another_key(name: str, value: Any, monkeypatch: Any) -> None:
+    before = wanted(augment="none").key(2)
+    monkeypatch.setattr(name, value)
+    assert wanted(augment="none").key(2) != before
+
+
 def test_equal_things_give_equal_keys() -> None:
     same = copy.deepcopy(source())
     with torch.no_grad():

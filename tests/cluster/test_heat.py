@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from translearn import run as runs
+from translearn.boundary.cost import Decision
 from translearn.cluster import heat as heats
 from translearn.cluster.heat import Order, Setting, run_heat
+from translearn.cluster.node_cache import Readings
 from translearn.cluster.shared import Task
 from translearn.contest import Contestant, Heat, Point, Row
 from translearn.data.image_set import ImageSet
+from translearn.errors import StorageError
+from translearn.lock_step import Stored
 from translearn.models.network import build
 from translearn.models.weights import fingerprint
 from translearn.sources import Source
@@ -97,6 +103,61 @@ def test_one_that_diverges_first_does_not_cut_the_others_off(setting: Setting) -
     found = rows(setting, 6, BAD, GOOD)
     assert [epoch for number, epoch in shown(found) if number == 1] == [1, 2, 3, 4, 5, 6]
     assert [bool(row.get("reason")) for row in found if row["run"] == BAD.run] == [True]
+
+
+def test_stored_boundaries_are_paid_for_in_the_first_epoch_by_those_who_read_them(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heats, "stored_boundaries", lambda *_: Readings(Stored(), {4: 2.0, 5: 3.0}, spent_s=5.0))
+    shallow = Contestant(4, Point("a", 1, 1e-3, 0.0, False))
+    found = rows(setting, 2, GOOD, OTHER, shallow)
+    # Each of two pays half of the five seconds, once.
+    assert [row["cached_s"] for row in found] == [2.0 - 2.5, 3.0 - 2.5, 0.0, 2.0, 3.0, 0.0]
+
+
+def test_what_was_measured_in_vain_costs_all_alike(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heats, "stored_boundaries", lambda *_: Readings(Stored(), {}, spent_s=5.0))
+    assert [row["cached_s"] for row in rows(setting, 2, GOOD, OTHER)] == [-2.5, -2.5, 0.0, 0.0]
+
+
+def test_where_boundaries_come_from_is_logged_with_the_reason(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = (Decision(5, "recompute", 0, 0.0, "1 kB do not fit"),)
+    monkeypatch.setattr(heats, "stored_boundaries", lambda *_: Readings(Stored(), {}, plans={"val": plan}))
+    rows(setting, 1, OTHER)
+    told = json.loads(capsys.readouterr().out)
+    assert {name: told[name] for name in ("event", "trial", "split", "depth", "place", "reason")} == {
+        "event": "boundary",
+        "trial": OTHER.run,
+        "split": "val",
+        "depth": 5,
+        "place": "recompute",
+        "reason": "1 kB do not fit",
+    }
+
+    def refused(*_: object) -> Readings:
+        raise StorageError("disk: cannot be used")
+
+    monkeypatch.setattr(heats, "stored_boundaries", refused)
+    assert shown(rows(setting, 2, OTHER)) == [(3, 1), (3, 2)]
+    assert json.loads(capsys.readouterr().out)["reason"] == "disk: cannot be used"
+
+
+def test_whether_to_compile_is_judged_by_the_steps_of_the_heat(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[int] = []
+
+    def compiled(module: Any, compile_: str, device: Any, num_steps: int) -> Any:
+        judged.append(num_steps)
+        return module
+
+    monkeypatch.setattr(runs, "compiled", compiled)
+    for until in (1, 3):
+        rows(setting, until, GOOD)
+    rows(setting, 6, GOOD, is_replay=True)
+    assert judged == [2 * 1, 2 * 2, 2 * 6]  # two steps an epoch
 
 
 def test_a_replay_begins_at_the_first_epoch_and_leaves_nothing(setting: Setting) -> None:

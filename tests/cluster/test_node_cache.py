@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -15,9 +21,11 @@ import torch
 
 from translearn.boundary import planning
 from translearn.boundary.measure import Chain, Rate, measure_chain
-from translearn.cluster import node_cache
+from translearn.cluster import boundary_folders, node_cache, warm_worker
 from translearn.cluster.node_cache import Readings, Splits, close_node_cache, identity, stored_boundaries
+from translearn.cluster.warm_worker import Start
 from translearn.data.image_set import ImageSet
+from translearn.errors import StorageError
 from translearn.fine_tune import Entrant
 from translearn.lock_step import Stored
 from translearn.models.network import build
@@ -48,7 +56,7 @@ def shared_memory(tmp_path: Path) -> Path:
 def _own_node(tmp_path: Path, shared_memory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A node whose temporary disk and shared memory are folders of the test."""
     shared_memory.mkdir()
-    monkeypatch.setattr(node_cache, "_SHARED_MEMORY", shared_memory)
+    monkeypatch.setattr(boundary_folders, "SHARED_MEMORY", shared_memory)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(planning, "measure_chain", slow_stages)
     monkeypatch.setattr(planning, "measure_rate", lambda *_: Rate(1e12, 1e12))
@@ -123,14 +131,25 @@ def test_what_is_read_is_told_with_the_seconds_that_it_saves() -> None:
     found = readings(study())
     assert {depth: len(array) for depth, array in found.stored.train.items()} == {1: 20, 5: 20}
     assert {depth: len(array) for depth, array in found.stored.val.items()} == {1: 9, 5: 9}
-    assert found.saved_s == pytest.approx({1: 29 * STAGE_S, 5: 29 * 5 * STAGE_S})
+    assert found.saved_s == pytest.approx({1: 29 * STAGE_S, 5: 29 * 5 * STAGE_S}, rel=1e-3)
+    assert found.spent_s > 0
+    assert {split: [one.place for one in plan] for split, plan in found.plans.items()} == {
+        "train": ["memory", "memory"],
+        "val": ["memory", "memory"],
+    }
+
+
+def test_a_slow_place_saves_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An image has 2,048 bytes at depth 5: reading it takes half a millisecond, where computing it takes five.
+    monkeypatch.setattr(planning, "measure_rate", lambda *_: Rate(2048 / 5e-4, 1e12))
+    assert readings(study(), depths=(5,)).saved_s == pytest.approx({5: 29 * (5 * STAGE_S - 5e-4)})
 
 
 def test_several_workers_compute_validation() -> None:
     found = readings(study(), team=Team(rank=0, num_workers=2, device=torch.device("cpu")))
     assert set(found.stored.train) == {1, 5}
     assert found.stored.val == {}
-    assert found.saved_s == pytest.approx({1: 20 * STAGE_S, 5: 20 * 5 * STAGE_S})
+    assert found.saved_s == pytest.approx({1: 20 * STAGE_S, 5: 20 * 5 * STAGE_S}, rel=1e-3)
 
 
 def test_where_every_epoch_augments_anew_only_validation_is_read() -> None:
@@ -158,6 +177,69 @@ def test_a_process_has_one_cache_and_leaves_nothing_when_it_closes_it(tmp_path: 
     close_node_cache()
     assert bytes_below(tmp_path) == 0
     assert node_cache.node_cache(cluster) is not first
+
+
+@pytest.mark.parametrize("orders", [(None,), ((1,), RuntimeError("the mailbox died"))])
+def test_a_worker_of_a_group_leaves_nothing_when_it_ends(
+    tmp_path: Path, orders: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upcoming = iter(orders)
+
+    def take(ref: Any) -> Any:
+        if isinstance(order := next(upcoming), Exception):
+            raise order
+        readings(study())
+        return order
+
+    monkeypatch.setattr(warm_worker, "ray", MagicMock(get=take))
+    monkeypatch.setattr(warm_worker, "prepare_process", lambda _: None)
+    monkeypatch.setattr(warm_worker, "_do", lambda *_: b"")
+    monkeypatch.setattr(warm_worker, "_tell", lambda *_: None)
+    monkeypatch.setattr(warm_worker, "_stay", lambda *_: None)
+    monkeypatch.setattr(Team, "joined", lambda _: Team())
+    with nullcontext() if len(orders) == 1 else pytest.raises(RuntimeError):
+        warm_worker.work(Start(lambda *_: iter(()), MagicMock(), 1))
+    assert bytes_below(tmp_path) == 0
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from translearn.boundary.node_folder import NodeFolder
+held = NodeFolder(Path(sys.argv[1]))
+(held.path / "boundary").write_bytes(b"x" * 4096)
+os._exit(1)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_and_what_is_held_is_not(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(boundary_folders, "_PATIENCE_S", 0.2)
+    folder = boundary_folders.memory_folder()
+    subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=False)
+    assert bytes_below(folder) == 4096
+    boundary_folders.sweep()
+    assert not folder.exists()
+    readings(study())
+    before = bytes_below(folder)
+    boundary_folders.sweep()
+    assert bytes_below(folder) == before > 0
+
+
+def test_a_disk_that_refuses_ends_no_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    readings(study())
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refused)
+        close_node_cache()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", refused)
+        with pytest.raises(StorageError, match="No space left on device"):
+            readings(study())
+        boundary_folders.sweep()
+    boundary_folders.sweep()
+    assert bytes_below(tmp_path) == 0
 
 
 def bytes_below(folder: Path) -> int:

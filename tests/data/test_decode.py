@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 from sources import flat_folder
 
-from translearn.data.decode import decode_image, decode_split
+from translearn.cluster import stored
+from translearn.data import decode, streamed
+from translearn.data.decode import decode_image, decode_split, num_threads, select_split
 from translearn.data.ingest import ingest, inspected, plan_ingest
 from translearn.data.pixels import encode_png
 from translearn.errors import DataError
@@ -21,6 +26,36 @@ from translearn.storage import Folder
 def dataset(tmp_path_factory):
     plan = plan_ingest(str(flat_folder(tmp_path_factory.mktemp("in"))))
     return ingest(plan, Folder.open(tmp_path_factory.mktemp("out")), inspected(plan))
+
+
+@pytest.mark.parametrize(
+    ("told", "cores", "expected"), [("3", 2, 3), ("4,2", 2, 4), (None, 2, 2), (None, 64, 8), ("64", 2, 8), ("", 5, 5)]
+)
+def test_a_process_decodes_with_its_share_of_the_node(monkeypatch, told, cores, expected):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if told is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 96)
+    assert num_threads() == expected
+
+
+def test_decoding_and_streaming_take_no_more_threads_than_that(monkeypatch, dataset):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    taken = []
+    for module in (decode, streamed):
+        pool = functools.partial(_counted_pool, taken)
+        monkeypatch.setattr(module, "ThreadPoolExecutor", pool)
+    images = streamed.stream(select_split(dataset, "train", 8))
+    images[np.arange(2)]
+    decode_split(dataset, "train", 8)
+    stored._decode(select_split(dataset, "train", 8), 0, 1)
+    assert taken == [3, 3, 1]  # a task of Ray has one CPU
+
+
+def _counted_pool(taken, num):
+    taken.append(num)
+    return ThreadPoolExecutor(num)
 
 
 def test_centre_square_of_a_wide_image():

@@ -127,7 +127,8 @@ def test_stored_boundaries_are_read_and_told_of(ray_session, task, tmp_path):
     kept = search(larger, tmp_path / "kept", points, **changes)
     computed = search(larger, tmp_path / "computed", points, **changes, search__boundaries="compute")
     assert [figures(one) for one in kept] == [figures(one) for one in computed]
-    assert min(row["cached_s"] for outcome in kept for row in outcome.curve) > 0
+    # The first epoch also pays for making them.
+    assert min(row["cached_s"] for outcome in kept for row in outcome.curve[1:]) > 0
     assert max(row["cached_s"] for outcome in computed for row in outcome.curve) == 0
 
 

@@ -133,8 +133,10 @@ def test_the_verdict_of_the_replay_is_told_as_it_is(replayed, words):
     record = study()
     rows = record.trials.to_pylist()
     rows[WINNER]["replayed"] = replayed
-    plain = Page(render(replace(record, trials=pa.Table.from_pylist(rows, TRIAL_SCHEMA)))).plain
+    html = render(replace(record, trials=pa.Table.from_pylist(rows, TRIAL_SCHEMA)))
+    plain = Page(html).plain
     assert words in plain if words else "trained again plainly" not in plain
+    assert ('<p class="warning">The winner was trained again' in html) == (replayed is False)
 
 
 def test_approximate_augmentation_is_told():

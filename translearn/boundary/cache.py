@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from translearn.boundary import ledger as ledgers
 from translearn.boundary.cost import Decision, Place
 from translearn.boundary.feed import Feed
-from translearn.boundary.fill import fill, is_filled, joined, units
+from translearn.boundary.fill import Unit, fill, is_filled, joined, units
 from translearn.boundary.joined import Joined
 from translearn.boundary.keys import Wanted
 from translearn.boundary.node_folder import NodeFolder
 from translearn.boundary.planning import Budget, planned
+from translearn.boundary.refusal import refusals
 from translearn.data.image_set import ImageSet
+from translearn.errors import StorageError
 from translearn.models.network import Network
 
 __all__ = ["Budget", "Cache", "Stored"]
@@ -31,13 +34,14 @@ class Stored:
         arrays: By depth, for ``Feed``; valid until the cache is closed.
         plan: A decision for each depth from 1.
         seconds: Wall time of measuring and of filling, waiting for others included.
-        prefix_s_per_image: Seconds an image from pixels to the boundary, by depth, where it was measured.
+        saves_s_per_image: By depth of ``arrays``, the seconds of a reading that a run alone saves an image: computing
+            it from pixels, less reading it.
     """
 
     arrays: dict[int, Joined]
     plan: tuple[Decision, ...]
     seconds: float
-    prefix_s_per_image: dict[int, float]
+    saves_s_per_image: dict[int, float]
 
 
 class Cache:
@@ -53,14 +57,23 @@ class Cache:
         Args:
             memory: A folder on a file system in memory, such as /dev/shm.
             disk: A folder on a local disk. Both are the cache's alone: whatever else lies there is deleted.
+
+        Raises:
+            StorageError: A disk is full or refuses.
         """
         self._budgets: dict[Place, Budget] = {"memory": memory, "disk": disk}
-        self._folders = [NodeFolder(budget.folder) for budget in self._budgets.values()]
+        with refusals(disk.folder):
+            self._folders = [NodeFolder(budget.folder) for budget in self._budgets.values()]
 
     def close(self) -> None:
-        """Gives the folders back; the last process of the node deletes them. Safe to call twice."""
-        for folder in self._folders:
-            folder.close()
+        """Gives the folders back; the last process of the node deletes them. Safe to call twice.
+
+        Raises:
+            StorageError: A disk refuses.
+        """
+        with refusals(self._budgets["disk"].folder):
+            for folder in self._folders:
+                folder.close()
 
     def stored(
         self,
@@ -104,23 +117,53 @@ class Cache:
         deep = tuple(sorted(depth for depth in set(depths) if depth))
         if not deep or not wanted.num_views or not len(data):
             return Stored({}, tuple(Decision(d, "recompute", 0, 0.0, _RANDOM) for d in deep), 0.0, {})
-        keys = {depth: wanted.key(depth) for depth in deep}
+        with refusals(self._budgets["disk"].folder):
+            return self._kept(wanted, tuple(depths), {depth: wanted.key(depth) for depth in deep}, num_reads, started)
+
+    def _kept(
+        self, wanted: Wanted, depths: tuple[int, ...], keys: dict[int, str], num_reads: int, started: float
+    ) -> Stored:
+        ledger_folder = self._budgets["disk"].folder
+        with ledgers.opened(ledger_folder) as ledger:
+            model, plan = planned(ledger, wanted, depths, keys, num_reads, self._budgets)
+        try:
+            arrays = self._filled(wanted, plan, keys)
+        except (OSError, StorageError):
+            self._forget(wanted, plan, keys)
+            raise
+        kept = {one.depth: one.place for one in plan if one.depth in arrays}
+        saves_s = {depth: model.chain.prefix_s(depth) - model.read_s(depth, place) for depth, place in kept.items()}
+        return Stored(arrays, plan, time.perf_counter() - started, saves_s)
+
+    def _forget(self, wanted: Wanted, plan: tuple[Decision, ...], keys: dict[int, str]) -> None:
+        """Strikes out of the ledger what is not whole: else it would be taken for filled, and its room for used.
+
+        What is there of it stays, for those who are still at it, and is used where it is planned again.
+        """
+        parts, folders = self._parts(wanted), self._places(plan, keys)
         with ledgers.opened(self._budgets["disk"].folder) as ledger:
-            measured, plan = planned(ledger, wanted, tuple(depths), keys, num_reads, self._budgets)
-        arrays = self._filled(wanted, plan, keys)
-        return Stored(arrays, plan, time.perf_counter() - started, {depth: measured.prefix_s(depth) for depth in deep})
+            for depth, folder in folders.items():
+                if not is_filled(folder, parts):
+                    ledger.kept.pop(keys[depth], None)
 
     def _filled(self, wanted: Wanted, plan: tuple[Decision, ...], keys: dict[int, str]) -> dict[int, Joined]:
-        parts = units(len(wanted.data), wanted.num_views, wanted.chunk)
-        folders = {
-            one.depth: self._budgets[one.place].folder / keys[one.depth] for one in plan if one.place != "recompute"
-        }
+        parts, folders = self._parts(wanted), self._places(plan, keys)
         there = {depth: joined(folder, parts) for depth, folder in folders.items() if is_filled(folder, parts)}
         missing = {depth: folder for depth, folder in folders.items() if depth not in there}
         if missing:
             feed = _feed(wanted, missing, there)
             fill(feed, missing, parts, self._budgets["disk"].folder / "claims" / wanted.common)
         return {depth: joined(folder, parts) for depth, folder in folders.items()}
+
+    def _places(self, plan: tuple[Decision, ...], keys: dict[int, str]) -> dict[int, Path]:
+        """The folder of each boundary that is kept."""
+        return {
+            one.depth: self._budgets[one.place].folder / keys[one.depth] for one in plan if one.place != "recompute"
+        }
+
+    @staticmethod
+    def _parts(wanted: Wanted) -> list[Unit]:
+        return units(len(wanted.data), wanted.num_views, wanted.chunk)
 
 
 def _feed(wanted: Wanted, depths: Collection[int], there: dict[int, Joined]) -> Feed:

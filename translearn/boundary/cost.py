@@ -81,6 +81,10 @@ class Model:
         reads = self.demand.num_examples * self.demand.num_reads
         return self._filling_s(stored) + reads * self._image_s(stored)
 
+    def read_s(self, depth: int, place: Place) -> float:
+        """Seconds an image of reading a stored boundary."""
+        return self.chain.bytes[depth - 1] / self.rates[place].read
+
     def fits(self, plan: Mapping[int, Place]) -> bool:
         """Whether what the plan adds has room."""
         added = [(place, self.num_bytes(depth)) for depth, place in plan.items() if depth not in self.kept]
@@ -107,7 +111,7 @@ class Model:
             if start is not None:
                 total += sum(self.chain.stages_s[start:depth])
             else:
-                total += self.chain.bytes[depth - 1] / self.rates[stored[depth]].read if depth else self.chain.input_s
+                total += self.read_s(depth, stored[depth]) if depth else self.chain.input_s
         return total
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -24,8 +25,7 @@ class Feed:
     It is computed once for all of them, each depth from the one below, or read where it is stored. Both give the same
     bits (see ``boundary.chain``).
 
-    Attributes:
-        seconds: Wall time spent in ``batch`` so far. On a GPU without what is still under way there.
+    The wall time spent in ``batch`` so far is in ``segments_s``; on a GPU without what is still under way there.
     """
 
     def __init__(
@@ -64,7 +64,17 @@ class Feed:
         self.stored = dict(stored or {})
         assert self.views or augment == "none" or not self.stored, "a stored boundary has one augmentation"
         self.starts = chain.starts(self.depths, self.stored)
-        self.seconds = 0.0
+        self._waiting_s, self._reading_s = 0.0, dict.fromkeys(self.starts, 0.0)
+        self._computing_s = dict.fromkeys(self.starts, 0.0)
+
+    @property
+    def segments_s(self) -> dict[int, float]:
+        """Seconds by segment: to each depth of ``starts`` from the one where it begins, or from where it is read.
+
+        What is read ahead counts as far as it was waited for, by what each reading took.
+        """
+        part = self._waiting_s / (sum(self._reading_s.values()) or 1.0)
+        return {depth: self._computing_s[depth] + part * self._reading_s[depth] for depth in self.starts}
 
     def batch(self, rows: np.ndarray, epoch: int) -> dict[int, Tensor]:
         """The boundaries of the examples in these rows, in an epoch (counted from 1), by depth.
@@ -83,29 +93,38 @@ class Feed:
         sent = ahead((self._read(rows, view, pixels) for rows in listed), self.device)
         for rows in listed:
             started = time.perf_counter()
-            batch = self._batch(next(sent), rows, view + 1 if self.views else epoch)
-            self.seconds += time.perf_counter() - started
-            yield batch
+            read = next(sent)
+            self._waiting_s += time.perf_counter() - started
+            yield self._batch(read, rows, view + 1 if self.views else epoch)
 
     def _read(self, rows: np.ndarray, view: int, pixels: Iterator[np.ndarray]) -> tuple[Tensor, ...]:
         """What a batch is made from, in CPU memory: pixels, the next ones, or stored boundaries."""
-        return tuple(
-            to_boundary(self.stored[depth][rows + view * len(self.data)], self.precision)
-            if depth in self.stored
-            else torch.from_numpy(next(pixels))
-            for depth, start in self.starts.items()
-            if start is None
-        )
+        read = (depth for depth, start in self.starts.items() if start is None)
+        return tuple(self._read_at(depth, rows, view, pixels) for depth in read)
+
+    def _read_at(self, depth: int, rows: np.ndarray, view: int, pixels: Iterator[np.ndarray]) -> Tensor:
+        with _counted(self._reading_s, depth):
+            if depth in self.stored:
+                return to_boundary(self.stored[depth][rows + view * len(self.data)], self.precision)
+            return torch.from_numpy(next(pixels))
 
     def _batch(self, read: Iterable[Tensor], rows: np.ndarray, epoch: int) -> dict[int, Tensor]:
         given, known = iter(read), dict[int, chain.Pieces]()
         for depth, start in self.starts.items():
-            if start is not None:
-                stages = self.network.stages(start, depth)
-                known[depth] = chain.run(stages, known[start], self.precision, self.device)
-            elif depth in self.stored:
-                known[depth] = chain.pieces(next(given), self.chunk)
-            else:
-                pixels = augment(next(given), self.data.keys[rows], self.augment, self.seed, epoch)
-                known[depth] = chain.pieces(to_input(pixels), self.chunk)
+            with _counted(self._computing_s, depth):
+                if start is not None:
+                    stages = self.network.stages(start, depth)
+                    known[depth] = chain.run(stages, known[start], self.precision, self.device)
+                elif depth in self.stored:
+                    known[depth] = chain.pieces(next(given), self.chunk)
+                else:
+                    pixels = augment(next(given), self.data.keys[rows], self.augment, self.seed, epoch)
+                    known[depth] = chain.pieces(to_input(pixels), self.chunk)
         return {depth: chain.whole(known[depth], len(rows)) for depth in self.depths}
+
+
+@contextmanager
+def _counted(seconds: dict[int, float], depth: int) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[depth] += time.perf_counter() - started

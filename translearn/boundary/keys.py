@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 
 import numpy as np
 import torch
 import torchvision
 
+from translearn.data import transforms
 from translearn.data.image_set import ImageSet
 from translearn.models.network import Network
 from translearn.models.weights import fingerprint
@@ -56,7 +58,8 @@ class Wanted:
         """The part of ``key`` that all depths share."""
         augmentation = (self.augment, self.seed, self.views) if self.augment != "none" else ()
         way = (self.precision, self.chunk, self.threads, _kind(self.device))
-        made_by = (torch.__version__, torchvision.__version__, np.__version__)
+        libraries = (torch.__version__, torchvision.__version__, np.__version__)
+        made_by = (version("translearn"), transforms.REVISION, transforms.MEAN, transforms.STD, *libraries)
         return _digest(self.source, self.data_key, _content(self.data), augmentation, way, made_by)
 
 

@@ -29,11 +29,11 @@ def planned(
     keys: Mapping[int, str],
     num_reads: int,
     budgets: Mapping[Place, Budget],
-) -> tuple[Chain, tuple[Decision, ...]]:
-    """What the frozen stages cost, and a decision for each depth from 1; the ledger then knows of both."""
-    num, chain = len(wanted.data), _chain(ledger, wanted, max(depths))
+) -> tuple[Model, tuple[Decision, ...]]:
+    """What everything costs, and a decision for each depth from 1; the ledger then knows of both."""
+    num = len(wanted.data)
     model = Model(
-        chain=chain,
+        chain=_chain(ledger, wanted, max(depths)),
         rates={place: _rate(ledger, place, budget.folder, wanted.device) for place, budget in budgets.items()},
         demand=Demand(depths, num, num * wanted.num_views, num_reads),
         room={place: ledger.room(place, budget.folder, budget.num_bytes) for place, budget in budgets.items()},
@@ -41,7 +41,7 @@ def planned(
     )
     plan = decide(model)
     ledger.kept |= {keys[one.depth]: (one.place, one.bytes) for one in plan if one.place != "recompute"}
-    return chain, plan
+    return model, plan
 
 
 def _chain(ledger: Ledger, wanted: Wanted, depth: int) -> Chain:

@@ -8,8 +8,10 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from translearn.cluster.keeper import Keeper
+from translearn.cluster.log import log
 from translearn.cluster.node_cache import Readings, Splits, identity, stored_boundaries
 from translearn.cluster.rows import diverged, facts, figures
 from translearn.cluster.shared import Shared, Task, fetch
@@ -60,16 +62,21 @@ class Marks:
         fused: How many trials were in lock-step.
         reused_s: What the process that was there already saved, over the whole heat.
         cached_s: What stored boundaries saved, by freeze depth.
+        spent_s: A trial's part of what it took to have them; of the trials that read some, else of all.
     """
 
     began_at: float
     fused: int
     reused_s: float
     cached_s: Mapping[int, float]
+    spent_s: float = 0.0
 
     def of(self, contestant: Contestant) -> Row:
         """Their part in a trial's row."""
-        cached_s = self.cached_s.get(contestant.point.freeze_depth, 0.0)
+        depth = contestant.point.freeze_depth
+        cached_s = self.cached_s.get(depth, 0.0) - (
+            self.spent_s if depth in self.cached_s or not self.cached_s else 0.0
+        )
         times = {"began_at": self.began_at, "ended_at": time.time()}
         return {**times, "fused": self.fused, "reused_s": self.reused_s, "cached_s": cached_s}
 
@@ -100,9 +107,9 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
     team = dataclasses.replace(team, sync_batchnorm=spec.train.sync_batchnorm)
     known = _readings(order, task, entrants, team)
     keeper = Keeper(heat, spec, setting.places, curves) if team.rank == 0 else None
-    began_at, reused_s = time.time(), order.reused_s
+    began_at, reused_s, spent_s = time.time(), order.reused_s, _spent_s(heat, known)
     for results in fine_tune_together(entrants, task.train, task.val, team, known.stored):
-        marks = Marks(began_at, len(results), reused_s / len(results), known.saved_s)
+        marks = Marks(began_at, len(results), reused_s / len(results), known.saved_s, spent_s)
         rows = [_row(order, place, result, marks, team) for place, result in results.items()]
         for place, row in zip(results, rows, strict=True):
             curves[runs[place]].append(row)
@@ -114,7 +121,7 @@ def run_heat(order: Order, team: Team) -> Iterator[list[Row]]:
         yield rows
         if not left:
             return
-        began_at, reused_s = time.time(), 0.0
+        began_at, reused_s, spent_s = time.time(), 0.0, 0.0
 
 
 @functools.lru_cache(maxsize=1)
@@ -137,9 +144,25 @@ def _readings(order: Order, task: Task, entrants: list[Entrant], team: Team) -> 
     source = task.sources[heat.contestants[0].point.source].fingerprint
     splits = Splits(task.train, task.val, functools.partial(_identity_of, setting.shared))
     try:
-        return stored_boundaries(entrants, source, splits, num_reads, setting.spec, team)
-    except StorageError:  # a disk that is full costs time, not the trial
+        found = stored_boundaries(entrants, source, splits, num_reads, setting.spec, team)
+    except StorageError as error:  # a disk that is full costs time, not the trial
+        _log(order, team, place="recompute", reason=str(error))
         return Readings(Stored(), {})
+    for split, plan in found.plans.items():
+        for one in plan:
+            _log(order, team, split=split, depth=one.depth, place=one.place, reason=one.reason)
+    return found
+
+
+def _log(order: Order, team: Team, **fields: Any) -> None:
+    runs = " ".join(contestant.run for contestant in order.heat.contestants)
+    log("boundary", order.setting.spec.name, runs, team.rank, **fields)
+
+
+def _spent_s(heat: Heat, known: Readings) -> float:
+    """A trial's part of what it took to have the readings."""
+    readers = [one for one in heat.contestants if one.point.freeze_depth in known.saved_s]
+    return known.spent_s / len(readers or heat.contestants)
 
 
 def _saved(runs: Sequence[str], places: Places) -> dict[str, Saved]:
@@ -151,7 +174,9 @@ def _entrants(heat: Heat, task: Task, spec: StudySpec, saved: Mapping[str, Saved
     # Initialising a network takes ten times as long as copying one.
     network, _ = initial_network(source, task.num_classes, spec.seed)
     return [
-        Entrant(copy.deepcopy(network), recipe(spec, one), saved[one.run]["state"] if one.run in saved else None)
+        Entrant(
+            copy.deepcopy(network), recipe(spec, one), saved[one.run]["state"] if one.run in saved else None, heat.until
+        )
         for one in heat.contestants
     ]
 

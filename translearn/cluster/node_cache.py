@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,18 @@ import torch
 from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
+from translearn.boundary.cost import Decision
+from translearn.boundary.refusal import refusals
+from translearn.cluster import boundary_folders
 from translearn.data.image_set import ImageSet
 from translearn.data.on_disk import owned
 from translearn.data.selected import SelectedImages
+from translearn.errors import StorageError
 from translearn.fine_tune import Entrant
-from translearn.lock_step import Boundaries, Stored, prefix_chunk
+from translearn.lock_step import Stored, prefix_chunk
 from translearn.spec import ClusterSpec, StudySpec
 from translearn.team import Team
 
-_NAME, _KEPT = f"translearn-{os.getuid()}-boundaries", "kept"
-_SHARED_MEMORY = Path("/dev/shm")
 #: Of what is free: Ray's object store lives in the same memory.
 _SHARE = 0.25
 _BLOCK = 4096
@@ -39,29 +41,33 @@ _opened: list[Cache] = []
 
 
 def node_cache(cluster: ClusterSpec) -> Cache:
-    """This process's access to its node's boundaries; opened at the first call."""
+    """This process's access to its node's boundaries; opened at the first call.
+
+    Raises:
+        StorageError: A disk is full or refuses.
+    """
     if not _opened:
-        disk = Path(tempfile.gettempdir())
-        memory, gigabytes = (_SHARED_MEMORY, cluster.boundary_memory_gb) if _SHARED_MEMORY.is_dir() else (disk, 0.0)
-        _opened.append(
-            Cache(
-                Budget(owned(memory / _NAME) / f"{_KEPT}-memory", _num_bytes(memory, gigabytes)),
-                Budget(owned(disk / _NAME) / f"{_KEPT}-disk", _num_bytes(disk, cluster.boundary_disk_gb)),
-            )
-        )
+        with refusals(tempfile.gettempdir()):
+            _opened.append(_cache(cluster))
     return _opened[0]
 
 
+def _cache(cluster: ClusterSpec) -> Cache:
+    memory, disk = boundary_folders.memory_folder(), boundary_folders.disk_folder()
+    in_memory = cluster.boundary_memory_gb if memory.parent.parent == boundary_folders.SHARED_MEMORY else 0.0
+    for folder in (memory, disk):
+        owned(folder.parent)
+    return Cache(
+        Budget(memory, _num_bytes(memory.parent, in_memory)),
+        Budget(disk, _num_bytes(disk.parent, cluster.boundary_disk_gb)),
+    )
+
+
 def close_node_cache() -> None:
-    """Gives this process's access back; the last process to do so deletes what is there."""
+    """Gives this process's access back; the last process to do so deletes what is there, if the disk lets it."""
     while _opened:
-        _opened.pop().close()
-
-
-def sweep_node_cache(cluster: ClusterSpec) -> None:
-    """Deletes what processes that were killed left on this node, unless others live."""
-    node_cache(cluster)
-    close_node_cache()
+        with suppress(StorageError):  # the next one who comes sweeps
+            _opened.pop().close()
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,15 @@ class Readings:
 
     Attributes:
         stored: The boundaries.
-        saved_s: By freeze depth, the seconds of computing that they save a trial an epoch, over running alone.
+        saved_s: By freeze depth, the seconds that reading them saves a trial an epoch, over computing them alone.
+        spent_s: What measuring and filling took this process, waiting for others included, before the first epoch.
+        plans: By split, where each boundary comes from, and why.
     """
 
     stored: Stored
     saved_s: Mapping[int, float]
+    spent_s: float = 0.0
+    plans: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,14 +129,18 @@ def stored_boundaries(
         asked["train"] = {"chunk": prefix_chunk(train.batch_size, len(splits.train), team.num_workers), **random}
     if team.num_workers == 1:
         asked["val"] = {"chunk": None}
-    arrays: dict[str, Boundaries] = {}
+    found: dict[str, Kept] = {}
     saved: Counter[int] = Counter()
     for split, options in asked.items():
         data: ImageSet = getattr(splits, split)
-        found = ask(data=data, data_key=splits.identity(split), **options)
-        arrays[split] = found.arrays
-        saved.update(_saved(found, len(data)))
-    return Readings(Stored(**arrays), saved)
+        found[split] = ask(data=data, data_key=splits.identity(split), **options)
+        saved.update(_saved(found[split], len(data)))
+    return Readings(
+        Stored(**{split: one.arrays for split, one in found.items()}),
+        saved,
+        sum(one.seconds for one in found.values()),
+        {split: one.plan for split, one in found.items()},
+    )
 
 
 def identity(data: ImageSet) -> str:
@@ -140,7 +154,7 @@ def identity(data: ImageSet) -> str:
 
 
 def _saved(found: Kept, num_images: int) -> Counter[int]:
-    return Counter({depth: num_images * found.prefix_s_per_image[depth] for depth in found.arrays})
+    return Counter({depth: num_images * seconds for depth, seconds in found.saves_s_per_image.items()})
 
 
 def _num_bytes(folder: Path, gigabytes: float | str) -> int:

@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
+from translearn.cluster.each_node import nodes_with_cpus, on_each
 from translearn.cluster.stored import store
 from translearn.data.decode import Selection
 from translearn.data.image_set import ImageSet
@@ -23,9 +21,9 @@ _PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": Dis
 
 def measure_room() -> Room:
     """What the smallest node of the cluster has, among those that have CPUs."""
-    nodes = _nodes()
+    nodes = nodes_with_cpus()
     memory = min(node["Resources"].get("object_store_memory", 0.0) for node in nodes)
-    return Room(int(memory), min(_on_each(nodes, _free)))
+    return Room(int(memory), min(on_each(nodes, _free)))
 
 
 def place_images(selection: Selection, place: Place) -> ImageSet:
@@ -43,7 +41,7 @@ def remove_images(sets: Iterable[ImageSet]) -> None:
     for images in on_disk:
         images.close()
     if on_disk:
-        _on_each(_nodes(), _remove, [images.selection.fingerprint() for images in on_disk])
+        on_each(nodes_with_cpus(), _remove, [images.selection.fingerprint() for images in on_disk])
 
 
 def _free() -> int:
@@ -55,17 +53,3 @@ def _remove(fingerprints: list[str]) -> None:
     for fingerprint in fingerprints:
         while not remove_idle(disk_root() / fingerprint) and time.monotonic() < deadline:
             time.sleep(0.1)
-
-
-def _nodes() -> list[dict[str, Any]]:
-    return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-
-
-def _on_each(nodes: list[dict[str, Any]], function: Callable[..., Any], *args: Any) -> list[Any]:
-    """What a function returns on each node; on this one it is simply called."""
-    here, task = ray.get_runtime_context().get_node_id(), ray.remote(num_cpus=0)(function)
-    others = [node["NodeID"] for node in nodes if node["NodeID"] != here]
-    pinned = [task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)) for node in others]
-    refs = [one.remote(*args) for one in pinned]
-    own = [function(*args)] if len(others) < len(nodes) else []
-    return own + list(ray.get(refs))

@@ -14,10 +14,10 @@ from ray.tune import TuneError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.archs import num_stages
+from translearn.cluster.boundary_folders import sweep_each_node
 from translearn.cluster.desk import Desk
 from translearn.cluster.heat import Setting
 from translearn.cluster.lane import Lane
-from translearn.cluster.node_cache import sweep_node_cache
 from translearn.cluster.referee import Referee, known_rows
 from translearn.cluster.resources import Resources
 from translearn.cluster.shared import Task, share
@@ -95,7 +95,7 @@ def run_search(
         raise
     finally:
         ray.kill(desk)
-        sweep_node_cache(spec.cluster)
+        sweep_each_node()
     if not race.is_over:
         raise TranslearnError("search: it ended before its trials did. Run the same command again to go on.")
     return [_outcome(race, contestant) for contestant in race.contestants]

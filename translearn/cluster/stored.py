@@ -17,6 +17,7 @@ from translearn.data.examples import as_rows, gather
 from translearn.data.selected import SelectedImages
 
 _PART_BYTES = 256 * 2**20  # below, starting a task takes longer than it saves
+_CPUS = 1  # of a task
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
         DataError: A shard is damaged.
     """
     shared, ranges = ray.put(selection), list(_ranges(selection, part_bytes))
-    task = ray.remote(num_cpus=1, num_returns=2)(_decode).options(**_strategy(selection))
+    task = ray.remote(num_cpus=_CPUS, num_returns=2)(_decode).options(**_strategy(selection))
     refs = [task.remote(shared, first, last) for first, last in ranges]
     try:
         lengths = ray.get([length for length, _ in refs])
@@ -62,7 +63,7 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
 
 
 def _decode(selection: Selection, first: int, last: int) -> tuple[int, np.ndarray]:
-    images = np.concatenate(list(decoded(selection, slice(first, last))))
+    images = np.concatenate(list(decoded(selection, slice(first, last), threads=_CPUS)))
     return len(images), images
 
 

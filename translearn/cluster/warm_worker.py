@@ -15,6 +15,7 @@ import ray.train.torch
 
 from translearn.arithmetic import prepare_process
 from translearn.cluster.mailbox import Message
+from translearn.cluster.node_cache import close_node_cache
 from translearn.team import Team
 
 #: Does an order with the team's other workers; each of them iterates to the end, the first one's rows are passed on.
@@ -35,8 +36,11 @@ def work(start: Start) -> None:
     prepare_process(start.threads)
     team = Team.joined(ray.train.torch.get_device())
     threading.Thread(target=_stay, args=(start.mailbox, team.rank), daemon=True).start()
-    while (order := ray.get(start.mailbox.take.remote(team.rank))) is not None:
-        _tell(start, Message(team.rank, _do(start, order, team), is_last=True))
+    try:
+        while (order := ray.get(start.mailbox.take.remote(team.rank))) is not None:
+            _tell(start, Message(team.rank, _do(start, order, team), is_last=True))
+    finally:
+        close_node_cache()
 
 
 def _do(start: Start, order: tuple[Any], team: Team) -> bytes:

@@ -20,8 +20,7 @@ from translearn.data.pixels import MAX_PIXELS, open_rgb
 from translearn.errors import DataError, fault
 from translearn.seeds import generator
 
-#: Threads that decode: Pillow lets others run meanwhile.
-NUM_THREADS = min(8, os.cpu_count() or 1)
+_MAX_THREADS = 8
 _BLOCK_BYTES = 64 * 2**20
 
 
@@ -115,8 +114,23 @@ def decode_split(
     return ImageSet(images, selection.labels, selection.keys)
 
 
-def decoded(selection: Selection, shards: slice = slice(None)) -> Iterator[np.ndarray]:
+def num_threads() -> int:
+    """Threads that decode, while Pillow lets others run: this process's share of its node, at most 8.
+
+    OMP_NUM_THREADS is the share: Ray sets it to a task's CPUs, ``arithmetic.prepare_process`` to a worker's.
+    Without it, it is the cores that this process may run on.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, min(_MAX_THREADS, int(share) if share.isdigit() else len(os.sched_getaffinity(0))))
+
+
+def decoded(selection: Selection, shards: slice = slice(None), threads: int | None = None) -> Iterator[np.ndarray]:
     """The decoded images, an array of at most 64 MiB at a time; of some of the split's shards where they are given.
+
+    Args:
+        selection: Which.
+        shards: Of which shards.
+        threads: How many decode; ``num_threads`` when None.
 
     Raises:
         DataError: A shard is damaged.
@@ -127,13 +141,15 @@ def decoded(selection: Selection, shards: slice = slice(None)) -> Iterator[np.nd
             contents = dataset.table(shard)["image"].take(pa.array(rows))
             for first in range(0, len(rows), step):
                 block = contents.slice(first, step).to_pylist()
-                yield decode_images(block, selection.image_size, selection.max_pixels)
+                yield decode_images(block, selection.image_size, selection.max_pixels, threads)
 
 
-def decode_images(contents: list[bytes], image_size: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_images(
+    contents: list[bytes], image_size: int, max_pixels: int = MAX_PIXELS, threads: int | None = None
+) -> np.ndarray:
     """Several encoded images, decoded in parallel as ``decode_image`` does: uint8, shape (N, S, S, 3)."""
     images = np.empty((len(contents), image_size, image_size, 3), dtype=np.uint8)
-    with ThreadPoolExecutor(NUM_THREADS) as pool:
+    with ThreadPoolExecutor(threads or num_threads()) as pool:
         for row, image in enumerate(pool.map(lambda content: decode_image(content, image_size, max_pixels), contents)):
             images[row] = image
     return images

@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from translearn.data.decode import NUM_THREADS, Selection, decode_image
+from translearn.data.decode import Selection, decode_image, num_threads
 from translearn.data.examples import as_rows
 from translearn.data.manifest import Shard
 from translearn.data.selected import SelectedImages
 from translearn.errors import DataError, fault
 from translearn.storage import Folder
+
+_REMOTE_THREADS = 8  # most of the time they wait for an answer
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class ShardReader:
 
     def read(self, places: np.ndarray) -> np.ndarray:
         """uint8, shape (n, S, S, 3); places as in ``StreamedImages``, shape (n, 3). Read and decoded in parallel."""
+        threads = num_threads() if self.folder.is_local else max(num_threads(), _REMOTE_THREADS)
         images = np.empty((len(places), self.image_size, self.image_size, 3), dtype=np.uint8)
-        with ThreadPoolExecutor(NUM_THREADS) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             for row, image in enumerate(pool.map(self._decode, places)):
                 images[row] = image
         return images

@@ -81,7 +81,7 @@ def make_trials(
     task = Task(splits.train, splits.val, num_classes, sources)
     outcomes = _raced(spec, task, folder / SEARCH, resources, proposals, league)
     keep_trials(outcomes, folder, sources, num_classes, spec, list(earlier))
-    _say_what_was_saved(outcomes)
+    _say_what_was_saved(outcomes, on_gpu=bool(resources.gpus))
 
 
 def kept_trials(folder: Folder) -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ def _end(shown: Board, outcome: Outcome, num_epochs: int) -> None:
         shown.update(outcome.run, {**last, "reason": outcome.reason}, status)
 
 
-def _say_what_was_saved(outcomes: list[Outcome]) -> None:
+def _say_what_was_saved(outcomes: list[Outcome], on_gpu: bool) -> None:
     saved = {name: sum(summed(outcome, name) for outcome in outcomes) for name in ("reused_s", "saved_s", "cached_s")}
     say(
         f"saved: {saved['reused_s']:.0f} s by warm processes, {saved['saved_s']:.0f} s by sharing input, "
@@ -133,5 +133,15 @@ def _say_what_was_saved(outcomes: list[Outcome]) -> None:
     )
     for outcome in outcomes:
         if outcome.is_replayed is not None:
-            differs = outcome.replay_reason or "other weights than in the search"
-            say(f"replay of {outcome.run}: {'the same weights' if outcome.is_replayed else differs}")
+            say(_replay_line(outcome, on_gpu))
+
+
+def _replay_line(outcome: Outcome, on_gpu: bool) -> str:
+    """Whether a replay gave the same weights: a warning where it did not, most of all where it must."""
+    if outcome.is_replayed:
+        return f"replay of {outcome.run}: the same weights"
+    differs = outcome.replay_reason or "other weights than in the search"
+    rule = (
+        "On a GPU kernels may sum in another order." if on_gpu else "On a CPU they must be the same: please report it."
+    )
+    return f"warning: replay of {outcome.run}: {differs}. {rule}"
