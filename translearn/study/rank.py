@@ -91,7 +91,7 @@ def _rows(scored: dict[str, Scored]) -> list[dict[str, Any]]:
 
 
 def _ranking(scored: dict[str, Scored], sources: dict[str, Source], num_train: int) -> dict[str, Any]:
-    ranking = ranked([_contender(sources[name], found) for name, found in scored.items()])
+    ranking = ranked([contender(sources[name], found) for name, found in scored.items()])
     return {
         "order": [one.name for one in ranking.sources],
         "dropped": [one.name for one in ranking.sources if one.is_dropped],
@@ -102,7 +102,8 @@ def _ranking(scored: dict[str, Scored], sources: dict[str, Source], num_train: i
     }
 
 
-def _contender(source: Source, found: Scored) -> Contender:
+def contender(source: Source, found: Scored) -> Contender:
+    """A source with what was measured of it, to be ranked."""
     sizes = found.num_classes, found.num_examples, found.num_features
     return Contender(source.name, found.scores, *sizes, static_ranks(source))
 
