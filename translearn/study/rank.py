@@ -65,8 +65,8 @@ def _own_images(spec: StudySpec, folder: Folder) -> dict[str, ImageSet]:
     found = {}
     for source in spec.sources:
         dataset = source_dataset(source, folder)
-        if dataset and source.pretrain:
-            per_class = limits(source.pretrain.ingest).train
+        if dataset and source.own_data:
+            per_class = limits(source.own_data[1]).train
             whole = select_split(dataset, "train", spec.target.image_size, per_class, spec.seed)
             rows = stratified_rows(whole.labels, spec.rank.max_examples, spec.seed)
             part = {name: getattr(whole, name)[rows] for name in ("rows", "labels", "keys")}
