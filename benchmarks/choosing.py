@@ -3,8 +3,9 @@
 Small targets (scanned and printed digits, textures; ResNet-18 at 32 px) and sources that were pre-trained here in
 moments: one of printed digits, one of textures, one of labels that mean nothing. Each source, freeze depth and learning
 rate is trained once a target and seed, whole, in one thread; every searcher is then replayed on these curves with many
-search seeds. Tables are kept under TRANSLEARN_BENCHMARKS (default: translearn-benchmarks in the user's cache);
-``--setup`` makes them.
+search seeds. Tables are kept under TRANSLEARN_BENCHMARKS (default: translearn-benchmarks in the user's cache).
+``--setup`` makes them all, and goes on where it was broken off; what is measured is measured on those that are there,
+and ``tables`` says which of how many. ``--quick`` makes two small ones of its own, of trials of 2 epochs.
 
 Searchers: ``random`` and ``optuna`` (TPE) train every trial whole; ``asha`` stops random trials by the rule of Ray's
 scheduler; ``race`` is our search with ``prior: off``, ``prior`` the default one, ``warm`` that with ``warm_start``, and
@@ -22,7 +23,7 @@ targets (geometric for costs; a target's data seeds are averaged first), with 95
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +32,16 @@ import numpy as np
 from choosing_figures import PLAIN, TargetCosts, differences, over_targets, ratios
 from choosing_past import Ranking, past_points, past_study, ranking_of
 from choosing_replay import Epoch, Found, asha, followed, optuna_alone, race, race_alone, random_search
-from choosing_table import EPOCHS, RATES, Table, kept_table, with_scratch
-from choosing_tasks import TARGETS, Target, obtain_sources
+from choosing_table import EPOCHS, QUICK_EPOCHS, RATES, Table, is_kept, kept_table, with_scratch
+from choosing_tasks import SOURCES, TARGETS, Target, obtain_sources
 
 from translearn.arithmetic import prepare_process
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source
-from translearn.spec import StudySpec, parse_spec
+from translearn.spec import SCRATCH, StudySpec, parse_spec
 
 NEAR, TRIALS, SEARCHES, SEEDS = 0.01, 24, 20, (0, 1)
+ALL = tuple((target, seed) for seed in SEEDS for target in TARGETS)
 PAIRS = {
     "fits": [
         *(("race", one) for one in PLAIN[:3]),
@@ -67,25 +69,45 @@ def setup() -> None:
     """Trains every grid."""
     prepare_process(1)
     sources = with_scratch(obtain_sources())
-    for seed in SEEDS:
-        for target in TARGETS:
-            kept_table(target, seed, sources)
+    for target, seed in ALL:
+        kept_table(target, seed, sources)
 
 
 def measure(quick: bool) -> dict[str, Any]:
     """Costs of each searcher, their ratios in pairs, and what the targets are like."""
     prepare_process(1)
+    epochs, searches = (QUICK_EPOCHS, 3) if quick else (EPOCHS, SEARCHES)
+    which = [(target, 0) for target in TARGETS[:2]] if quick else kept(ALL)
     sources = with_scratch(obtain_sources())
-    targets, seeds, searches = (TARGETS[:2], SEEDS[:1], 3) if quick else (TARGETS, SEEDS, SEARCHES)
     settings = [
-        Setting(target, seed, kept_table(target, seed, sources, quick), ranking_of(target, seed, sources, study(seed)))
-        for target in targets
-        for seed in seeds
+        Setting(
+            target,
+            seed,
+            kept_table(target, seed, sources, epochs),
+            ranking_of(target, seed, sources, study(seed, epochs)),
+        )
+        for target, seed in which
     ]
-    found: dict[str, Any] = {"trials": TRIALS, "searches": searches}
+    return {"tables": f"{len(which)} of {len(ALL)}", **figures(settings, sources, searches, epochs)}
+
+
+def kept(which: Iterable[tuple[Target, int]]) -> list[tuple[Target, int]]:
+    """The targets and seeds whose tables are whole: those of every source are there."""
+    found = [(target, seed) for target, seed in which if is_kept(target, seed, (*SOURCES, SCRATCH))]
+    if not found:
+        raise SystemExit("choosing: no table is whole. Make them: python benchmarks/choosing.py --setup")
+    return found
+
+
+def figures(
+    settings: Sequence[Setting], sources: dict[str, Source], searches: int, epochs: int = EPOCHS
+) -> dict[str, Any]:
+    """All figures over some targets; past studies are those of the others among them."""
+    found: dict[str, Any] = {"trials": TRIALS, "searches": searches, "epochs": epochs}
     found["targets"] = {f"{one.target.name}, seed {one.seed}": _told(one) for one in settings}
     for default, pairs in PAIRS.items():
-        costs = {(one.target.name, one.seed): _costs(one, settings, sources, searches, default) for one in settings}
+        make = functools.partial(study, epochs=epochs, default=default)
+        costs = {(one.target.name, one.seed): _costs(one, settings, sources, searches, make) for one in settings}
         found[default] = {
             "searchers": {name: over_targets(costs, name) for name in next(iter(costs.values()))},
             "ratios": {f"{one}/{other}": ratios(costs, one, other) for one, other in pairs},
@@ -95,42 +117,41 @@ def measure(quick: bool) -> dict[str, Any]:
     return found
 
 
-def study(seed: int, default: str = "fits") -> StudySpec:
+def study(seed: int, epochs: int = EPOCHS, default: str = "fits") -> StudySpec:
     """A study over the benchmark's sources; their weights are not looked at.
 
     All curves are those of SGD; ``tenth`` names AdamW, which has a tenth of its default learning rate.
     """
-    names = ("glyphs", "textures", "noise")
     return parse_spec(
         {
             "name": "this",
             "seed": seed,
             "target": {"data": "sklearn:digits", "image_size": 32},
-            "sources": [{"name": name, "arch": "resnet18", "weights": "DEFAULT"} for name in names],
-            "search": {"trials": TRIALS, "epochs": EPOCHS, "lr": [min(RATES), max(RATES)]},
+            "sources": [{"name": name, "arch": "resnet18", "weights": "DEFAULT"} for name in SOURCES],
+            "search": {"trials": TRIALS, "epochs": epochs, "lr": [min(RATES), max(RATES)]},
             "train": {"optimizer": "sgd" if default == "fits" else "adamw"},
         }
     )
 
 
 def _costs(
-    one: Setting, settings: list[Setting], sources: dict[str, Source], searches: int, default: str
+    one: Setting,
+    settings: Sequence[Setting],
+    sources: dict[str, Source],
+    searches: int,
+    make: Callable[[int], StudySpec],
 ) -> TargetCosts:
     """The costs of every searcher on a target, over many search seeds."""
     ends = [curve[-1][0] for curve in one.table.values() if len(curve) == _length(one.table)]
-    past = [
-        past_study(o.target, o.table, o.ranking, study(o.seed, default), sources)
-        for o in settings
-        if o.target != one.target
-    ]
+    past = [past_study(o.target, o.table, o.ranking, make(o.seed), sources) for o in settings if o.target != one.target]
     searchers: dict[str, Callable[[StudySpec], Iterator[Epoch]]] = {
         name: functools.partial(searcher, one.table, sources=sources)
         for name, searcher in zip(PLAIN, (random_search, optuna_alone, asha, race_alone), strict=True)
     }
     searchers |= {name: functools.partial(_informed, one, sources, past, *how) for name, how in INFORMED.items()}
-    seeds = [study(1000 + n, default) for n in range(searches)]
+    specs = [make(1000 + n) for n in range(searches)]
     return {
-        name: _expected([followed(searcher(spec=spec), min(ends) + NEAR) for spec in seeds], name, one, min(ends))
+        name: _expected([followed(searcher, spec, min(ends) + NEAR) for spec in specs], name, one, min(ends))
         for name, searcher in searchers.items()
     }
 
@@ -154,7 +175,7 @@ def _expected(runs: list[Found], name: str, one: Setting, best: float) -> dict[s
     """Expected costs of a searcher until it is near the best."""
     num = max(sum(run.is_near for run in runs), 0.5)
     ranked_s = 0.0 if name in PLAIN else one.ranking.seconds
-    trial_s = EPOCHS * float(np.mean([seconds for curve in one.table.values() for _, _, seconds in curve]))
+    trial_s = _length(one.table) * float(np.mean([seconds for curve in one.table.values() for _, _, seconds in curve]))
     return {
         "trials": sum(run.trials for run in runs) / num + ranked_s / trial_s,
         "seconds": sum(run.seconds for run in runs) / num + ranked_s,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from choosing_replay import race
-from choosing_table import EPOCHS, Table
+from choosing_table import Table
 from choosing_tasks import SIZE, Target, target_images
 from scipy.stats import entropy
 
@@ -20,9 +20,9 @@ from translearn.prior import Prior
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source
 from translearn.spec import StudySpec
-from translearn.study.rank import static_ranks
+from translearn.study.rank import contender
 from translearn.study.warm_start import suggestions
-from translearn.transferability.ranking import Contender, ranked
+from translearn.transferability.ranking import ranked
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def ranking_of(target: Target, seed: int, sources: Mapping[str, Source], spec: S
     train, _ = target_images(target, seed)
     started = time.perf_counter()
     pool = []
-    for name, source in sources.items():
+    for source in sources.values():
         if source.kind != "scratch":
             found = score(source, train, None, spec, torch.device("cpu"))
-            pool.append(Contender(name, found.scores, found.num_classes, static_ranks(source)))
+            pool.append(contender(source, found))
     kept = [one for one in ranked(pool).sources if not one.is_dropped]
     prior = Prior({one.name: one.weight for one in kept}, {one.name: one.freeze_depth for one in kept})
     return Ranking(prior, {one.name: one.last("knn").value for one in pool}, time.perf_counter() - started)
@@ -102,7 +102,7 @@ def _trial(number: int, point: Point, fate: Fate, source: Source, ranking: Ranki
         "freeze_depth": point.freeze_depth,
         "lr": point.lr,
         "weight_decay": point.weight_decay,
-        "status": "done" if len(fate.val_errors) == EPOCHS else "stopped",
+        "status": "done" if fate.is_done else "stopped",
         "epochs": len(fate.val_errors),
         "val_error": fate.val_errors[-1],
         "val_loss": 0.0,

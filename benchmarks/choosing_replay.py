@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import optuna
-from choosing_table import EPOCHS, RATES, Cell, Curve, Table
+from choosing_table import RATES, Cell, Curve, Table
 
 from translearn.archs import num_stages
 from translearn.cluster.search import generations
@@ -37,7 +37,7 @@ class Found:
         trials: Epochs trained, over those of a whole trial.
         seconds: Of training, one trial at a time.
         is_near: Whether it came near; if not, the costs are those of all of it.
-        error: The lowest final validation error of all of it.
+        error: The lowest final validation error of all of it; 1 where no trial was trained whole.
     """
 
     trials: float
@@ -46,22 +46,28 @@ class Found:
     error: float
 
 
-def followed(epochs: Iterator[Epoch], goal: float) -> Found:
-    """Follows a search to its end, and counts its costs until a trial ended at or below ``goal``."""
-    num, seconds, best, at_goal = 0, 0.0, math.inf, None
-    for cost, error in epochs:
+def followed(search: Callable[..., Iterator[Epoch]], spec: StudySpec, goal: float) -> Found:
+    """Follows a search to its end, and counts its costs until a trial ended at or below ``goal``.
+
+    Args:
+        search: A searcher that lacks nothing but ``spec``.
+        spec: The study to search for.
+        goal: A validation error.
+    """
+    num, seconds, best, at_goal = 0, 0.0, 1.0, None
+    for cost, error in search(spec=spec):
         num, seconds = num + 1, seconds + cost
-        best = min(best, math.inf if error is None else error)
+        best = best if error is None else min(best, error)
         if at_goal is None and best <= goal:
             at_goal = (num, seconds)
     spent = at_goal or (num, seconds)
-    return Found(spent[0] / EPOCHS, spent[1], at_goal is not None, best)
+    return Found(spent[0] / spec.search.epochs, spent[1], at_goal is not None, best)
 
 
 def random_search(table: Table, spec: StudySpec, sources: Mapping[str, Source]) -> Iterator[Epoch]:
     """Points drawn evenly, each trained whole."""
     for point in _random_points(spec, sources):
-        yield from _trained(curve_of(table, point))
+        yield from _trained(curve_of(table, point), spec.search.epochs)
 
 
 def optuna_alone(table: Table, spec: StudySpec, sources: Mapping[str, Source]) -> Iterator[Epoch]:
@@ -75,8 +81,8 @@ def optuna_alone(table: Table, spec: StudySpec, sources: Mapping[str, Source]) -
         depths = [0] if sources[name].kind == "scratch" else list(range(num_stages(sources[name].arch) + 1))
         depth = trial.suggest_categorical(f"freeze_depth_{len(depths)}", depths)
         curve = curve_of(table, Point(name, int(depth), lr, 0.0, len(depths) == 1))
-        yield from _trained(curve)
-        if len(curve) == EPOCHS:
+        yield from _trained(curve, spec.search.epochs)
+        if len(curve) == spec.search.epochs:
             study.tell(trial, curve[-1][0])
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -94,7 +100,7 @@ def asha(table: Table, spec: StudySpec, sources: Mapping[str, Source]) -> Iterat
     for point in _random_points(spec, sources):
         curve = curve_of(table, point)
         for epoch, (error, _, seconds) in enumerate(curve, 1):
-            yield seconds, error if epoch == EPOCHS else None
+            yield seconds, error if epoch == search.epochs else None
             if epoch in seen:
                 before, seen[epoch] = seen[epoch], [*seen[epoch], error]
                 if before and error > np.percentile(before, 100 / search.reduction_factor):
@@ -115,7 +121,7 @@ def race(proposals: Proposals, table: Table, spec: StudySpec) -> Iterator[Epoch]
                 break
             contest.standings.take(_row(one, epoch, curve))
             error, _, seconds = curve[epoch - 1]
-            yield seconds, error if epoch == EPOCHS else None
+            yield seconds, error if epoch == search.epochs else None
         contest.close(heat)
 
 
@@ -141,9 +147,9 @@ def _random_points(spec: StudySpec, sources: Mapping[str, Source]) -> Iterator[P
         yield Point(name, depth, lr, 0.0, is_scratch)
 
 
-def _trained(curve: Curve) -> Iterator[Epoch]:
+def _trained(curve: Curve, length: int) -> Iterator[Epoch]:
     for epoch, (error, _, seconds) in enumerate(curve, 1):
-        yield seconds, error if epoch == EPOCHS else None
+        yield seconds, error if epoch == length else None
 
 
 def _alone(contestants: Sequence[Contestant]) -> list[tuple[Contestant, ...]]:

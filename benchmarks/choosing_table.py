@@ -9,7 +9,7 @@ import copy
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from choosing_tasks import TARGETS, TRAIN, Target, obtain_sources, target_images
@@ -21,10 +21,11 @@ from translearn.errors import NonFiniteLossError
 from translearn.fine_tune import Entrant, fine_tune_together
 from translearn.recipe import EpochResult, Recipe
 from translearn.sources import Source, initial_network, scratch
+from translearn.spec import SCRATCH
 
 CACHE = Path(os.environ.get("TRANSLEARN_BENCHMARKS", Path.home() / ".cache" / "translearn-benchmarks"))
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-EPOCHS = 9
+EPOCHS, QUICK_EPOCHS = 9, 2
 
 #: Source, freeze depth, learning rate.
 Cell = tuple[str, int, float]
@@ -33,17 +34,26 @@ Curve = list[tuple[float, float, float]]
 Table = dict[Cell, Curve]
 
 
-def kept_table(target: Target, seed: int, sources: Mapping[str, Source], quick: bool = False) -> Table:
+def kept_table(target: Target, seed: int, sources: Mapping[str, Source], epochs: int = EPOCHS) -> Table:
     """The table of a target and a seed: of each source read where it was made before, else made and kept."""
     table: Table = {}
     for name, source in sources.items():
-        file = CACHE / "choosing" / f"{target.name}-{seed}-{name}{'-quick' if quick else ''}.json"
+        file = _file(target, seed, name, epochs)
         if not file.exists():
-            found = train_grid(target, seed, source, 2 if quick else EPOCHS)
+            found = train_grid(target, seed, source, epochs)
             _keep(file, [[depth, lr, curve] for (_, depth, lr), curve in found.items()])
         rows = json.loads(file.read_text())
         table |= {(name, depth, lr): [(e, loss, s) for e, loss, s in curve] for depth, lr, curve in rows}
     return table
+
+
+def is_kept(target: Target, seed: int, names: Iterable[str]) -> bool:
+    """Whether the tables of all these sources, of full length, were made before."""
+    return all(_file(target, seed, name, EPOCHS).exists() for name in names)
+
+
+def _file(target: Target, seed: int, source: str, epochs: int) -> Path:
+    return CACHE / "choosing" / f"{target.name}-{seed}-{source}{'' if epochs == EPOCHS else '-quick'}.json"
 
 
 def _keep(file: Path, rows: list[list]) -> None:
@@ -80,7 +90,7 @@ def _figures(result: EpochResult) -> tuple[float, float, float]:
 def with_scratch(sources: dict[str, Source]) -> dict[str, Source]:
     """The sources and scratch."""
     arch = next(iter(sources.values())).arch
-    return {**sources, "scratch": scratch(arch)}
+    return {**sources, SCRATCH: scratch(arch)}
 
 
 if __name__ == "__main__":  # one table: `python benchmarks/choosing_table.py PLACE SEED`

@@ -43,6 +43,7 @@ class Target:
     is_inverted: bool = False
 
 
+SOURCES = ("glyphs", "textures", "noise")
 TEN = tuple(range(10))
 TARGETS = (
     Target("digits", "digits", TEN, 10),

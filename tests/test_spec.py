@@ -109,7 +109,7 @@ def test_every_fault_comes_at_once_with_path_rule_value_and_nearest_name(tmp_pat
         ("search.freeze_depth", [], "must have at least 1 item, but got []."),
         ("sources", [], "must have at least 1 item, but got []."),
         ("sources.0.arch", "zzz", None),
-        ("sources.0.int", 3, "is not a known key. Known here: arch, checkpoint, name, pretrain, weights."),
+        ("sources.0.int", 3, "is not a known key. Known here: arch, checkpoint, data, name, pretrain, weights."),
         ("train.momentum", True, "must be a valid number, but got True."),
         ("train.augment", "flip", None),
         ("storage", "x" * 300, ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -82,6 +83,14 @@ def test_a_source_of_the_targets_own_data_is_marked() -> None:
     outcomes = matrix({**TWO, ("x", "b"): 0.1, ("y", "b"): 0.3}, {"a": "data x", "b": "data elsewhere"})
     marks = {(row["target"], row["source"]): row["is_own_data"] for row in gain_rows(outcomes)}
     assert marks == {("x", "a"): True, ("y", "a"): False, ("x", "b"): False, ("y", "b"): False}
+
+
+def test_leaks_and_readings_of_test_stay_with_their_row() -> None:
+    scratch, found = matrix({("x", "scratch"): 0.5, ("x", "a"): 0.2}, {})
+    (row,) = gain_rows([scratch, found])
+    assert (row["num_exact"], row["num_near"], row["test_reads"]) == (None, None, 1)  # nobody looked
+    (row,) = gain_rows([scratch, dataclasses.replace(found, leaks=(3, 2), test_reads=2)])
+    assert (row["num_exact"], row["num_near"], row["test_reads"]) == (3, 2, 2)
 
 
 BOTH = {

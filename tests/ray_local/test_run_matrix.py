@@ -52,6 +52,9 @@ def test_every_pair_has_its_row(matrix):
         (target, source) for target in ("glyphs", "textures") for source in ("of-glyphs", "of-textures")
     ]
     assert [row["is_own_data"] for row in rows] == [True, False, False, True]
+    assert {row["test_reads"] for row in rows} == {1}
+    assert all(row["num_exact"] is not None and row["num_near"] is not None for row in rows)
+    assert (folder / "glyphs" / "leaks.json").exists()
     assert {(row["num_seeds"], row["num_comparisons"]) for row in rows} == {(2, 4)}
     for row in rows:
         assert row["gain"] == pytest.approx(row["scratch_error"] - row["error"])

@@ -95,13 +95,20 @@ def test_how_the_source_was_chosen_and_how_well_is_told(page):
     assert any("Scores after each stage" in (label or "") for label in page.labels)
 
 
-def test_leaks_are_warned_of_and_none_are_not_mentioned(page):
+def test_leaks_are_warned_of_and_clean_differs_from_unchecked(page):
     assert "Of the target's 1,200 test images, textures was trained on 0 exact and 2 near duplicates." in page.plain
+    assert "Not checked: imagenet, whose data is not at hand." in page.plain
     evaluation = {**study().evaluation, "leaks": leaks(num_near=0), "ranking": None}
     without = Page(render(study(evaluation=evaluation)))
-    assert "Leaks" not in without.headings
+    assert "was found among the images that textures was trained on." in without.plain
+    assert "Not checked: imagenet" in without.plain
     assert "Choosing the source" not in without.headings
-    assert "duplicates. Its figures" not in without.plain
+    assert "Its figures may be too good" not in without.plain
+
+
+def test_one_near_duplicate_is_no_plural():
+    evaluation = {**study().evaluation, "leaks": leaks(num_near=1)}
+    assert "0 exact and 1 near duplicate." in Page(render(study(evaluation=evaluation))).plain
 
 
 def test_names_of_a_ranking_and_of_leaks_are_escaped():

@@ -76,8 +76,9 @@ def test_exact_and_near_duplicates_of_test_images_are_counted_and_named(sets: Pa
     ]
     assert (clean["num_exact"], clean["num_near"], clean["pairs"]) == (0, 0, [])
     assert leak_sentences(found) == [
-        "Warning: of the target's 4 test images leaky was trained on 1 exact and 1 near duplicates: "
-        "its figures may be too good."
+        "Warning: of the target's 4 test images leaky was trained on 1 exact and 1 near duplicate: "
+        "its figures may be too good.",
+        "Leaks: none found for clean.",
     ]
     assert found["unchecked"] == []
 
@@ -85,7 +86,7 @@ def test_exact_and_near_duplicates_of_test_images_are_counted_and_named(sets: Pa
 def test_the_target_training_images_are_no_leak(sets: Path, tmp_path: Path) -> None:
     write(sets, "same", {"train": list(range(NUM)), "val": [90, 91], "test": [100, 101]})
     found = check_leaks(study(sets, [pretrained(sets, "same")]), Folder.open(tmp_path / "study"))
-    assert leak_sentences(found) == []
+    assert leak_sentences(found) == ["Leaks: none found for same."]
 
 
 def test_only_the_images_that_the_source_is_trained_on_count(sets: Path, tmp_path: Path) -> None:
@@ -98,6 +99,30 @@ def test_a_source_whose_data_is_not_at_hand_is_said_to_be_unchecked(sets: Path, 
     spec = study(sets, [{"name": "imagenet", "arch": "resnet18", "weights": "DEFAULT"}])
     found = check_leaks(spec, Folder.open(tmp_path / "study"))
     assert (found["sources"], found["unchecked"]) == ([], ["imagenet"])
+    assert leak_sentences(found) == ["Leaks: not checked: imagenet (its data is not at hand)."]
+
+
+def test_clean_sources_and_unchecked_ones_are_told_apart() -> None:
+    clean = {"source": "a", "num_test": 4, "num_exact": 0, "num_near": 0}
+    found = {"sources": [clean, {**clean, "source": "b"}], "unchecked": ["c", "d"]}
+    line = "Leaks: none found for a, b; not checked: c, d (their data is not at hand)."
+    assert leak_sentences(found) == [line]
+
+
+def test_the_data_of_weights_is_looked_at_where_the_study_says_where_it_lies(sets: Path, tmp_path: Path) -> None:
+    known = {"name": "hub", "arch": "resnet18", "weights": "DEFAULT", "data": str(sets / "sets" / "leaky")}
+    found = check_leaks(study(sets, [known]), Folder.open(tmp_path / "study"))
+    assert [(row["source"], row["num_exact"]) for row in found["sources"]] == [("hub", 1)]
+    assert found["unchecked"] == []
+
+
+def test_a_target_of_a_matrix_finds_the_sources_data_in_the_study_that_has_them(sets: Path, tmp_path: Path) -> None:
+    own = {"name": "own", "arch": "resnet18", "pretrain": {"data": str(sets / "images" / "leaky")}}
+    spec, home = study(sets, [own]), Folder.open(tmp_path / "home")
+    found = check_leaks(spec, Folder.open(tmp_path / "target"), home)
+    assert [row["num_exact"] for row in found["sources"]] == [1]
+    assert (tmp_path / "home/data/source-own").exists()
+    assert not (tmp_path / "target/data/source-own").exists()
 
 
 def test_what_was_found_is_read_again(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,5 +31,7 @@ def _places(spec: StudySpec) -> Iterator[tuple[str, str]]:
             yield f"sources.{index}.checkpoint", source.checkpoint
         if source.pretrain is not None:
             yield f"sources.{index}.pretrain.data", source.pretrain.data
+        if source.data is not None:
+            yield f"sources.{index}.data", source.data
     if spec.search.warm_start not in ("auto", "off"):
         yield "search.warm_start", spec.search.warm_start

@@ -28,6 +28,9 @@ class Outcome:
         source_data: The fingerprint of the data set that the source was trained on; None where it is not known.
         trial: The configuration that was refitted: ``freeze_depth``, ``lr``, ``weight_decay``.
         errors: Of each refit, by its seed: bool, shape (N,), where it is wrong on the target's test split.
+        leaks: Of the target's test images, how many the source was trained on: exact, and near duplicates besides; None
+            where that is not known.
+        test_reads: How often the target's test split has been read.
     """
 
     target: str
@@ -38,6 +41,8 @@ class Outcome:
     source_data: str | None
     trial: dict[str, Any]
     errors: dict[int, np.ndarray]
+    leaks: tuple[int, int] | None = None
+    test_reads: int = 1
 
     @property
     def stacked(self) -> np.ndarray:
@@ -87,7 +92,8 @@ def gain_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
     Intervals are those of ``transfer.transfer_gain``, with seeds' variances that tell of each other (``moderated``).
     Verdicts, and ``family_low`` to ``family_high``, hold together at 95 % for all pairs of the matrix (Bonferroni).
-    ``is_own_data`` marks a source that was trained on the target's own data set: no transfer, and a leak.
+    ``is_own_data`` marks a source that was trained on the target's own data set: no transfer, and a leak. ``num_exact``
+    and ``num_near`` count test images that it was trained on, whatever the set; None where that is not known.
     """
     gains = _gains(outcomes)
     return [_row(gain, len(gains)) for gain in gains]
@@ -151,6 +157,8 @@ def _row(gain: _Gain, num: int) -> dict[str, Any]:
         "num_examples": found.stacked.shape[1],
         "num_comparisons": num,
         "is_own_data": found.source_data == found.data,
+        **dict(zip(("num_exact", "num_near"), found.leaks or (None, None), strict=True)),
+        "test_reads": found.test_reads,
     }
 
 

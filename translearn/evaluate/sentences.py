@@ -29,10 +29,7 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
     if evaluation["over_probe"]:
         lines.append(verdict_sentence(evaluation["over_probe"]))
     if evaluation["test_reads"] > 1:
-        lines.append(
-            f"Warning: test was read {evaluation['test_reads']} times (test_reads.json says when and why): what was "
-            "decided after the first reading may rest on it."
-        )
+        lines.append(read_again_sentence(evaluation["test_reads"]))
     return [*lines, verdict_sentence(evaluation["transfer"])]
 
 
@@ -62,13 +59,30 @@ def label_sentences(labels: dict[str, Any] | None) -> list[str]:
 
 
 def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
-    """A warning for each source that was trained on test images of the target."""
-    return [
-        f"Warning: of the target's {row['num_test']} test images {row['source']} was trained on {row['num_exact']} "
-        f"exact and {row['num_near']} near duplicates: its figures may be too good."
-        for row in (leaks["sources"] if leaks else ())
-        if row["num_exact"] or row["num_near"]
+    """A warning for each source that was trained on test images of the target, and of which others that is known."""
+    if not leaks:
+        return []
+    found = [row for row in leaks["sources"] if row["num_exact"] or row["num_near"]]
+    warnings = [
+        f"Warning: of the target's {row['num_test']} test images {row['source']} was trained on "
+        f"{row['num_exact']} exact and {row['num_near']} near duplicate{'' if row['num_near'] == 1 else 's'}: its "
+        "figures may be too good."
+        for row in found
     ]
+    clean, unchecked = [row["source"] for row in leaks["sources"] if row not in found], leaks["unchecked"]
+    told = [f"none found for {', '.join(clean)}"] if clean else []
+    if unchecked:
+        whose = "its" if len(unchecked) == 1 else "their"
+        told.append(f"not checked: {', '.join(unchecked)} ({whose} data is not at hand)")
+    return [*warnings, f"Leaks: {'; '.join(told)}."] if told else warnings
+
+
+def read_again_sentence(num: int, file: str = "test_reads.json") -> str:
+    """A warning where test was read more than once."""
+    return (
+        f"Warning: test was read {num} times ({file} says when and why): what was decided after the first reading "
+        "may rest on it."
+    )
 
 
 def _target(evaluation: dict[str, Any]) -> str:

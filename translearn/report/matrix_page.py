@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from translearn.report.words import FILTERS
+from translearn.report.words import FILTERS, duplicates
 
 _DECIDED = ("helped", "hurt")
 
@@ -34,7 +34,7 @@ def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update(FILTERS, doubts=doubts, leak_finding=_leak_finding)
     style, _, _ = PackageLoader("translearn", "report").get_source(environment, "style.css")
     return environment.get_template("matrix.html.j2").render(
         style=Markup(style),
@@ -46,8 +46,27 @@ def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence
             verdict: sum(row["verdict"] == verdict and not row["is_own_data"] for row in rows) for verdict in _DECIDED
         },
         best=[_best(rows, target) for target in dict.fromkeys(row["target"] for row in rows)],
+        read_again={row["target"]: row["test_reads"] for row in rows if row["test_reads"] > 1},
         confidence=1 - 0.05 / rows[0]["num_comparisons"],
     )
+
+
+def doubts(row: dict[str, Any]) -> str:
+    """Why a row may look better than it is, in words; empty where nothing is known against it."""
+    leaked = row["num_exact"] or row["num_near"]
+    told = [
+        "its own data" if row["is_own_data"] else "",
+        f"trained on {duplicates(row['num_exact'], row['num_near'])} of test" if leaked else "",
+        f"test read {row['test_reads']} times" if row["test_reads"] > 1 else "",
+    ]
+    return "; ".join(filter(None, told))
+
+
+def _leak_finding(row: dict[str, Any]) -> str:
+    if row["num_exact"] is None:
+        return "not checked: the source's data is not at hand"
+    found = row["num_exact"] or row["num_near"]
+    return duplicates(row["num_exact"], row["num_near"]) if found else "none found"
 
 
 def _best(rows: Sequence[dict[str, Any]], target: str) -> dict[str, Any]:

@@ -71,7 +71,13 @@ def labels(worth: dict[str, Any]) -> str:
     return f"about {num}" + (f" ({worth['low']:,.0f} to {worth['high']:,.0f})" if worth["low"] is not None else "")
 
 
+def duplicates(num_exact: int, num_near: int) -> str:
+    """So many test images that are exact duplicates, and so many more near ones: ``1 exact and 0 near duplicates``."""
+    return f"{num_exact:,} exact and {num_near:,} near duplicate{'' if num_near == 1 else 's'}"
+
+
 FILTERS = {
+    "duplicates": duplicates,
     "chance": chance,
     "labels": labels,
     "how": how,

@@ -36,6 +36,9 @@ def _texts(sources: dict[int, dict[str, Any]], key: str) -> list[str]:
 
 def _origin_faults(index: int, source: dict[str, Any]) -> list[str]:
     given = [key for key in _ORIGINS if source.get(key) is not None]
+    if given == ["pretrain"] and source.get("data") is not None:
+        rule = "must be left out of a source that is pre-trained here"
+        return [fault(f"sources.{index}.data", rule, repr(source["data"]), "pretrain.data says it.")]
     if len(given) == 1:
         return []
     rule = f"must have exactly one of {', '.join(_ORIGINS[:-1])} and {_ORIGINS[-1]}"

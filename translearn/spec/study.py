@@ -137,13 +137,24 @@ class PretrainSpec(_Model):
 
 
 class SourceSpec(_Model):
-    """A candidate source: exactly one of weights, checkpoint and pretrain."""
+    """A candidate source: exactly one of weights, checkpoint and pretrain.
+
+    ``data``: what weights or a checkpoint were trained on, where it is at hand.
+    """
 
     name: Annotated[Name, AfterValidator(_no_baseline)]
     arch: Annotated[str, AfterValidator(_known_arch)]
     weights: str | None = None
     checkpoint: Location | None = None
     pretrain: PretrainSpec | None = None
+    data: Location | None = None
+
+    @property
+    def own_data(self) -> tuple[str, IngestSpec] | None:
+        """Where the data set lies that the source was trained on, and how it is ingested; None: not at hand."""
+        if self.pretrain:
+            return self.pretrain.data, self.pretrain.ingest
+        return (self.data, IngestSpec()) if self.data is not None else None
 
 
 class RankSpec(_Model):

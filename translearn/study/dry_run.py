@@ -59,7 +59,7 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
 
 def _tiny_source(source: SourceSpec, sizes: dict[str, Size]) -> SourceSpec:
     if source.pretrain is None:
-        return source
+        return source.model_copy(update={"data": None})  # all of it would be looked at
     ingest = _few(source.pretrain.ingest, sizes[source.name])
     return source.model_copy(update={"pretrain": source.pretrain.model_copy(update={"epochs": 1, "ingest": ingest})})
 

@@ -16,7 +16,7 @@ from translearn.models.network import build
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
-from translearn.study.data import limits
+from translearn.study.data import limits, target_dataset
 from translearn.study.depth_runs import DepthRun
 from translearn.study.models import load
 from translearn.study.refit import REFIT, run_error
@@ -26,7 +26,9 @@ from translearn.study.sources import source_dataset
 def forgotten(
     spec: StudySpec, folder: Folder, source: Source, tuned: Model, resources: Resources
 ) -> dict[str, Any] | None:
-    """Source error with the source's head, before and after fine-tuning; None without the source's data.
+    """Source error with the source's head, before and after fine-tuning.
+
+    None without the source's data, where its classes are not those of the source's head, and where it is the target's.
 
     Args:
         spec: The study.
@@ -58,8 +60,8 @@ def forgotten_by_depth(
         resources: The layout; models predict as refits do.
 
     Returns:
-        ``source``, ``before`` and ``depths`` (``evaluate.forgetting_by_depth``); None without runs, or without the
-        source's data.
+        ``source``, ``before`` and ``depths`` (``evaluate.forgetting_by_depth``); None without runs, and where
+        ``forgotten`` is.
     """
     if not runs:
         return None
@@ -83,9 +85,14 @@ def _source_errors(
     """Where the source, and each of the models with its head, is wrong on the source's test split."""
     candidate = next(s for s in spec.sources if s.name == source.name)
     dataset = source_dataset(candidate, folder)
-    if dataset is None or candidate.pretrain is None or source.state is None or source.classes is None:
+    if dataset is None or candidate.own_data is None or source.state is None:
         return None
-    bounds = limits(candidate.pretrain.ingest)
+    if dataset.manifest.fingerprint == target_dataset(spec, folder).manifest.fingerprint:
+        return None  # its test split is the target's, which nothing but ``read_test`` may read
+    # A head whose classes are others, or unknown, or in another order, tells nothing of these labels.
+    if source.classes is None or source.classes != tuple(dataset.manifest.classes):
+        return None
+    bounds = limits(candidate.own_data[1])
     images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
     before = Model(source.arch, source.state, len(source.classes))
     models = [before, *(_with_head_of(before, one) for one in tuned)]

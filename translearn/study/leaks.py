@@ -24,16 +24,21 @@ from translearn.study.sources import source_dataset
 _MAX_PAIRS = 20
 
 
-def check_leaks(spec: StudySpec, folder: Folder) -> dict[str, Any]:
+def check_leaks(spec: StudySpec, folder: Folder, home: Folder | None = None) -> dict[str, Any]:
     """Compares the images that sources were trained on, where they are at hand, with the target's test images.
 
     Leaves ``leaks.json``, and reads it where it is there.
+
+    Args:
+        spec: The study.
+        folder: Its directory.
+        home: The directory of the study whose sources they are; None for the same.
 
     Returns:
         The section ``leaks`` of evaluation.json.
     """
     if not folder.exists(LEAKS):
-        sets = {source.name: source_dataset(source, folder) for source in spec.sources}
+        sets = {source.name: source_dataset(source, home or folder) for source in spec.sources}
         at_hand = {name: dataset for name, dataset in sets.items() if dataset}
         test = _seen(target_dataset(spec, folder), "test", limits(spec.target.ingest).other, spec) if at_hand else None
         found = {
@@ -64,8 +69,8 @@ def _seen(dataset: Dataset, split: str, per_class: int | None, spec: StudySpec) 
 
 def _checked(name: str, dataset: Dataset, test: _Seen, spec: StudySpec) -> dict[str, Any]:
     source = next(source for source in spec.sources if source.name == name)
-    assert source.pretrain
-    train = _seen(dataset, "train", limits(source.pretrain.ingest).train, spec)
+    assert source.own_data
+    train = _seen(dataset, "train", limits(source.own_data[1]).train, spec)
     exact = _equal(train.digests, test.digests)
     near = {tuple(pair) for pair in near_duplicates(train.prints, test.prints).tolist()} - set(exact)
     both = [(pair, "exact") for pair in exact] + [(pair, "near") for pair in sorted(near)]

@@ -14,7 +14,7 @@ from translearn.addresses import join
 from translearn.cluster.console import say
 from translearn.errors import InputError, TranslearnError, fault, raise_faults
 from translearn.evaluate.gain_matrix import asymmetries, gain_rows
-from translearn.report.matrix_page import render_matrix
+from translearn.report.matrix_page import doubts, render_matrix
 from translearn.report.words import percent, points
 from translearn.spec import StudySpec
 from translearn.storage import Folder
@@ -48,6 +48,9 @@ MATRIX_SCHEMA = pa.schema(
         ("num_examples", _int),
         ("num_comparisons", _int),
         ("is_own_data", pa.bool_()),
+        ("num_exact", _int),
+        ("num_near", _int),
+        ("test_reads", _int),
     ]
 )
 ASYMMETRY_SCHEMA = pa.schema(
@@ -101,7 +104,8 @@ def run_matrix(study: Study, targets: Mapping[str, str], command: str) -> dict[s
     root, found = study.folder / FOLDER, []
     for place, (name, data) in enumerate(targets.items(), 1):
         say(f"target {place} of {len(targets)}: {name}")
-        found += outcomes_on(target_spec(study.spec, root, name, data), sources, study.resources, command)
+        spec = target_spec(study.spec, root, name, data)
+        found += outcomes_on(spec, sources, study.folder, study.resources, command)
     rows, directions = gain_rows(found), [asdict(one) for one in asymmetries(found)]
     root.write_table(ASYMMETRY, table(directions, ASYMMETRY_SCHEMA))
     root.write_table(MATRIX, table(rows, MATRIX_SCHEMA))
@@ -114,8 +118,8 @@ def run_matrix(study: Study, targets: Mapping[str, str], command: str) -> dict[s
 
 def _line(row: dict[str, Any]) -> str:
     interval = f"{points(row['family_low'])} to {points(row['family_high'])}"
-    own = "  (its own data)" if row["is_own_data"] else ""
-    gain = f"gain {points(row['gain'])} points ({interval})  {row['verdict']}{own}"
+    mark = f"  ({words})" if (words := doubts(row)) else ""
+    gain = f"gain {points(row['gain'])} points ({interval})  {row['verdict']}{mark}"
     return f"{row['source']:>16s} -> {row['target']:16s} error {percent(row['error']):>7s}  {gain}"
 
 

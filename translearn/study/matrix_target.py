@@ -7,23 +7,27 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from translearn.cluster.console import say
 from translearn.cluster.placed import remove_images
 from translearn.cluster.predict import predict
 from translearn.cluster.resources import Resources
 from translearn.errors import TranslearnError
 from translearn.evaluate.gain_matrix import Outcome
 from translearn.evaluate.predictions import SCRATCH, TRANSFER, Predictions
+from translearn.evaluate.sentences import leak_sentences, read_again_sentence
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
 from translearn.study.candidates import Candidate
 from translearn.study.data import Splits, decode, limits, target_dataset
-from translearn.study.directory import TRIALS, open_study
+from translearn.study.directory import TEST_READS, TRIALS, open_study
 from translearn.study.even_proposals import EvenProposals
+from translearn.study.leaks import check_leaks
 from translearn.study.models import load
-from translearn.study.reading import read_test
+from translearn.study.reading import num_reads, read_test
 from translearn.study.refit import REFIT, refit, refit_errors, refit_seeds, run_name
 from translearn.study.search import kept_trials, make_trials
+from translearn.study.sources import source_dataset
 from translearn.study.survivors import survivors
 from translearn.study.tables import TRIAL_SCHEMA, ranked_trials, table
 
@@ -57,16 +61,24 @@ def target_spec(spec: StudySpec, root: Folder, name: str, data: str) -> StudySpe
     )
 
 
-def outcomes_on(spec: StudySpec, sources: dict[str, Source], resources: Resources, command: str) -> list[Outcome]:
+def outcomes_on(
+    spec: StudySpec, sources: dict[str, Source], home: Folder, resources: Resources, command: str
+) -> list[Outcome]:
     """What every source and scratch come to on a target, read from ``errors.parquet`` where it is there.
+
+    Before test is read, it is looked for among the images that sources were trained on; both is said.
 
     Args:
         spec: As ``target_spec`` makes it.
         sources: All sources by name, scratch among them.
+        home: The directory of the study whose sources they are.
         resources: The layout.
         command: What the user can repeat to get it.
     """
     folder = open_study(spec, command)
+    leaks = check_leaks(spec, folder, home)
+    for line in leak_sentences(leaks):
+        say(f"{spec.name}: {line}")
     if not folder.exists(ERRORS):
         splits = decode(
             target_dataset(spec, folder),
@@ -77,16 +89,23 @@ def outcomes_on(spec: StudySpec, sources: dict[str, Source], resources: Resource
             num_sets=1,
         )
         try:
-            rows = _tried(spec, folder, splits, sources, resources)
+            rows = _tried(spec, folder, splits, sources, home, resources)
         finally:
             remove_images([splits.train, splits.val])
         folder.write_table(ERRORS, table(rows, ERROR_SCHEMA))
         (folder / REFIT).remove()
-    return _outcomes(spec.name, folder.read_table(ERRORS).to_pylist())
+    if (reads := num_reads(folder)) > 1:
+        say(f"{spec.name}: {read_again_sentence(reads, folder.address(TEST_READS))}")
+    return _outcomes(spec.name, folder.read_table(ERRORS).to_pylist(), leaks, reads)
 
 
 def _tried(
-    spec: StudySpec, folder: Folder, splits: Splits, sources: dict[str, Source], resources: Resources
+    spec: StudySpec,
+    folder: Folder,
+    splits: Splits,
+    sources: dict[str, Source],
+    home: Folder,
+    resources: Resources,
 ) -> list[dict[str, Any]]:
     if not folder.exists(TRIALS):
         proposals = EvenProposals(spec, sources)
@@ -98,15 +117,16 @@ def _tried(
     best = [_best(spec, folder, own) for own in found.values()]
     runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
     models = [load(folder / REFIT / run_name(*run)) for run in runs]
-    test = read_test(spec, folder, splits)
-    probabilities = predict(models, test.images, spec.train.precision, resources)
+    images = read_test(spec, folder, splits).images
+    probabilities = predict(models, images, spec.train.precision, resources)
+    known = {name: _known(source, spec, home) for name, source in sources.items()}
     return [
         {
-            **_known(sources[candidate.trial["source"]]),
+            **known[candidate.trial["source"]],
             **{key: candidate.trial[key] for key in _TRIAL},
             "data": splits.dataset.manifest.fingerprint,
             "seed": refit_seeds(spec)[index],
-            "wrong": Predictions(candidate.roles[0], index, p, test.images.labels).errors.tolist(),
+            "wrong": Predictions(candidate.roles[0], index, p, images.labels).errors.tolist(),
         }
         for (candidate, index), p in zip(runs, probabilities, strict=True)
     ]
@@ -131,17 +151,20 @@ def _best(spec: StudySpec, folder: Folder, own: list[Candidate]) -> Candidate:
     return min(left, key=lambda one: means[one.name])
 
 
-def _known(source: Source) -> dict[str, Any]:
+def _known(source: Source, spec: StudySpec, home: Folder) -> dict[str, Any]:
+    datasets = [source_dataset(one, home) for one in spec.sources if one.name == source.name]
+    at_hand = next((dataset.manifest.fingerprint for dataset in datasets if dataset), None)
     return {
         "source": source.name,
         "arch": source.arch,
         "is_scratch": source.kind == "scratch",
-        "source_data": source.provenance.get("data_fingerprint"),
+        "source_data": at_hand or source.provenance.get("data_fingerprint"),
     }
 
 
-def _outcomes(target: str, rows: list[dict[str, Any]]) -> list[Outcome]:
+def _outcomes(target: str, rows: list[dict[str, Any]], leaks: dict[str, Any], test_reads: int) -> list[Outcome]:
     """A row a source and seed, gathered by source."""
+    leaked = {row["source"]: (row["num_exact"], row["num_near"]) for row in leaks["sources"]}
     of_source: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         of_source.setdefault(row["source"], []).append(row)
@@ -151,6 +174,8 @@ def _outcomes(target: str, rows: list[dict[str, Any]]) -> list[Outcome]:
             **{key: own[0][key] for key in ("data", "source", "arch", "is_scratch", "source_data")},
             trial={key: own[0][key] for key in _TRIAL},
             errors={row["seed"]: np.array(row["wrong"]) for row in own},
+            leaks=leaked.get(own[0]["source"]),
+            test_reads=test_reads,
         )
         for own in of_source.values()
     ]

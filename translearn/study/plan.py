@@ -25,7 +25,7 @@ from translearn.recipe import Recipe
 from translearn.rungs import epochs_to_run, rungs
 from translearn.seeds import generator
 from translearn.sources import check_sources
-from translearn.spec import IngestSpec, StudySpec
+from translearn.spec import IngestSpec, SourceSpec, StudySpec
 from translearn.storage import Folder
 from translearn.study.data import ingest_options, is_ingested, limits, num_sets
 from translearn.study.directory import changes, nearest
@@ -46,7 +46,7 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
     """Checks data, weights, storage and who is told; nothing is trained, and images are not decoded yet.
 
     Returns:
-        The size of the target's and of each pre-training's data set, by ``target`` or the source's name.
+        The size of the target's data set and of those of sources that are at hand, by ``target`` or the source's name.
 
     Raises:
         TranslearnError: Holds every fault, a line each.
@@ -56,9 +56,9 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
     wanted = [("target", spec.target.data, spec.target.ingest, bounds.train)]
     wanted += [
-        (source.name, source.pretrain.data, source.pretrain.ingest, source.pretrain.ingest.limit_per_class)
+        (source.name, *source.own_data, source.own_data[1].limit_per_class)
         for source in spec.sources
-        if source.pretrain
+        if source.own_data
     ]
     for name, data, ingest, per_class in wanted:
         try:
@@ -74,7 +74,7 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
 def _shard_faults(spec: StudySpec) -> list[str]:
     """A line for each damaged file of the data sets that there are: the user's, and those that the study made."""
     own = Folder.open(spec.storage) / spec.name / "data"
-    given = [spec.target.data, *(source.pretrain.data for source in spec.sources if source.pretrain)]
+    given = [spec.target.data, *(source.own_data[0] for source in spec.sources if source.own_data)]
     made = [folder for folder in (own / name for name in own.names()) if folder.exists(MANIFEST)]
     found = [Folder.open(data) for data in dict.fromkeys(given) if is_ingested(data)] + made
     return [line for folder in found for line in damaged_shards(open_dataset(folder))]
@@ -128,7 +128,7 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
         f"refit: up to {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
     ]
     lines[2:2] = _race_lines(spec)
-    pretrains = [_pretrain_line(spec, sizes, name, seconds) for name in sizes if name != "target"]
+    pretrains = [_pretrain_line(source, spec, sizes, seconds) for source in spec.sources if source.pretrain]
     return [lines[0], _images_line(spec, target), *pretrains, *lines[1:]]
 
 
@@ -156,14 +156,13 @@ def _images_line(spec: StudySpec, target: Size) -> str:
     return choose_place(num_bytes, measure_room(), spec.target.images, num_sets(spec)).why
 
 
-def _pretrain_line(spec: StudySpec, sizes: dict[str, Size], name: str, seconds: dict[str, float]) -> str:
-    source = next(source for source in spec.sources if source.name == name)
+def _pretrain_line(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float]) -> str:
     assert source.pretrain
     batch_size = source.pretrain.batch_size or spec.train.batch_size
-    steps = num_steps(sizes[name].num_train, batch_size)
+    steps = num_steps(sizes[source.name].num_train, batch_size)
     per_step = seconds[source.arch] * batch_size / spec.train.batch_size
     whole = _duration(source.pretrain.epochs * steps * per_step)
-    return f"pre-train {name}: {source.pretrain.epochs} epochs of {steps} steps: about {whole} on one worker"
+    return f"pre-train {source.name}: {source.pretrain.epochs} epochs of {steps} steps: about {whole} on one worker"
 
 
 def _step_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:

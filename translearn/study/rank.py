@@ -65,8 +65,8 @@ def _own_images(spec: StudySpec, folder: Folder) -> dict[str, ImageSet]:
     found = {}
     for source in spec.sources:
         dataset = source_dataset(source, folder)
-        if dataset and source.pretrain:
-            per_class = limits(source.pretrain.ingest).train
+        if dataset and source.own_data:
+            per_class = limits(source.own_data[1]).train
             whole = select_split(dataset, "train", spec.target.image_size, per_class, spec.seed)
             rows = stratified_rows(whole.labels, spec.rank.max_examples, spec.seed)
             part = {name: getattr(whole, name)[rows] for name in ("rows", "labels", "keys")}
@@ -91,7 +91,7 @@ def _rows(scored: dict[str, Scored]) -> list[dict[str, Any]]:
 
 
 def _ranking(scored: dict[str, Scored], sources: dict[str, Source], num_train: int) -> dict[str, Any]:
-    ranking = ranked([_contender(sources[name], found) for name, found in scored.items()])
+    ranking = ranked([contender(sources[name], found) for name, found in scored.items()])
     return {
         "order": [one.name for one in ranking.sources],
         "dropped": [one.name for one in ranking.sources if one.is_dropped],
@@ -102,7 +102,8 @@ def _ranking(scored: dict[str, Scored], sources: dict[str, Source], num_train: i
     }
 
 
-def _contender(source: Source, found: Scored) -> Contender:
+def contender(source: Source, found: Scored) -> Contender:
+    """A source with what was measured of it, to be ranked."""
     sizes = found.num_classes, found.num_examples, found.num_features
     return Contender(source.name, found.scores, *sizes, static_ranks(source))
 

@@ -30,6 +30,11 @@ class Reading:
     count: int
 
 
+def num_reads(folder: Folder) -> int:
+    """How often the study in a directory has read test."""
+    return len(folder.read_json(TEST_READS)) if folder.exists(TEST_READS) else 0
+
+
 def read_test(spec: StudySpec, folder: Folder, splits: Splits) -> Reading:
     """Adds to ``test_reads.json``, and then decodes the target's test split."""
     reads = list(folder.read_json(TEST_READS)) if folder.exists(TEST_READS) else []

@@ -68,11 +68,11 @@ def _replaced(sources: dict[str, Source], folder: Folder) -> list[str]:
 
 
 def source_dataset(source: SourceSpec, folder: Folder) -> Dataset | None:
-    """The data set that a source was pre-trained on in this study; None for other sources."""
-    if source.pretrain is None:
+    """The data set that a source was trained on; None where it is not at hand."""
+    if source.own_data is None:
         return None
-    options = ingest_options(source.pretrain.ingest)
-    return dataset_of(source.pretrain.data, options, folder / "data" / f"source-{source.name}")
+    data, ingest = source.own_data
+    return dataset_of(data, ingest_options(ingest), folder / "data" / f"source-{source.name}")
 
 
 def pretrain_curves(spec: StudySpec, folder: Folder) -> list[dict[str, Any]]:
