@@ -88,7 +88,7 @@ def test_too_many_bad_images_stop_with_the_table_and_without_a_manifest(tmp_path
     table = tmp_path / "out" / "quarantine.parquet"
     bad = pq.read_table(table).to_pylist()
     assert sorted((row["id"], row["reason"]) for row in bad) == [
-        ("cat/000.png", "is not an image"),
+        ("cat/000.png", "is not an image in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP"),
         ("lost.png", "has no label"),
     ]
     assert str(error.value) == (

@@ -48,8 +48,8 @@ def test_reasons_of_bad_images():
     assert found.pop("cut.png").startswith("cannot be decoded (")
     assert found.pop("cut.jpg").startswith("cannot be decoded (image file is truncated")
     assert found == {
-        "text.png": "is not an image",
-        "empty.png": "is not an image",
+        "text.png": "is not an image in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP",
+        "empty.png": "is not an image in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP",
         "large.png": "has 40000 pixels, more than 10000",
         "gone.png": "does not exist",
     }

@@ -12,6 +12,9 @@ from translearn.data.formats.reader import Reader
 from translearn.data.pixels import open_rgb
 from translearn.data.schema import INSPECTED
 
+_OURS = ("has ", "is not an image ")
+_LONGEST = 200
+
 
 def inspect_batch(listing: pa.Table, reader: Reader, max_pixels: int) -> pa.Table:
     """Reads and checks a batch of examples.
@@ -50,7 +53,4 @@ def _inspect(row: dict[str, Any], content: bytes | str, max_pixels: int) -> dict
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if text.startswith("has "):
-        return text
-    # Pillow names the in-memory object, whose address would differ from run to run.
-    return "is not an image" if "cannot identify" in text else f"cannot be decoded ({text or type(error).__name__})"
+    return text if text.startswith(_OURS) else f"cannot be decoded ({text[:_LONGEST] or type(error).__name__})"

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 #: Pillow's own limit against decompression bombs: a quarter of a GiB of grey pixels.
 MAX_PIXELS = 89_478_485
 # The limit is ours, from the header and before decoding, so that it can be set for each data set and
 # is the same for every image; Pillow's would warn at one number of pixels and raise at the double.
 Image.MAX_IMAGE_PIXELS = None
+# A damaged file can warn 65,535 times, in every log; what matters of it is raised.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+#: The formats that are read. Not all that Pillow knows: it hands PostScript (EPS) to Ghostscript, a program of its own.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+# A progressive JPEG has about ten; each of a few hundred bytes repaints the whole image. Some matches are no scans, but
+# other data, for example of a video behind the image.
+_SCAN, _MOST_SCANS = b"\xff\xda", 1000
 
 _WHITE = (255, 255, 255, 255)
 
@@ -20,7 +30,7 @@ def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | Non
     """Decodes a whole image.
 
     Args:
-        content: An encoded image in any format that Pillow reads; of several frames, the first.
+        content: An encoded image in one of ``FORMATS``, which its bytes tell; of several frames, the first.
         max_pixels: The most pixels (width times height) that are decoded.
         draft_size: Where the image may be smaller than it is: the least side, in pixels, that is
             needed. JPEG files then decode several times faster.
@@ -30,17 +40,28 @@ def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | Non
         16-bit grey is scaled to 8 bits.
 
     Raises:
-        ValueError: It has more pixels than ``max_pixels``, or floating-point pixels.
+        ValueError: It is in no format of ``FORMATS``, has more pixels than ``max_pixels``, floating-point pixels, or
+            scans without end.
         Exception: What Pillow raises on damaged files: mostly OSError, but decoders differ.
     """
-    with Image.open(io.BytesIO(content)) as image:
+    with _opened(content) as image:
         num_pixels = image.width * image.height
         if num_pixels > max_pixels:
             raise ValueError(f"has {num_pixels} pixels, more than {max_pixels}")
+        if image.format in ("JPEG", "MPO") and (num_scans := content.count(_SCAN)) > _MOST_SCANS:
+            raise ValueError(f"has {num_scans} scans, more than {_MOST_SCANS}")
         if draft_size is not None:
             image.draft("RGB", (draft_size, draft_size))
         image.load()
         return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def _opened(content: bytes) -> Image.Image:
+    """The image by its header."""
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError(f"is not an image in one of the formats {', '.join(FORMATS)}") from None
 
 
 def encode_png(image: Image.Image | np.ndarray) -> bytes:

@@ -9,7 +9,7 @@ import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import safetensors.torch
 import torch
@@ -17,12 +17,15 @@ from torch import Tensor
 
 from translearn.addresses import split
 from translearn.errors import StorageError, WeightsError, fault
+from translearn.models.pickle_scan import MOST_VALUES, EndlessPickleError, check_pickles
 from translearn.storage import Folder
 
 State = dict[str, Tensor]
 SUFFIXES = (".safetensors", ".pth", ".pt")
 
 _MOST_GROWTH = 2  # tensors under two names are saved once
+_LONGEST_NAME = 1000
+_NUM_SHOWN = 100  # characters that a message repeats of a file
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "model.", "_orig_mod.")  # DistributedDataParallel, Lightning, torch.compile
@@ -90,30 +93,42 @@ def _parse_safetensors(content: bytes, where: str) -> object:
     try:
         return safetensors.torch.load(content)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        got = f"{len(content)} bytes that are not ({error})"
+        got = f"{len(content)} bytes that are not ({_cut(str(error))})"
         raise WeightsError(fault(where, "must be a whole safetensors file", got, _COPY_AGAIN)) from error
 
 
 def _parse_pickle(content: bytes, where: str) -> object:
-    _check_growth(_unpacked(content), content, where)
     try:
+        num_bytes = _unpacked(content) if content.startswith(b"PK") else 0
+    except (zipfile.BadZipFile, struct.error, ValueError, OSError, OverflowError, NotImplementedError) as error:
+        raise _not_whole(content, where, error) from error
+    _check_growth(num_bytes, content, where)
+    try:
+        check_pickles(content)
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except EndlessPickleError as error:
+        raise WeightsError(fault(where, f"must hold at most {MOST_VALUES:,} values", "more", _SAVE_AGAIN)) from error
     except pickle.UnpicklingError as error:
         foreign = re.search(r"GLOBAL (\S+)", str(error))
-        got = f"the Python object {foreign[1]}" if foreign else "a pickle of something else"
+        got = f"the Python object {_cut(foreign[1])}" if foreign else "a pickle of something else"
         raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN)) from error
     except Exception as error:  # damaged bytes make the unpickler raise nearly anything
-        got = f"{len(content)} bytes that are not ({str(error).partition('.')[0] or type(error).__name__})"
-        raise WeightsError(fault(where, "must be a whole PyTorch file", got, _COPY_AGAIN)) from error
+        raise _not_whole(content, where, error) from error
+
+
+def _not_whole(content: bytes, where: str, error: Exception) -> WeightsError:
+    got = f"{len(content)} bytes that are not ({_cut(str(error).partition('.')[0]) or type(error).__name__})"
+    return WeightsError(fault(where, "must be a whole PyTorch file", got, _COPY_AGAIN))
 
 
 def _unpacked(content: bytes) -> int:
-    """The bytes that an archive says it unpacks to; 0 for what is none, or damaged."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, struct.error, ValueError, OSError, OverflowError, NotImplementedError):
-        return 0
+    """The bytes that an archive says it unpacks to."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        if archive.comment or not entries or entries[0].header_offset:
+            # As torch never writes it: Python and torch might then read two different lists of contents.
+            raise zipfile.BadZipFile("not an archive of torch's")
+        return sum(entry.file_size for entry in entries)
 
 
 def _check_growth(num_bytes: int, content: bytes, where: str) -> None:
@@ -125,18 +140,34 @@ def _check_growth(num_bytes: int, content: bytes, where: str) -> None:
 
 
 def _plain_tensors(tree: object, where: str) -> State:
-    while isinstance(tree, Mapping) and (
-        inner := [tree[key] for key in _WRAPPERS if isinstance(tree.get(key), Mapping)]
-    ):
-        tree = inner[0]
+    for _ in _WRAPPERS:  # a mapping may hold itself
+        tree = _unwrapped(tree)
     if not isinstance(tree, Mapping) or not tree:
         got = "an empty mapping" if isinstance(tree, Mapping) else f"one {type(tree).__name__}"
         raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN))
     for name, value in tree.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            got = f"{type(value).__name__} under {name!r}"
+            got = f"{type(value).__name__} under {_shown(name)}"
             raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN))
+    _check_names(tree, where)
     return {name: value.detach() for name, value in tree.items()}
+
+
+def _unwrapped(tree: object) -> object:
+    inner = [tree[key] for key in _WRAPPERS if isinstance(tree.get(key), Mapping)] if isinstance(tree, Mapping) else []
+    return inner[0] if inner else tree
+
+
+def _shown(name: object) -> str:
+    """A name in a message; a tuple could be without end."""
+    return repr(name)[:_NUM_SHOWN] if isinstance(name, str | int) else f"a name of type {type(name).__name__}"
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    longest = max(names, key=len)
+    if len(longest) > _LONGEST_NAME:
+        rule, got = f"must have names of at most {_LONGEST_NAME:,} characters", f"one of {len(longest):,}"
+        raise WeightsError(fault(where, rule, f"{got}: {longest[:_NUM_SHOWN]!r}...", _SAVE_AGAIN))
 
 
 def _strip_prefixes(state: State) -> State:
@@ -144,3 +175,8 @@ def _strip_prefixes(state: State) -> State:
         if all(name.startswith(prefix) for name in state):
             return _strip_prefixes({name.removeprefix(prefix): tensor for name, tensor in state.items()})
     return state
+
+
+def _cut(text: str) -> str:
+    """The beginning of what a file says, in one line."""
+    return "".join(c if c.isprintable() else " " for c in text[:_NUM_SHOWN])

@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 from PIL import Image
 
+from translearn.data.bounded import check_text, open_bounded, read_texts
 from translearn.data.formats.reader import MAX_BYTES, did_you_mean, listing_table
 from translearn.data.schema import LISTING, SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage import Folder
 
+_COLUMNS = ("path", "label", "split")
 _NUM_THREADS = 8  # an object store answers slowly, but many at a time
 _LITTER = {"thumbs.db", "desktop.ini"}  # what file managers leave behind
 
@@ -100,12 +101,6 @@ class TableOfPaths(_FileReader):
 
     def listing(self) -> pa.Table:
         table, where = self._table(), self.folder.address(self.name)
-        faults = [
-            fault(where, f"must have a column {column!r}", table.column_names, did_you_mean(column, table.column_names))
-            for column in ("path", "label")
-            if column not in table.column_names
-        ]
-        raise_faults(faults, DataError)
         labels, ids = (_texts(where, table, name) for name in ("label", "path"))
         labels = pc.utf8_trim_whitespace(labels)
         if ids.null_count:
@@ -119,16 +114,27 @@ class TableOfPaths(_FileReader):
         where = self.folder.file(self.name)
         try:
             if self.name.endswith(".parquet"):
-                return pq.read_table(where, filesystem=self.folder.fs)
-            columns = {name: pa.string() for name in ("path", "label", "split")}  # so that a class may be called 007
+                names = open_bounded(self.folder, self.name).schema_arrow.names
+                self._check_columns(names)
+                return read_texts(self.folder, self.name, [name for name in _COLUMNS if name in names])
+            columns = {name: pa.string() for name in _COLUMNS}  # so that a class may be called 007
             convert = pacsv.ConvertOptions(column_types=columns, strings_can_be_null=True, null_values=[""])
             with self.folder.fs.open_input_file(where) as stream:
                 table = pacsv.read_csv(stream, convert_options=convert)
-            table.column_names  # noqa: B018  # decodes them
+            self._check_columns(table.column_names)
             return table
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             remedy = f"({error}) The first line of a CSV file names its columns: path,label[,split]."
             raise DataError(fault(self.folder.address(self.name), "must be a table", "none", remedy)) from error
+
+    def _check_columns(self, names: list[str]) -> None:
+        where = self.folder.address(self.name)
+        faults = [
+            fault(where, f"must have a column {column!r}", names, did_you_mean(column, names))
+            for column in ("path", "label")
+            if column not in names
+        ]
+        raise_faults(faults, DataError)
 
     def _splits(self, table: pa.Table) -> list[str]:
         if "split" not in table.column_names:
@@ -149,10 +155,8 @@ def _split_and_label(path: str, has_splits: bool) -> tuple[str, str | None]:
 
 def _texts(where: str, table: pa.Table, name: str) -> pa.ChunkedArray:
     """A column of text, or of numbers as text."""
-    column = table[name]
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        raise DataError(fault(f"{where}: {name}", "must be text or numbers", str(column.type), "Write it as text."))
-    return column.cast(pa.string())
+    check_text(f"{where}: {name}", table[name].type)
+    return table[name].cast(pa.string())
 
 
 def _outside(where: str, paths: list[str]) -> list[str]:

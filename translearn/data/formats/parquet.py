@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from translearn.data.bounded import open_bounded, read_images, read_texts
 from translearn.data.formats.reader import MAX_BYTES, did_you_mean, distinct, listing_table
 from translearn.data.schema import SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
@@ -63,19 +64,14 @@ class ParquetImages:
         """See ``Reader``. A key is ``<file>#<row group>#<row in it>``."""
         for key in keys:
             name, group, row = key.rsplit("#", 2)
-            image = _row_group(self.folder.uri, name, int(group))[int(row)].as_py()
-            content = image.get("bytes") if isinstance(image, dict) else image
-            if content is None:
-                yield "has no bytes"
-            else:
-                yield content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
+            yield _row_group(self.folder.uri, name, int(group))[int(row)]
 
     def _list_file(self, split: str, name: str, start: int) -> pa.Table:
         file, where = open_parquet(self.folder, name), self.folder.address(name)
         raise_faults(_column_faults(where, file.schema_arrow), DataError)
         with_ids = "id" in file.schema_arrow.names
         with _whole(where):
-            table = file.read(columns=["label", "id"] if with_ids else ["label"])
+            table = read_texts(self.folder, name, ["label", "id"] if with_ids else ["label"])
         labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(where, file.schema_arrow))
         ids = table["id"].to_pylist() if with_ids else [f"{split}/{start + row}" for row in range(len(table))]
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
@@ -84,9 +80,9 @@ class ParquetImages:
 
 
 def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
-    """A Parquet file's footer; DataError where the file is none."""
+    """A Parquet file's footer; DataError where the file is none, or has too many rows."""
     with _whole(folder.address(name)):
-        return pq.ParquetFile(folder.file(name), filesystem=folder.fs)
+        return open_bounded(folder, name)
 
 
 @contextmanager
@@ -101,10 +97,19 @@ def _whole(where: str) -> Iterator[None]:
 
 # Batches follow each other within a row group, so the last one is kept.
 @functools.lru_cache(maxsize=1)
-def _row_group(uri: str, name: str, group: int) -> pa.ChunkedArray:
+def _row_group(uri: str, name: str, group: int) -> list[bytes | str]:
+    """For each row the image's encoded bytes, or the reason why there are none."""
     folder = Folder.open(uri)
     with _whole(folder.address(name)):
-        return open_parquet(folder, name).read_row_group(group, columns=["image"])["image"]
+        images = read_images(open_parquet(folder, name), group, folder.address(name))
+        return [_content(image.as_py()) for image in images]
+
+
+def _content(image: dict[str, bytes | None] | bytes | None) -> bytes | str:
+    content = image.get("bytes") if isinstance(image, dict) else image
+    if content is None:
+        return "has no bytes"
+    return content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
 
 
 def _column_faults(where: str, schema: pa.Schema) -> list[str]:
