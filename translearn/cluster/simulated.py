@@ -55,6 +55,10 @@ class SimulatedCluster:
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
         return next((node for node in self._nodes if _raylet(node) == parent), self._nodes[-1])
 
+    def add(self) -> None:
+        """One more node."""
+        self._cluster.add_node(**_NODE)
+
     def remove(self, node: Any) -> None:
         """Kills all processes of a node that is not the head."""
         self._cluster.remove_node(node, allow_graceful=False)

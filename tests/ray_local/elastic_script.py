@@ -1,0 +1,93 @@
+"""Runs in a process of its own, because a process has one Ray: an elastic refit on nodes that go and come.
+
+Arguments: ``loses`` or ``gains``, and a folder. Ends with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from translearn.cluster import group
+from translearn.cluster.resources import plan_resources
+from translearn.cluster.session import session
+from translearn.cluster.shared import Task, share
+from translearn.cluster.simulated import SimulatedCluster, hook_workers
+from translearn.cluster.train import train_jobs
+from translearn.cluster.worker import Job
+from translearn.data.image_set import ImageSet
+from translearn.drill.hook import setup_hook
+from translearn.drill.trap import Snare, Trap
+from translearn.recipe import Recipe
+from translearn.sources import scratch
+from translearn.spec import ClusterSpec, TrainSpec
+from translearn.storage import Folder
+
+EPOCHS = 6
+TRAIN = TrainSpec(batch_size=16, precision="fp32", compile="never")
+RECIPE = Recipe(0, 0.01, EPOCHS, 0, TRAIN)
+#: The third epoch of the elastic refit, on its last worker, ends when the nodes are others.
+TRAPS = {
+    "loses": Trap("epoch", "^elastic/run/3/rank1/", "ask"),
+    "gains": Trap("epoch", "^elastic/run/3/rank0/", "ask"),
+}
+PATIENCE_S = 120
+
+
+def images(num: int, seed: int) -> ImageSet:
+    """Two classes of noise, dark and light."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(num) % 2
+    pixels = rng.integers(0, 256, (num, 32, 32, 3)) * (0.4 + 0.6 * labels[:, None, None, None])
+    return ImageSet(pixels.astype(np.uint8), labels.astype(np.int64), np.arange(num, dtype=np.uint64))
+
+
+def refit(out: Folder, refit_workers: Any) -> list[dict[str, Any]]:
+    """The rows of a refit's epochs, those before a change of nodes perhaps twice."""
+    task = share(Task(images(60, 0), images(30, 1), 2, {"scratch": scratch("resnet18")}))
+    rows: list[dict[str, Any]] = []
+    resources = plan_resources(ClusterSpec(refit_workers=refit_workers))
+    train_jobs([Job("run", task, "scratch", RECIPE)], out, resources, on_epoch=rows.append)
+    return rows
+
+
+def change(case: str, snare: Snare, cluster: SimulatedCluster) -> None:
+    """Waits for the third epoch; takes away the node of the second worker, or adds a node."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not snare.victims and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if case == "loses":
+        cluster.remove(cluster.node_of(snare.victims[0]))
+    else:
+        cluster.add()
+
+
+def main(case: str, folder: Path) -> dict[str, Any]:
+    group.RESIZE_INTERVAL_S = 1.0
+    snare = Snare((TRAPS[case],), str(folder / "snare"))
+    snare.write()
+    hook_workers(setup_hook(snare))
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as temporary:
+        cluster = SimulatedCluster(Path(temporary), num_nodes=3 if case == "loses" else 2)
+        try:
+            with session(cluster.address), ThreadPoolExecutor(1) as pool:
+                plain = refit(Folder.open(folder / "plain").make(), "auto")
+                changed = pool.submit(change, case, snare, cluster)
+                started = time.monotonic()
+                elastic = refit(Folder.open(folder / "elastic").make(), (1, 2))
+                changed.result()
+                seconds = time.monotonic() - started
+        finally:
+            cluster.end()
+    return {"plain": plain, "elastic": elastic, "seconds": round(seconds), "epochs": snare.epochs}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]))))
