@@ -6,6 +6,7 @@ Argument: a folder. Ends with one line of JSON.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -54,9 +55,10 @@ def found(cluster: Cluster, folder: Path) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
+    os.environ.update(LOCAL)
     with tempfile.TemporaryDirectory(prefix="tl") as temporary:
         cluster = Cluster(initialize_head=True, head_node_args={**NODE, "num_cpus": 0, "temp_dir": temporary})
-        ray.init(cluster.address, log_to_driver=False, runtime_env={"env_vars": LOCAL})
+        ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
         try:
             told = found(cluster, folder)
         finally:
