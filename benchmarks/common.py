@@ -19,16 +19,23 @@ from typing import Any
 
 import torch
 
-Measure = Callable[[bool], dict[str, Any]]
+Measure = Callable[..., dict[str, Any]]
 
 
-def run(name: str, measure: Measure, setup: Callable[[], None] | None = None) -> None:
+def run(
+    name: str,
+    measure: Measure,
+    setup: Callable[[], None] | None = None,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """The whole of a benchmark's command line.
 
     Args:
         name: The benchmark's name.
-        measure: Measures, quickly where it is told to; what it returns must be JSON.
+        measure: Measures, quickly where it is told to, with the options of ``more`` by keyword; what it returns must
+            be JSON.
         setup: What ``--setup`` does instead of measuring; without it there is no such option.
+        more: Options of this benchmark alone, without their dashes, as ``add_argument`` takes them.
     """
     parser = argparse.ArgumentParser(
         prog=f"benchmarks/{name}.py", description=inspect.getdoc(inspect.getmodule(measure))
@@ -37,11 +44,13 @@ def run(name: str, measure: Measure, setup: Callable[[], None] | None = None) ->
     parser.add_argument("--json", action="store_true", help="the last line is the whole result as one JSON object")
     if setup:
         parser.add_argument("--setup", action="store_true", help="prepare what the benchmark needs, then end")
+    for option, settings in (more or {}).items():
+        parser.add_argument(f"--{option}", **settings)
     options = parser.parse_args()
     if setup and options.setup:
         setup()
         return
-    result = measure(options.quick)
+    result = measure(options.quick, **{option: getattr(options, option) for option in more or {}})
     found = {"benchmark": name, "quick": options.quick, "machine": machine(), "versions": versions(), **result}
     for line in lines(found):
         print(line)
@@ -91,6 +100,11 @@ def peak_rss_bytes(pid: int | None = None) -> int:
     """
     status = Path(f"/proc/{pid or 'self'}/status").read_text()
     return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+
+
+def anonymous_bytes() -> int:
+    """The memory that this process has resident now and that no file is behind: pages of mapped files do not count."""
+    return 1024 * int(re.findall(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())[0])
 
 
 def apart(function: Callable[..., Any], *args: Any) -> tuple[Any, int]:

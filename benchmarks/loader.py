@@ -6,6 +6,10 @@ reader runs in a process of its own: after an epoch that is not timed (where our
 Peak memory is the resident memory of that process, libraries included (about 0.8 GB), plus that of torchvision's two
 workers, which share a part of theirs with it; it counts pages of mapped files, which the system takes back under
 pressure. `ratio` is images per second over torchvision's of the same turn.
+
+`growth` is memory over the number of images, small ones (32 pixels, decoded to 64), an epoch of each reader: `peak_mib`
+as above, `own_mib` the most that no file is behind, looked at after each batch. `flat` is `own_mib` at the most images
+over that at the fewest.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import apart, interleaved, peak_rss_bytes, ratio, run, spread
+from common import anonymous_bytes, apart, interleaved, peak_rss_bytes, ratio, run, spread
 from made_images import make_folder
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
@@ -40,9 +44,7 @@ _BATCH_SIZE, _WORKERS = 64, 2
 def measure(quick: bool) -> dict[str, Any]:
     num, side, size, epochs, repeats = (600, 96, 64, 2, 2) if quick else (2000, 256, 224, 2, 3)
     with tempfile.TemporaryDirectory() as folder:
-        make_folder(Path(folder) / "in", num, side)
-        plan = plan_ingest(str(Path(folder) / "in"))
-        ingest(plan, Folder.open(Path(folder) / "out"), inspected(plan))
+        _ingested(folder, num, side)
         peaks: dict[str, list[float]] = {name: [] for name in _READERS}
         variants = {name: _variant(name, folder, size, epochs, peaks[name]) for name in _READERS}
         speeds = interleaved(variants, repeats)
@@ -50,8 +52,36 @@ def measure(quick: bool) -> dict[str, Any]:
         "images": {"num": num, "side": side, "size": size, "batch_size": _BATCH_SIZE, "epochs": epochs},
         "img_s": {name: spread(found) for name, found in speeds.items()},
         "peak_mib": {name: spread(found) for name, found in peaks.items()},
+        "growth": _growth([500, 2000] if quick else [2000, 10_000, 50_000]),
         "ratio": {name: ratio(found, speeds["torchvision"]) for name, found in speeds.items() if name != "torchvision"},
     }
+
+
+def _growth(nums: list[int]) -> dict[str, Any]:
+    own: dict[str, dict[str, float]] = {name: {} for name in ("disk", "stream")}
+    peaks: dict[str, dict[str, float]] = {name: {} for name in own}
+    for num in nums:
+        with tempfile.TemporaryDirectory() as folder:
+            _ingested(folder, num, 32)
+            for name in own:
+                own_bytes, peak_bytes = apart(_own_bytes, name, folder)
+                own[name][str(num)], peaks[name][str(num)] = own_bytes / 2**20, peak_bytes / 2**20
+    flat = {name: found[str(nums[-1])] / found[str(nums[0])] for name, found in own.items()}
+    return {"own_mib": own, "peak_mib": peaks, "flat": flat}
+
+
+def _own_bytes(name: str, folder: str) -> int:
+    """The most memory that no file is behind, over the epoch after the one in which ours decodes to disk."""
+    torch.set_num_threads(1)
+    tempfile.tempdir = folder
+    batches = _READERS[name](folder, 64)
+    return max(anonymous_bytes() for epoch in (1, 2) for _ in batches(epoch))
+
+
+def _ingested(folder: str, num: int, side: int) -> None:
+    make_folder(Path(folder) / "in", num, side)
+    plan = plan_ingest(str(Path(folder) / "in"))
+    ingest(plan, Folder.open(Path(folder) / "out"), inspected(plan))
 
 
 def _variant(name: str, folder: str, size: int, epochs: int, peaks: list[float]) -> Callable[[], float]:

@@ -10,6 +10,7 @@ All run translearn's own loop, so they differ in execution alone: the usual reci
 settings and its quick polling of Ray Train for free, and decodes the data once a trial, not once an epoch. Two sources
 (pre-trained here for a moment), four freeze depths, three learning rates, equal seeds: 24 trials.
 
+``--epochs 27 --skip nested`` fills in one point of the curve of the ratio over the length of trials.
 ``epochs.N`` has the figures at trials of N epochs; ``estimated`` marks variants of which only every third trial was
 run (each source and depth once) and the time of all taken as three times that. ``ratio_nested`` and ``ratio_plain``
 are those of the race at the longest trials, ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
@@ -23,7 +24,7 @@ import functools
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ from translearn.team import Team
 #: Of a trial, by its place: an (epoch, train loss, validation loss, validation error) an epoch, and the weights' hash.
 Table = dict[int, tuple[list[list[float]], str | None]]
 
+#: The variants that translearn is compared with.
+_USUAL = ("plain", "nested")
 _PER_CLASS, _SIZE, _DEPTHS, _RATES = 20, 64, (0, 2, 4, 5), (1e-3, 1e-2, 5e-2)
 
 
@@ -75,33 +78,34 @@ class Grid:
         """See ``Proposals``."""
 
 
-def measure(quick: bool) -> dict[str, Any]:
-    """Each length in turn, the variants of a length one after the other."""
+def measure(quick: bool, epochs: int | None = None, skip: Sequence[str] = ()) -> dict[str, Any]:
+    """Each length in turn, the variants of a length one after the other; of one length all trials are run."""
     grid = Grid((0, 4), (1e-2,)) if quick else Grid(_DEPTHS, _RATES)
-    lengths = {1: 1} if quick else {2: 3, 9: 3}  # epochs: of how many trials one is run by the usual recipes
+    # Epochs: of how many trials one is run by the usual recipes.
+    lengths = {epochs: 1} if epochs else {1: 1} if quick else {2: 3, 9: 3}
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, session("local", dashboard=False, num_cpus=2):
         scanned = IngestOptions(split=(0.4, 0.2, 0.4), limit_per_class=_PER_CLASS)
         data = _ingested("sklearn:digits", f"{folder}/data", scanned)
         sources = {name: _pretrained(name, folder, quick) for name in ("glyphs", "textures")}
-        for epochs, every in lengths.items():
-            found[str(epochs)] = _compared(epochs, every, grid, data, sources, Path(folder, str(epochs)))
+        for length, every in lengths.items():
+            found[str(length)] = _compared(length, every, grid, data, sources, Path(folder, str(length)), skip)
     race, short = found[str(max(lengths))], found[str(min(lengths))]
     return {
         "trials": len(grid.points),
         "epochs": found,
-        "ratio_nested": race["ratio_nested_race"],
-        "ratio_plain": race["ratio_plain_race"],
-        "ratio_nested_exhaustive": short["ratio_nested_exhaustive"],
-        "ratio_plain_exhaustive": short["ratio_plain_exhaustive"],
+        "ratio_nested": race.get("ratio_nested_race"),
+        "ratio_plain": race.get("ratio_plain_race"),
+        "ratio_nested_exhaustive": short.get("ratio_nested_exhaustive"),
+        "ratio_plain_exhaustive": short.get("ratio_plain_exhaustive"),
         "tables_equal": all(one["tables_equal"] for one in found.values()),
     }
 
 
 def _compared(
-    epochs: int, every: int, grid: Grid, data: Dataset, sources: dict[str, Source], folder: Path
+    epochs: int, every: int, grid: Grid, data: Dataset, sources: dict[str, Source], folder: Path, skip: Sequence[str]
 ) -> dict[str, Any]:
-    """The four variants at one length of trials."""
+    """The variants at one length of trials."""
     usual = functools.partial(_tuned, epochs, grid.points, every, data.folder.path, sources)
     variants: dict[str, Callable[[Path], tuple[Table, float | None]]] = {
         "race": functools.partial(_searched, "race", epochs, grid, data, sources),
@@ -110,10 +114,10 @@ def _compared(
         "nested": functools.partial(usual, _nested, {"cpu": 0.01}),
     }
     seconds, best_s, tables = {}, {}, {}
-    for name, variant in variants.items():
-        started = time.time()
+    for name in [name for name in variants if name not in skip]:
+        variant, started = variants[name], time.time()
         tables[name], best_at = variant(folder / name)
-        scale = every if name in ("plain", "nested") else 1
+        scale = every if name in _USUAL else 1
         seconds[name] = (time.time() - started) * scale
         best_s[name] = None if best_at is None else best_at - started
         print(f"{epochs} epochs, {name}: {seconds[name]:.1f} s", flush=True)
@@ -121,24 +125,32 @@ def _compared(
         f"ratio_{usual}_{ours}": seconds[usual] / seconds[ours]
         for usual in ("nested", "plain")
         for ours in ("exhaustive", "race")
+        if usual in seconds
     }
+    places = range(len(grid.points))
+    expected = {name: places[::every] if name in _USUAL else places for name in tables}
     return {
         "seconds": seconds,
         "seconds_to_best": best_s,
-        "estimated": ["nested", "plain"] if every > 1 else [],
+        "estimated": [name for name in _USUAL if name in tables and every > 1],
         **ratios,
-        "tables_equal": _agree(tables, epochs),
+        "tables_equal": _agree(tables, expected, epochs),
         **_regret(tables),
     }
 
 
-def _agree(tables: dict[str, Table], epochs: int) -> bool:
-    """Whether all tables tell the same of each trial, as far as they tell of it."""
+def _agree(tables: dict[str, Table], expected: Mapping[str, Sequence[int]], epochs: int) -> bool:
+    """Whether all tables tell the same of each trial, as far as they tell of it; all their trials must be there."""
     whole = tables["exhaustive"]
-    for table in tables.values():
+    for name, table in tables.items():
+        if sorted(table) != list(expected[name]):
+            raise AssertionError(f"{name} must have the trials {list(expected[name])}, but has {sorted(table)}")
+        short = [place for place, (curve, _) in table.items() if len(curve) < (1 if name == "race" else epochs)]
+        if short:
+            raise AssertionError(f"{name} must have trials of {epochs} epochs, but these have fewer: {short}")
         for place, (curve, weights) in table.items():
-            expected, hashed = whole[place]
-            if curve != expected[: len(curve)] or (len(curve) == epochs and weights != hashed):
+            rows, hashed = whole[place]
+            if curve != rows[: len(curve)] or (len(curve) == epochs and weights != hashed):
                 return False
     return True
 
@@ -269,4 +281,8 @@ def _train(place: int, orders: tuple[Any, ...], team: Team) -> None:
 
 
 if __name__ == "__main__":
-    common.run("search", measure)
+    more = {
+        "epochs": {"type": int, "help": "trials of this length alone, every one of them by each variant"},
+        "skip": {"action": "append", "default": [], "choices": _USUAL, "help": "a variant that is not run"},
+    }
+    common.run("search", measure, more=more)

@@ -10,9 +10,18 @@ from pathlib import Path
 
 import common
 import pytest
+import torch
 
 FOLDER = Path(common.__file__).parent
-BENCHMARKS = sorted(path for path in FOLDER.glob("*.py") if "common.run(" in path.read_text())
+_NAMES = ("boundary", "choosing", "gpu", "ingest", "loader", "scale", "search", "step", "trial-overhead")
+BENCHMARKS = [FOLDER / f"{name}.py" for name in _NAMES]
+#: What benchmarks call or import.
+_OF_CHOOSING = {f"choosing_{name}" for name in ("figures", "past", "replay", "table", "tasks")}
+PARTS = {"common", "made_images", "scale_model", "step_peers"} | _OF_CHOOSING
+
+
+def test_every_script_is_a_benchmark_or_a_part_of_one() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*_NAMES, *PARTS}
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
@@ -53,6 +62,26 @@ def test_setup_is_done_instead_of_measuring(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["walk.py", "--setup"])
     common.run("walk", lambda _: {"steps": 1}, setup=lambda: print("ready"))
     assert capsys.readouterr().out == "ready\n"
+
+
+def test_options_of_a_benchmark_reach_it(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["walk.py", "--epochs", "27"])
+    more = {"epochs": {"type": int}, "skip": {"action": "append", "default": []}}
+    common.run("walk", lambda quick, epochs, skip: {"steps": epochs, "skip": skip}, more=more)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[-2:]] == [["steps", "27"], ["skip", "[]"]]
+
+
+def test_memory_that_no_file_is_behind_grows_with_what_is_made() -> None:
+    before = common.anonymous_bytes()
+    made = b"x" * 2**26
+    assert common.anonymous_bytes() - before > 0.9 * len(made)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_the_gpu_benchmark_says_in_one_line_what_it_needs() -> None:
+    command = [sys.executable, str(FOLDER / "gpu.py"), "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "benchmarks/gpu.py: needs a CUDA device\n")
 
 
 def test_variants_take_turns() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import shutil
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +99,20 @@ def test_removing_leaves_nothing_on_the_disk(ray_session, dataset, tmp_path):
     assert len([path for path in tmp_path.glob("*/*") if path.is_dir()]) == 2
     remove_images(images)
     assert not [path for path in tmp_path.glob("*/*") if path.is_dir()]
+
+
+@pytest.mark.slow
+def test_images_of_a_node_that_is_lost_are_decoded_again_on_another_one(tmp_path):
+    script = Path(__file__).with_name("lineage_script.py")
+    command = [sys.executable, str(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["before"] == [["first"]]
+    assert "second" in found["after"][0]
+    assert "first" not in found["after"][0]
+    assert found["same"]
+    assert found["asked"] == ["first", "second"]
 
 
 def test_the_room_is_that_of_the_node(ray_session):

@@ -145,24 +145,32 @@ def test_diverging_trials_end_with_their_reason_and_the_search_goes_on(ray_sessi
         )
 
 
-def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path):
+@pytest.mark.parametrize(
+    ("workers", "actor"), [(1, "Trainable"), pytest.param(2, "RayTrainWorker", marks=pytest.mark.slow)]
+)
+def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path, workers, actor):
     killed: list[int] = []
+    lanes = 2 // workers
 
     def kill_once(row: dict[str, Any], point: Point) -> None:
         if row["epoch"] == 2 and not killed:
             address = ray.get_runtime_context().gcs_address
             actors = ray.util.state.list_actors(address, filters=[("state", "=", "ALIVE")])
-            killed.extend(actor.pid for actor in actors if "Trainable" in (actor.class_name or ""))
+            killed.extend(one.pid for one in actors if actor in (one.class_name or ""))
             os.kill(killed[0], signal.SIGKILL)
 
     points = Listed(("a", 3, 1e-3), ("scratch", 0, 1e-3))
-    spec = study(tmp_path, points, search__mode="exhaustive", search__epochs=5)
-    outcomes = run_search(spec, task, Folder.open(tmp_path), layout(), kill_once, points)
+    changes = {"search__mode": "exhaustive", "search__epochs": 5, "cluster__workers_per_trial": workers}
+    spec = study(tmp_path, points, **changes)
+    outcomes = run_search(spec, task, Folder.open(tmp_path), layout(workers, lanes), kill_once, points)
     assert killed
-    for outcome in outcomes:
-        curve, weights = plainly(spec, task, outcome)
-        assert figures(outcome) == curve
-        assert outcome.curve[-1]["weights"] == weights
+    if workers == 1:
+        expected = [plainly(spec, task, outcome) for outcome in outcomes]
+    else:  # as the same search gives them undisturbed: sums over workers round otherwise than one worker's
+        undisturbed = Folder.open(tmp_path / "undisturbed")
+        others = run_search(spec, task, undisturbed, layout(workers, lanes), proposals=points)
+        expected = [(figures(other), other.curve[-1]["weights"]) for other in others]
+    assert [(figures(outcome), outcome.curve[-1]["weights"]) for outcome in outcomes] == expected
 
 
 def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, tmp_path):
