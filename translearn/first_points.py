@@ -16,7 +16,7 @@ from translearn.spec import StudySpec
 FirstPoint = dict[str, Any]
 #: The fewest trials of scratch.
 _LEAST = 3
-#: Of a linear probe, over the default: so few parameters take larger steps. See docs/ranking.md.
+#: Of a linear probe, over the default: so few parameters take larger steps.
 _PROBE_FACTOR = 3.0
 
 

@@ -48,11 +48,8 @@ def test_every_score_is_there_at_its_stages_with_interval_and_cost() -> None:
     depths = {
         name: [one.depth for one in found.scores if one.score == name] for name in (s.score for s in found.scores)
     }
-    assert {name for name, at in depths.items() if at == [1, 2, 3, 4, 5]} == {"knn", "linear_probe", "logme", "hscore"}
-    assert {name for name, at in depths.items() if at == [5]} == {
-        *(set(FEATURE_SCORES) - {"knn", "linear_probe", "logme", "hscore"}),
-        *PROBABILITY_SCORES,
-    }
+    assert {name for name, at in depths.items() if at == [1, 2, 3, 4, 5]} == set(FEATURE_SCORES) - {"nleep"}
+    assert {name for name, at in depths.items() if at == [5]} == {"nleep", *PROBABILITY_SCORES}
     assert all(one.spread.low <= one.spread.value <= one.spread.high and one.seconds > 0 for one in found.scores)
     assert all(math.isfinite(one.spread.margin) for one in found.scores)
     assert (found.num_classes, found.num_examples, found.distances) == (4, 30, None)

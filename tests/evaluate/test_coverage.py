@@ -15,9 +15,11 @@ from scipy.stats import norm
 
 from translearn.evaluate.comparisons import compare
 from translearn.evaluate.interval import crossed_wilson
-from translearn.evaluate.transfer import NO_DIFFERENCE, transfer_gain
+from translearn.evaluate.transfer import NO_DIFFERENCE, gain_ends, transfer_gain
 
 DIFFICULTY, ROLE = 2.0, 0.7
+#: Errors of a model on test from which on no world is covered too well: fewer come in too coarse steps.
+MANY = 20
 
 
 @dataclass(frozen=True)
@@ -54,72 +56,81 @@ REALISTIC = [
 ]
 
 
-def covers_gain(world, rng, shift):
-    """Whether the interval of a gain, from errors that differ by ``shift`` standard deviations, holds the true one."""
-    mean = norm.ppf(world.error)
-    transfer, scratch = world.errors(rng, mean, mean + shift)
-    found = transfer_gain(models(transfer, "transfer"), models(scratch, "scratch"))
-    return found.low <= norm.cdf(mean + shift) - world.error <= found.high
+def covers_gain(errors_RSN, truth):
+    """Whether the interval of a gain, from the errors of transfer and of scratch, holds the true one."""
+    transfer, scratch = errors_RSN
+    low, high = gain_ends(scratch.astype(np.float64) - transfer)
+    return low <= truth <= high
 
 
-def covers_error(world, rng):
-    (errors,) = world.errors(rng, norm.ppf(world.error))
-    found = crossed_wilson(errors)
-    return found.low <= world.error <= found.high
+def covers_error(errors_SN, truth):
+    found = crossed_wilson(errors_SN)
+    return found.low <= truth <= found.high
+
+
+def claims(errors_RSN):
+    """Whether a study in which three roles are alike claims that any two of them are not: as ``compare`` decides it."""
+    transfer, *others = errors_RSN
+    ends = [gain_ends(other.astype(np.float64) - transfer, 1 - 0.05 / len(others)) for other in others]
+    return any(low > 0 or high < 0 for low, high in ends)
+
+
+def rates(world, rng, repeats, shift=0.3):
+    """How often intervals of a gain, of none and of an error hold the truth, and how often a null study claims."""
+    mean, found = norm.ppf(world.error), []
+    for _ in range(repeats):
+        unlike, alike = list(world.errors(rng, mean, mean + shift)), list(world.errors(rng, mean, mean, mean))
+        gain = covers_gain(unlike, norm.cdf(mean + shift) - world.error)
+        found.append((gain, covers_gain(alike[:2], 0.0), covers_error(unlike[0], world.error), claims(alike)))
+    return dict(zip(("gain", "null", "error", "claims"), np.mean(found, axis=0).tolist(), strict=True))
+
+
+def noise(rate, repeats, errors=3.0):
+    """So many standard errors of a rate that was simulated."""
+    return errors * np.sqrt(rate * (1 - rate) / repeats)
 
 
 def models(errors_SN, role):
     return [with_errors(errors, role, seed) for seed, errors in enumerate(errors_SN)]
 
 
-def claims(world, rng):
-    """Whether a study in which three roles are alike claims that any two of them are not."""
-    transfer, scratch, probe = world.errors(rng, *[norm.ppf(world.error)] * 3)
-    others = {"scratch": models(scratch, "scratch"), "probe": models(probe, "probe")}
-    found = compare(models(transfer, "transfer"), others)
-    return any(verdict["verdict"] != NO_DIFFERENCE for verdict in found.values())
+def test_what_is_simulated_is_what_a_study_does():
+    """The oracle of the simulations, which leave out all but the intervals."""
+    rng = np.random.default_rng(13)
+    for _ in range(20):
+        wrong = list(QUICK[1].errors(rng, 0.0, 0.12, -0.12))
+        transfer, scratch, probe = (models(w, r) for w, r in zip(wrong, ("transfer", "scratch", "probe"), strict=True))
+        alone = transfer_gain(transfer, scratch)
+        assert (alone.low, alone.high) == gain_ends(wrong[1].astype(np.float64) - wrong[0])
+        found = compare(transfer, {"scratch": scratch, "probe": probe})
+        assert any(one["verdict"] != NO_DIFFERENCE for one in found.values()) == claims(wrong)
 
 
 @pytest.mark.parametrize("world", QUICK, ids=str)
-def test_intervals_cover(world):
-    rng, repeats = np.random.default_rng(12), 400
-    error = 3 * np.sqrt(0.95 * 0.05 / repeats)
-    gains = np.mean([covers_gain(world, rng, 0.3) for _ in range(repeats)])
-    assert 0.93 - error <= gains <= 0.97 + error
-    assert 0.93 - error <= np.mean([covers_error(world, rng) for _ in range(repeats)]) <= 0.97 + error
-
-
-@pytest.mark.parametrize("world", QUICK, ids=str)
-def test_a_null_study_rarely_claims_anything(world):
-    rng, repeats = np.random.default_rng(11), 300
-    claimed = np.mean([claims(world, rng) for _ in range(repeats)])
-    assert claimed <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repeats)
+def test_intervals_cover_and_a_null_study_rarely_claims_anything(world):
+    repeats = 2000
+    found = rates(world, np.random.default_rng(12), repeats)
+    for what in ("gain", "null", "error"):
+        assert 0.93 - noise(0.93, repeats) <= found[what] <= 0.97 + noise(0.97, repeats)
+    assert found["claims"] <= 0.05 + noise(0.05, repeats)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("num", [100, 500, 2000])
 def test_coverage_in_realistic_worlds(num):
-    """Over all worlds of a size 93 to 97 %; in none below 93 %, but for four standard errors of the simulation."""
-    rng, repeats, worlds = np.random.default_rng(7), 400, [world for world in REALISTIC if world.num == num]
-    found = {
-        what: np.array([np.mean([one(world) for _ in range(repeats)]) for world in worlds])
-        for what, one in (
-            ("gain", lambda world: covers_gain(world, rng, 0.3)),
-            ("null", lambda world: covers_gain(world, rng, 0.0)),
-            ("error", lambda world: covers_error(world, rng)),
-        )
-    }
-    print({what: (rates.mean().round(4), rates.min(), rates.max()) for what, rates in found.items()})
-    for rates in found.values():
-        assert 0.93 <= rates.mean() <= 0.975
-        assert rates.min() >= 0.93 - 4 * np.sqrt(0.93 * 0.07 / repeats)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("num", [100, 500, 2000])
-def test_null_studies_in_realistic_worlds_claim_at_most_5_percent(num):
-    rng, repeats, worlds = np.random.default_rng(8), 300, [world for world in REALISTIC if world.num == num]
-    rates = np.array([np.mean([claims(world, rng) for _ in range(repeats)]) for world in worlds])
-    print(rates.mean().round(4), rates.min(), rates.max())
-    assert rates.mean() <= 0.05
-    assert rates.max() <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / repeats)
+    """Over all worlds of a size, and in each; above only where errors are not few. Measured: docs/evaluation.md."""
+    rng, repeats, worlds = np.random.default_rng(7), 600, [world for world in REALISTIC if world.num == num]
+    found = [rates(world, rng, repeats) for world in worlds]
+    for what in ("gain", "null", "error", "claims"):
+        of_worlds = np.array([one[what] for one in found])
+        print(num, what, of_worlds.mean().round(4), of_worlds.min().round(4), of_worlds.max().round(4))
+        all_repeats = repeats * len(worlds)
+        if what == "claims":
+            assert of_worlds.mean() <= 0.05 + noise(0.05, all_repeats)
+            assert of_worlds.max() <= 0.05 + noise(0.05, repeats)
+            continue
+        assert 0.93 - noise(0.93, all_repeats) <= of_worlds.mean() <= 0.97 + noise(0.97, all_repeats)
+        assert of_worlds.min() >= 0.93 - noise(0.93, repeats)
+        many = [rate for world, rate in zip(worlds, of_worlds, strict=True) if world.error * num >= MANY]
+        assert max(many) <= 0.97 + noise(0.97, repeats)

@@ -7,6 +7,12 @@ import pytest
 from evaluation_cases import predictions, with_errors
 
 from translearn.errors import InputError
+from translearn.evaluate.further_sentences import (
+    calibration_sentences,
+    class_sentences,
+    dynamics_sentences,
+    forgetting_sentences,
+)
 from translearn.evaluate.sentences import sentence
 from translearn.evaluate.summary import evaluate, finite
 
@@ -84,8 +90,12 @@ def test_sentences_are_plain():
     assert lines[0].endswith("; 1000 test examples, 3 seeds).")
     assert lines[1] == "Winner: glyphs, freeze depth 2, learning rate 0.012."
     assert lines[2].startswith("Validation minus test error of the winner, in points: of the refits ")
-    assert lines[3].startswith("Transfer helped: the target error is ")
-    assert " points lower than from scratch (95 % interval of the gain +" in lines[3]
+    assert lines[3].startswith("Classes: helped a (+")
+    assert lines[4].startswith("Calibration: confidence is ")
+    assert lines[5] == "No linear probe is compared with: the search had none that came to the end."
+    assert lines[6].startswith("Transfer helped: the target error is ")
+    assert " points lower than from scratch (95 % interval of the gain +" in lines[6]
+    assert len(lines) == 7
 
 
 def test_a_probe_is_a_configuration_and_a_comparison_of_its_own():
@@ -136,6 +146,70 @@ def test_a_second_reading_of_test_is_said():
 def test_what_the_source_is_worth_is_said(bound, line):
     labels = {"num_labels": 160, "worth": {"labels": 40.2, "bound": bound}}
     assert line in evaluate(*inputs(), CLASSES, trials=TRIALS, more={"labels": labels})["summary"]
+
+
+DYNAMICS = {
+    "threshold": 0.3,
+    "roles": {
+        "transfer": {
+            "epochs_to_threshold": {"value": 1.5, "of_seeds": [1, 2], "num_censored": 0},
+            "seconds_to_threshold": {"value": 12.34},
+        }
+    },
+    "gains": {
+        "transfer": {
+            "jumpstart": {"value": 0.3, "low": 0.25, "high": 0.35},
+            "asymptotic": {"value": 0.05, "low": None, "high": None},
+        }
+    },
+}
+
+
+def test_how_fast_transfer_learnt_is_said():
+    assert dynamics_sentences(DYNAMICS) == [
+        "Learning: on validation transfer gains +30.0 points (+25.0 to +35.0) over scratch after the first epoch, "
+        "+5.0 points at the end; it has the last error of scratch after 1.5 epochs (12.3 s)."
+    ]
+    late = {"value": None, "of_seeds": [1, None], "num_censored": 1}
+    role = {"epochs_to_threshold": late, "seconds_to_threshold": {**late, "of_seeds": [3.0, None]}}
+    (line,) = dynamics_sentences({**DYNAMICS, "roles": {"transfer": role}})
+    assert line.endswith("at the end; with 1 of 2 seeds it never has the last error of scratch.")
+    assert dynamics_sentences(None) == []
+
+
+def test_only_classes_of_which_a_difference_is_shown_are_named():
+    row = {"class": "cat", "gain": 0.02, "verdict": "no difference shown"}
+    assert class_sentences([row]) == []
+    many = [{"class": f"c{n}", "gain": 0.5 - 0.05 * n, "verdict": "helped"} for n in range(7)]
+    assert class_sentences([row, *many, {"class": "dog", "gain": -0.2, "verdict": "hurt"}]) == [
+        "Classes: helped c0 (+50.0), c1 (+45.0), c2 (+40.0), c3 (+35.0), c4 (+30.0) and 2 more; hurt dog (-20.0) "
+        "(corrected for 9 classes)."
+    ]
+
+
+def test_calibration_and_forgetting_are_said():
+    made = {"temperature": 1.307, "before": {"ece": 0.052}, "after": {"ece": 0.021}}
+    assert calibration_sentences(made) == [
+        "Calibration: confidence is 5.2 points off accuracy (ECE), 2.1 points with the temperature 1.31."
+    ]
+    lost = {"before": {"value": 0.05}, "after": {"value": 0.25}, "rise": {"value": 0.2, "low": 0.18, "high": 0.22}}
+    assert forgetting_sentences(lost) == [
+        "Forgetting: on its own task the source's error went from 5.0 to 25.0 %, by +20.0 points (+18.0 to +22.0)."
+    ]
+    assert forgetting_sentences(None) == calibration_sentences(None) == []
+
+
+def test_all_further_lines_are_in_the_summary():
+    lost = {"before": {"value": 0.05}, "after": {"value": 0.25}, "rise": {"value": 0.2, "low": 0.18, "high": 0.22}}
+    more = {"dynamics": DYNAMICS, "forgetting": lost}
+    lines = evaluate(*inputs(), CLASSES, trials=TRIALS, more=more)["summary"]
+    starts = [line.partition(":")[0] for line in lines]
+    assert starts[3:7] == ["Learning", "Classes", "Calibration", "Forgetting"]
+
+
+def test_a_transfer_that_is_a_probe_itself_is_compared_with_none():
+    trials = {**TRIALS, "transfer": {**TRIALS["transfer"], "is_probe": True}}
+    assert "The best transfer is a linear probe itself." in evaluate(*inputs(), CLASSES, trials=trials)["summary"]
 
 
 def test_negative_transfer_is_said_as_plainly():

@@ -63,4 +63,5 @@ def test_the_doubts_of_a_row_in_words() -> None:
 
 
 def test_the_best_of_a_target_carries_its_doubts() -> None:
-    assert "pets a (trained on 1 exact and 0 near duplicates of test)" in text([row("a", num_exact=1)])
+    assert "pets a (trained on 1 exact and 0 near duplicates of test)" in text([row("a", num_exact=1), row("b")])
+    assert "pets a 20.0 %" in text([row("a"), row("b")])

@@ -58,8 +58,23 @@ def test_scratch_has_no_fingerprint_and_without_a_ranking_nobody_a_score(tmp_pat
 
 
 def test_a_study_is_written_once(tmp_path: Path) -> None:
+    trial = {**TRIAL, "val_loss": math.nan}
+    remembered(tmp_path, [trial])
+    (file,) = (tmp_path / HISTORY).glob("*.parquet")
+    before = file.stat().st_mtime_ns
+    remembered(tmp_path, [trial])
+    assert file.stat().st_mtime_ns == before
+
+
+def test_a_study_that_was_searched_again_replaces_what_it_left(tmp_path: Path) -> None:
     remembered(tmp_path, [TRIAL])
-    assert [row["val_error"] for row in remembered(tmp_path, [{**TRIAL, "val_error": 0.9}])] == [0.25]
+    assert [row["val_error"] for row in remembered(tmp_path, [{**TRIAL, "val_error": 0.9}])] == [0.9]
+
+
+def test_a_damaged_file_of_the_study_itself_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / HISTORY).mkdir()
+    (tmp_path / HISTORY / "new.parquet").write_bytes(b"no table")
+    assert [row["val_error"] for row in remembered(tmp_path, [TRIAL])] == [0.25]
 
 
 def test_an_empty_class_counts_and_adds_no_entropy() -> None:

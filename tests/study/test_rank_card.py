@@ -51,9 +51,11 @@ def study(path: Path, curves: dict[str, list[list[float]]], **static: Any) -> tu
     scores = [
         {"source": name, "depth": depth, "score": score, "value": float(depth - place if depth == 5 else place)}
         for place, name in enumerate(ORDER)
-        for score in ("knn", "logme", "linear_probe")
+        for score in ("knn", "logme", "linear_probe", "gbc")
         for depth in (1, 5)
     ]
+    # Of a score that one source lacks nothing can be said.
+    scores += [{"source": "a", "depth": 5, "score": "leep", "value": -1.0}]
     folder.write_table(RANKING_TABLE, table(scores, RANKING_SCHEMA))
     return folder, trials
 
@@ -69,7 +71,8 @@ def test_sources_are_compared_at_the_last_epoch_and_the_number_of_trials_that_al
     ]
     assert [row["val_error"] for row in found["errors"]] == pytest.approx([0.25, 0.4, 0.7])
     card = {row["name"]: row for row in found["card"]["rows"]}
-    assert set(card) == {"knn", "logme", "linear_probe", "mean_rank"}
+    claims = {name: row["claims"] for name, row in card.items()}
+    assert claims == {"knn": True, "logme": True, "linear_probe": False, "mean_rank": True, "gbc": False}
     assert all(row["weighted_tau"]["value"] == pytest.approx(1) for row in card.values())
     assert found["card"]["sentence"] == "There is no static ranker to compare with, on 3 sources."
 

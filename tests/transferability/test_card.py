@@ -82,6 +82,31 @@ def test_a_perfect_score_beats_a_hopeless_static_ranker():
     )
 
 
+def test_a_corrected_interval_says_its_level():
+    scores = {f"score{i}": -ERRORS for i in range(5)}
+    card = report_card(scores, {"num_params": ERRORS}, ERRORS, num_resamples=300)
+    assert "(99 % interval 2.00 to 2.00, corrected for 5 scores)" in card.sentence
+
+
+def test_scores_that_were_not_combined_are_shown_and_claim_nothing():
+    scores = {"lucky": -ERRORS, "knn": ERRORS}
+    card = report_card(scores, {"size": np.roll(ERRORS, 3)}, ERRORS, claiming=["knn"], num_resamples=300)
+    assert {row.name: row.claims for row in card.rows} == {"lucky": False, "knn": True, "size": False}
+    assert card.rows[0].name == "lucky"
+    assert card.beats_static is False
+    assert "of knn against" in card.sentence
+    assert "corrected" not in card.sentence
+
+
+@pytest.mark.parametrize(("num", "has_interval"), [(2, False), (3, False), (4, True)])
+def test_of_fewer_than_four_sources_there_is_no_interval(num, has_interval):
+    card = report_card({"knn": -ERRORS[:num]}, {"size": ERRORS[:num]}, ERRORS[:num], num_resamples=100)
+    for row in card.rows:
+        for estimate in (row.weighted_tau, row.rel_at_1, row.regret):
+            assert ((estimate.low, estimate.high) != (None, None)) is has_interval
+    assert ("interval" in card.sentence) is has_interval
+
+
 def test_a_score_no_better_than_size_is_said_to_be_so():
     swapped = ERRORS[[1, 0, 2, 3, 4, 5, 6, 7]]
     card = report_card({"logme": -swapped}, {"num_params": -ERRORS}, ERRORS, num_resamples=300)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.mixture import GaussianMixture
 
+from translearn.seeds import derive_seed
 from translearn.transferability import nleep
 from translearn.transferability._nleep import reduced
 
@@ -35,6 +37,22 @@ def test_noise_tells_little_and_signal_more(features):
     noise, signal = (nleep(*features(300, 6, 3, shift=shift)) for shift in (0.0, 2.0))
     _, y = features(300, 6, 3)
     assert -entropy(y) <= noise < signal - 0.3
+
+
+def test_the_whole_score_against_sklearn_and_the_definition(features):
+    """PCA by sklearn, its mixture, and LEEP as it is defined, example by example."""
+    x, y = features(200, 8, 3)
+    points = PCA(0.8, svd_solver="full").fit_transform(x) / np.sqrt(x.var(axis=0).sum())
+    state = derive_seed(5, "nleep") % 2**32
+    mixture = GaussianMixture(15, covariance_type="diag", reg_covar=1e-4, max_iter=200, random_state=state)
+    theta = mixture.fit(points).predict_proba(points)
+    joint = np.zeros((3, 15))
+    for label, row in zip(y, theta, strict=True):
+        joint[label] += row / len(y)
+    total = 0.0
+    for label, row in zip(y, theta, strict=True):
+        total += np.log(sum(row[z] * joint[label, z] / joint[:, z].sum() for z in range(15) if joint[:, z].sum() > 0))
+    assert nleep(x, y, seed=5) == pytest.approx(total / len(y), abs=1e-6)
 
 
 def test_one_seed_gives_one_result(features):

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from translearn.evaluate.further_sentences import (
+    calibration_sentences,
+    class_sentences,
+    dynamics_sentences,
+    forgetting_sentences,
+)
 from translearn.evaluate.predictions import SCRATCH
 from translearn.evaluate.transfer import HELPED, HURT
 
@@ -17,17 +23,19 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
         evaluation: The content of evaluation.json but for ``summary``.
 
     Returns:
-        Lines without a trailing newline: target error, winner, selection's optimism, what the labels are worth and
-        that test was read again where there is something to say, how the ranking did, leaks, gain over the probe and,
-        last, over scratch. Errors in percent, gains in percentage points.
+        Lines without a trailing newline: target error, winner, selection's optimism; where there is something to say
+        how the models learnt, what the labels are worth, which classes gained, calibration, forgetting, how the ranking
+        did, leaks; gain over the probe, that test was read again and, last, gain over scratch. Errors in percent, gains
+        in percentage points.
     """
     lines = [_target(evaluation), _winner(evaluation), _optimism(evaluation)]
-    lines += label_sentences(evaluation.get("labels"))
+    lines += dynamics_sentences(evaluation.get("dynamics")) + label_sentences(evaluation.get("labels"))
+    lines += class_sentences(evaluation["class_gains"]) + calibration_sentences(evaluation.get("calibration"))
+    lines += forgetting_sentences(evaluation.get("forgetting"))
     if ranking := evaluation.get("ranking"):
         lines.append(f"Ranking: {ranking['card']['sentence']}")
     lines += leak_sentences(evaluation.get("leaks"))
-    if evaluation["over_probe"]:
-        lines.append(verdict_sentence(evaluation["over_probe"]))
+    lines += _over_probe(evaluation)
     if evaluation["test_reads"] > 1:
         lines.append(read_again_sentence(evaluation["test_reads"]))
     return [*lines, verdict_sentence(evaluation["transfer"])]
@@ -83,6 +91,15 @@ def read_again_sentence(num: int, file: str = "test_reads.json") -> str:
         f"Warning: test was read {num} times ({file} says when and why): what was decided after the first reading "
         "may rest on it."
     )
+
+
+def _over_probe(evaluation: dict[str, Any]) -> list[str]:
+    """The gain over the linear probe, or why there is none."""
+    if evaluation["over_probe"]:
+        return [verdict_sentence(evaluation["over_probe"])]
+    if evaluation["configurations"]["transfer"]["trial"].get("is_probe"):
+        return ["The best transfer is a linear probe itself."]
+    return ["No linear probe is compared with: the search had none that came to the end."]
 
 
 def _target(evaluation: dict[str, Any]) -> str:

@@ -77,7 +77,7 @@ def transfer_gain(
     pairs = list(zip(_by_seed(transfer), _by_seed(baseline), strict=True))
     gains_SN = np.stack([b.errors.astype(np.float64) - t.errors for t, b in pairs])
     family = 1 - (1 - CONFIDENCE) / num_comparisons
-    (low, high), (family_low, family_high) = (_ends(gains_SN, confidence) for confidence in (CONFIDENCE, family))
+    (low, high), (family_low, family_high) = (gain_ends(gains_SN, one) for one in (CONFIDENCE, family))
     return Verdict(
         baseline=baseline[0].role,
         gain=float(gains_SN.mean()),
@@ -104,7 +104,13 @@ def method(num_seeds: int) -> str:
     return "interval over test examples only: one seed does not show how much seeds differ"
 
 
-def _ends(gains_SN: np.ndarray, confidence: float) -> tuple[float, float]:
+def gain_ends(gains_SN: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The interval of a gain that covers both new examples and new seeds.
+
+    Args:
+        gains_SN: float64, shape (S, N): error of the baseline minus that of transfer, of each seed on each example.
+        confidence: The coverage aimed at, in (0, 1).
+    """
     num_seeds, num = gains_SN.shape
     gain, half = float(gains_SN.mean()), half_width(gains_SN, confidence, floor=1 / (num_seeds * num**2))
     return max(-1.0, gain - half), min(1.0, gain + half)

@@ -75,4 +75,4 @@ def _best(rows: Sequence[dict[str, Any]], target: str) -> dict[str, Any]:
     own = [row for row in rows if row["target"] == target]
     ranked = sorted(others or own, key=lambda row: row["error"])
     errors = np.array([row["error"] for row in ranked])
-    return {**ranked[0], "num_near": int((errors[1:] <= ranked[0]["error_high"]).sum())}
+    return {**ranked[0], "num_others": int((errors[1:] <= ranked[0]["error_high"]).sum())}

@@ -80,7 +80,7 @@ def source_scores(folder: Folder) -> dict[str, float]:
 def remember(
     spec: StudySpec, folder: Folder, splits: Splits, sources: dict[str, Source], trials: list[dict[str, Any]]
 ) -> None:
-    """Adds a study's trials to the store, unless they are there.
+    """Adds a study's trials to the store; those that it has from an earlier run of the study are replaced.
 
     Args:
         spec: The study.
@@ -90,13 +90,22 @@ def remember(
         trials: The rows of ``trials.parquet``.
     """
     store, name = Folder.open(spec.storage) / HISTORY, f"{spec.name}.parquet"
-    if store.exists(name):
-        return
     common = {"study": spec.name, "optimizer": spec.train.optimizer, "full_epochs": spec.search.epochs}
     common |= target_features(spec, splits)
     scores = source_scores(folder)
     known = {name: _source_features(source, scores.get(name)) for name, source in sources.items()}
-    store.write_table(name, table([{**trial, **common, **known[trial["source"]]} for trial in trials], HISTORY_SCHEMA))
+    made = table([{**trial, **common, **known[trial["source"]]} for trial in trials], HISTORY_SCHEMA)
+    if not _has(store, name, made):
+        store.write_table(name, made)
+
+
+def _has(store: Folder, name: str, made: pa.Table) -> bool:
+    """Whether the store holds just these trials."""
+    try:
+        # As text, because NaN equals NaN there.
+        return store.exists(name) and repr(store.read_table(name).to_pylist()) == repr(made.to_pylist())
+    except StorageError:
+        return False
 
 
 def recall(store: Folder) -> list[dict[str, Any]]:

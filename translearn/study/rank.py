@@ -46,7 +46,7 @@ def rank(
         task = Task(splits.train, splits.val, len(splits.dataset.manifest.classes), sources)
         scored = score_sources(task, _own_images(spec, folder), spec, resources)
         folder.write_table(RANKING_TABLE, table(_rows(scored), RANKING_SCHEMA))
-        ranking = _ranking(scored, sources, len(splits.train))
+        ranking = ranking_of(scored, sources, len(splits.train))
         folder.write_json(RANKING, {**ranking, "seconds": time.perf_counter() - started})
     return dict(folder.read_json(RANKING))
 
@@ -90,7 +90,7 @@ def _rows(scored: dict[str, Scored]) -> list[dict[str, Any]]:
     ]
 
 
-def _ranking(scored: dict[str, Scored], sources: dict[str, Source], num_train: int) -> dict[str, Any]:
+def ranking_of(scored: dict[str, Scored], sources: dict[str, Source], num_train: int) -> dict[str, Any]:
     ranking = ranked([contender(sources[name], found) for name, found in scored.items()])
     return {
         "order": [one.name for one in ranking.sources],

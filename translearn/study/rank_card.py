@@ -12,8 +12,10 @@ from scipy.special import comb
 
 from translearn.storage import Folder
 from translearn.study.directory import CURVES, RANKING, RANKING_TABLE
+from translearn.transferability import FEATURE_SCORES, PROBABILITY_SCORES
 from translearn.transferability.card import report_card
 
+_SCORES = (*FEATURE_SCORES, *PROBABILITY_SCORES)
 _STATIC = ("source_accuracy", "num_parameters")
 
 
@@ -68,15 +70,17 @@ def _card(ranking: dict[str, Any], rows: list[dict[str, Any]], errors: list[dict
     if len(names) < 2:
         return {"rows": [], "beats_static": None, "sentence": "With fewer than two sources nothing was ranked."}
     of_source = {row["source"]: row for row in ranking["sources"]}
-    scores = {name: _last(rows, name, names) for name in (*ranking["scores"], "linear_probe")}
+    scores = {name: found for name in _SCORES if (found := _last(rows, name, names))}
     scores["mean_rank"] = [of_source[name]["mean_rank"] for name in names]
     known = {name: [of_source[source][name] for source in names] for name in _STATIC}
     static = {name: column for name, column in known.items() if None not in column and len(set(column)) > 1}
-    card = report_card(scores, static, [row["val_error"] for row in errors])
+    claiming = (*ranking["scores"], "mean_rank")
+    card = report_card(scores, static, [row["val_error"] for row in errors], claiming=claiming)
     return asdict(card)
 
 
 def _last(rows: list[dict[str, Any]], score: str, names: list[str]) -> list[float]:
-    """A score of each source at its last stage."""
-    found = {(row["source"], row["depth"]): row["value"] for row in rows if row["score"] == score}
-    return [found[max(key for key in found if key[0] == name)] for name in names]
+    """A score of each source at its last stage; empty where a source lacks it."""
+    depths = {(row["source"], row["depth"]): row["value"] for row in rows if row["score"] == score}
+    found = {source: depths[source, depth] for source, depth in sorted(depths)}
+    return [found[name] for name in names] if all(name in found for name in names) else []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,7 +48,15 @@ def domain_distances(source: np.ndarray, target: np.ndarray, seed: int) -> Dista
 
         return spread(on_rows, len(domains), drawn)
 
-    return Distances(apart(_relative_frechet), apart(proxy_a_distance), len(source), len(target))
+    num = 2 * min(len(source), len(target))
+    return Distances(apart(_relative_frechet), _floored(apart(proxy_a_distance), num), len(source), len(target))
+
+
+def _floored(found: Spread, num: int) -> Spread:
+    """At least the spread of a share of so many examples: where no subsample mistakes one, a next example still may."""
+    wrong = 0.5 - found.value / 4
+    share = (wrong * num + 1) / (num + 2)
+    return replace(found, standard_error=max(found.standard_error, 4 * math.sqrt(share * (1 - share) / num)))
 
 
 def _relative_frechet(source: np.ndarray, target: np.ndarray) -> float:

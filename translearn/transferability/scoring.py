@@ -12,8 +12,8 @@ from translearn.transferability import FEATURE_SCORES, PROBABILITY_SCORES, Score
 from translearn.transferability.stages import StageFeatures
 from translearn.transferability.subsamples import Spread, spread, subsamples
 
-#: Computed at every stage; the others at the last one.
-STAGE_SCORES = ("knn", "linear_probe", "logme", "hscore")
+#: Computed at the last stage alone: to fit a mixture costs several times what any other score does (docs/ranking.md).
+LAST_STAGE_SCORES = ("nleep",)
 #: Shares of the examples.
 ACCURACIES = ("knn", "linear_probe")
 
@@ -48,7 +48,7 @@ def stage_scores(found: StageFeatures, labels: np.ndarray, seed: int) -> list[St
         (name, score, depth, features)
         for depth, features in found.features.items()
         for name, score in FEATURE_SCORES.items()
-        if name in STAGE_SCORES or depth == last
+        if depth == last or name not in LAST_STAGE_SCORES
     ]
     if found.probabilities is not None:
         todo += [(name, score, last, found.probabilities) for name, score in PROBABILITY_SCORES.items()]
