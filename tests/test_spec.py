@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -356,3 +357,21 @@ def test_any_tree_loads_or_raises_a_spec_error_with_a_line_a_fault(tree: dict[st
 def test_any_override_loads_or_raises_a_spec_error(override: str) -> None:
     path = Path(__file__).parents[1] / "workflows/configs/demo.yaml"
     assert str(outcome(load_spec, path, [override]))
+
+
+YAML = [b"&a ", b"*a", b"<<: ", b"!!str ", b"!x ", b"{", b"[", b"? ", b": ", b"- ", b"|\n", b"---\n", b"\t", b"%YAML 9"]
+CONFIGS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "workflows/configs").glob("*.yaml"))]
+EDITS = st.lists(
+    st.tuples(st.integers(0, 5000), st.integers(0, 20), st.binary(max_size=6) | st.sampled_from(YAML)), max_size=6
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(CONFIGS), EDITS)
+def test_any_changed_file_loads_or_raises_a_spec_error(content: bytes, edits: list[tuple[int, int, bytes]]) -> None:
+    for place, length, new in edits:
+        at = place % (len(content) + 1)
+        content = content[:at] + new + content[at + length :]
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
+        Path(file.name).write_bytes(content)
+        assert len(str(outcome(load_spec, file.name))) < 20_000

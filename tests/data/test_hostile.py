@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
+import tarfile
 import tempfile
+import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +63,9 @@ TABLES = st.fixed_dictionaries(
 METADATA = st.none() | st.binary(max_size=40) | _values.map(lambda value: json.dumps(value, default=str).encode())
 
 
+EDITS = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=5)
+
+
 def ingested(source: Path) -> None:
     """The whole way of a source; what is wrong with it is a DataError."""
     plan = plan_ingest(str(source), IngestOptions(max_bad_fraction=1.0))
@@ -106,6 +112,59 @@ def test_a_damaged_parquet_file_is_ingested_or_refused(data):
             ingested(path)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_changed_table_of_paths_is_ingested_or_refused(data):
+    """Valid CSV and Parquet with bytes flipped, cut out or put in."""
+    names = [f"{n}.png" for n in range(8)]
+    name = data.draw(st.sampled_from(["t.csv", "t.parquet"]))
+    with tempfile.TemporaryDirectory() as folder:
+        root = write_files(Path(folder), {name: image(n) for n, name in enumerate(names)})
+        rows = "path,label,split\n" + "".join(f"{name},{'ab'[n % 2]},train\n" for n, name in enumerate(names))
+        (root / "t.csv").write_text(rows)
+        pq.write_table(pa.table({"path": names, "label": ["a", "b"] * 4}), root / "t.parquet")
+        content = (root / name).read_bytes()
+        for place, length, new in data.draw(EDITS):
+            at = place % (len(content) + 1)
+            content = content[:at] + new + content[at + length :]
+        (root / name).write_bytes(content)
+        with suppress(DataError):
+            ingested(root / name)
+
+
+@pytest.mark.parametrize("inside", ["../up/{}", "/tmp/translearn-up-{}", "a/{}"])
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_archives_are_never_unpacked(tmp_path, inside, kind, in_folder):
+    inner = tmp_path / "a" / "b"
+    path = inner / "class" / f"t.{kind}" if in_folder else inner / f"t.{kind}"
+    names = [inside.format(f"{n}.png") for n in range(8)]
+    write_files(inner, {str(path.relative_to(inner)): packed(kind, names)})
+    before = {*tmp_path.rglob("*"), *Path("/tmp").glob("translearn-up-*")}
+    with pytest.raises(DataError) as error:
+        ingested(inner if in_folder else path)
+    assert {*tmp_path.rglob("*"), *Path("/tmp").glob("translearn-up-*")} == before
+    if not in_folder:
+        assert str(error.value).endswith(
+            "but got an archive, which is never unpacked. Unpack it yourself, where you trust it, and name the folder."
+        )
+
+
+def packed(kind: str, names: list[str]) -> bytes:
+    stream = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(stream, "w") as archive:
+            for n, name in enumerate(names):
+                archive.writestr(name, image(n))
+        return stream.getvalue()
+    with tarfile.open(fileobj=stream, mode="w:gz" if kind.endswith("gz") else "w") as archive:
+        for n, name in enumerate(names):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(image(n))
+            archive.addfile(entry, io.BytesIO(image(n)))
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize("path", ["../secret.png", "a/../../secret.png", "/etc/passwd"])
 def test_a_table_that_names_files_outside_of_its_folder_is_refused(tmp_path, path):
     write_files(tmp_path, {"set/t.csv": f"path,label\n{path},a\nb.png,b\n".encode(), "secret.png": image(1)})
@@ -132,6 +191,20 @@ def test_class_names_with_markup_or_separators_are_names_only(tmp_path, name):
     assert sorted(dataset.manifest.classes) == sorted(["ant", name])
     assert all(Path(path.name) == Path(path.name.replace("/", "")) for path in (tmp_path / "set").iterdir())
     assert {path.name for path in tmp_path.iterdir()} == {"t.parquet", "set"}
+
+
+def test_a_class_name_of_a_megabyte_is_refused_in_few_words(tmp_path):
+    hugging_face(tmp_path / "t.parquet", ["a", "x" * 10**6] * 4)
+    with pytest.raises(DataError) as error:
+        plan_ingest(str(tmp_path / "t.parquet"))
+    assert len(str(error.value)) < 500
+
+
+def test_thousands_of_classes_are_shown_in_few_words(tmp_path):
+    pq.write_table(pa.table({"image": [image(0)] * 9999, "label": list(range(9999))}), tmp_path / "t.parquet")
+    with pytest.raises(DataError) as error:
+        plan_ingest(str(tmp_path / "t.parquet"))
+    assert len(str(error.value)) < 2000
 
 
 def test_labels_without_end_are_labels(tmp_path):

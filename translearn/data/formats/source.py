@@ -19,6 +19,7 @@ from translearn.errors import DataError, fault, raise_faults
 from translearn.storage import Folder
 
 _SCHEME = re.compile(r"^([A-Za-z]{2,}):(?!//)(.*)$")
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")
 _LEAST = {"num": 1, "size": 8, "seed": 0}
 ACCEPTED = (
     "a folder of images (train/ val/ test/ or class folders), a CSV or Parquet file with path,label[,split], "
@@ -75,6 +76,9 @@ def _open_location(source: str) -> Reader:
         return TableOfPaths(above, name)
     if kind == pafs.FileType.File and name.endswith(".parquet"):
         return _open_parquet(above, name)
+    if kind == pafs.FileType.File and name.lower().endswith(_ARCHIVES):
+        remedy = "Unpack it yourself, where you trust it, and name the folder."
+        raise DataError(fault(source, f"must be {ACCEPTED}", "an archive, which is never unpacked", remedy))
     if kind == pafs.FileType.File:
         raise DataError(fault(source, f"must be {ACCEPTED}", "another file", "Name a .csv or .parquet file."))
     raise DataError(fault(source, f"must be {ACCEPTED}", "nothing there", did_you_mean(name, above.names()[:20])))
