@@ -116,13 +116,15 @@ def test_the_data_of_weights_is_looked_at_where_the_study_says_where_it_lies(set
     assert found["unchecked"] == []
 
 
-def test_a_target_of_a_matrix_finds_the_sources_data_in_the_study_that_has_them(sets: Path, tmp_path: Path) -> None:
-    own = {"name": "own", "arch": "resnet18", "pretrain": {"data": str(sets / "images" / "leaky")}}
-    spec, home = study(sets, [own]), Folder.open(tmp_path / "home")
-    found = check_leaks(spec, Folder.open(tmp_path / "target"), home)
-    assert [row["num_exact"] for row in found["sources"]] == [1]
-    assert (tmp_path / "home/data/source-own").exists()
-    assert not (tmp_path / "target/data/source-own").exists()
+def test_a_target_of_a_matrix_looks_for_the_sources_data_in_the_study_that_has_them(
+    sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(leaks, "source_dataset", lambda _, folder: asked.append(folder.uri))
+    spec, home = study(sets, [pretrained(sets, "leaky")]), Folder.open(tmp_path / "home")
+    check_leaks(spec, Folder.open(tmp_path / "target"), home)
+    check_leaks(spec, Folder.open(tmp_path / "alone"))
+    assert asked == [home.uri, Folder.open(tmp_path / "alone").uri]
 
 
 def test_what_was_found_is_read_again(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
