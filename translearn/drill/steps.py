@@ -80,6 +80,7 @@ class Fault:
 
     def play(self, case: Case, draw: random.Random) -> None:
         """Does it. Raises DrillError where something does not go as it should."""
+        case.cluster.mend()  # a fault before it may have failed to
         if self.needs_disk:
             case.mount()
         for step in self.steps:
