@@ -10,6 +10,8 @@ from mlflow_fake import FakeMlflow
 from translearn.cluster.mlflow_runs import Experiment
 from translearn.cluster.run_report import RunReport, Step
 
+pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
+
 
 def steps(*numbers: int) -> list[Step]:
     return [Step(number, {"val_error": number / 10, "lr": 0.1}, at=1.5) for number in numbers]

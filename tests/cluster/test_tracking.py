@@ -10,6 +10,8 @@ from translearn.cluster.outbox import Outbox
 from translearn.cluster.run_report import RunReport, Step
 from translearn.cluster.tracking import tell, tracking
 
+pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
+
 ADDRESS = "http://127.0.0.1:1"
 ONE = RunReport("search", "a", {}, [Step(1, {"val_error": 0.5}, 0.0)])
 

@@ -19,6 +19,8 @@ from translearn.cluster.mlflow_client import connect
 from translearn.cluster.outbox import Outbox
 from translearn.study import refit, search
 
+pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
+
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 STATUS = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
