@@ -6,7 +6,6 @@ Arguments: the number of nodes, and a folder. Ends with one line of JSON.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from ray.util.placement_group import placement_group, placement_group_table, rem
 
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import plan_resources
-from translearn.cluster.session import LOCAL
+from translearn.cluster.session import listen_here_only
 from translearn.errors import InputError
 from translearn.spec import ClusterSpec
 from translearn.storage import Folder
@@ -76,7 +75,7 @@ def free(expected: dict[str, float]) -> dict[str, float]:
 
 
 def main(num_nodes: int, folder: str) -> dict[str, Any]:
-    os.environ.update(LOCAL)
+    listen_here_only()
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as temporary:
         cluster = Cluster(initialize_head=True, head_node_args={**NODE, "temp_dir": temporary})
         for _ in range(num_nodes - 1):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
+from ray._private import ray_constants
 
 # Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
 LOCAL = {
@@ -51,13 +52,20 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     # A local Ray's processes inherit this environment; those of a cluster are told.
     options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
     if address == "local":
-        os.environ.update(LOCAL)
+        listen_here_only()
         options = {"include_dashboard": dashboard, "num_cpus": num_cpus}
     context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         yield context.dashboard_url or ""
     finally:
         ray.shutdown()
+
+
+def listen_here_only() -> None:
+    """Makes a Ray that this process starts listen on 127.0.0.1 only, for the rest of the process."""
+    os.environ.update(LOCAL)
+    # Ray has read the variable already, when it was imported; a test looks at the sockets.
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def _prepare_environment() -> None:
