@@ -54,8 +54,7 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     # A local Ray's processes inherit this environment; those of a cluster are told.
     options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
     if address == "local":
-        os.environ.update(LOCAL)
-        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray read the environment when it was imported
+        listen_here_only()
         options = {"include_dashboard": dashboard, "num_cpus": num_cpus}
     context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
@@ -76,6 +75,13 @@ def quick_starts() -> Iterator[None]:
         yield
     finally:
         os.environ[_START_TIMEOUT] = usual
+
+
+def listen_here_only() -> None:
+    """Makes a Ray that this process starts listen on 127.0.0.1 only, for the rest of the process."""
+    os.environ.update(LOCAL)
+    # Ray has read the variable already, when it was imported; a test looks at the sockets.
+    ray_constants.ENABLE_RAY_CLUSTER = False
 
 
 def _prepare_environment() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from translearn.cluster.session import LOCAL
+from translearn.cluster.session import listen_here_only
 
 _NODE = {
     "num_cpus": 1,
@@ -41,7 +40,7 @@ class SimulatedCluster:
     """
 
     def __init__(self, folder: Path, num_nodes: int = 3) -> None:
-        os.environ.update(LOCAL)  # the nodes' processes inherit it
+        listen_here_only()  # the nodes' processes inherit it
         self._folder, self._num_nodes = folder, num_nodes
         self._cluster = self._started()
 
