@@ -46,6 +46,7 @@ class Fake:
                 (self.folder / "sources" / ".ray").remove()
             for number in range(3):
                 in_child(lambda number=number: self.heat(number))
+                (self.folder / "search" / "heats").write_json(f"{number}.json", sealed(0))
             (self.folder / "search" / "states").remove()
             self.folder.write_table("curves.parquet", pa.table({"epoch": [1]}))
             rows = [{"status": status} for status in ("done", "failed")]
@@ -69,6 +70,7 @@ class Fake:
         digest = hashlib.sha256(self.source.read_bytes()).hexdigest()
         if not self.folder.exists("sources.json"):
             self.folder.write_json("sources.json", digest)
+        self.folder = self.folder.anchored("sources.json")
         if self.folder.read_json("sources.json") != digest:
             raise InputError("sources.donor: must keep the weights that this study began with")
 
@@ -84,7 +86,6 @@ class Fake:
         for epoch in range((rows(states, f"{run}.pt") or 0) + 1, EPOCHS + 1):
             self.end_epoch("search", run, epoch, 0, together)
             states.write_json(f"{run}.pt", sealed(epoch))
-        heats.write_json(f"{number}.json", sealed(0))
 
     def train(self, stage: str, run: str, where: str) -> None:
         out, group = self.folder / where, self.folder / stage / ".ray" / "group"

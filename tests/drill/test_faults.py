@@ -23,10 +23,10 @@ FAKE = Path(__file__).with_name("fake_study.py")
 
 
 class NoNodes:
-    """A cluster without nodes: who kills one does nothing."""
+    """A cluster without nodes: who kills one does nothing. Without its head, a driver ends."""
 
     address = ""
-    head_was_killed = 0
+    case: Case
 
     def mend(self) -> None: ...
 
@@ -36,7 +36,8 @@ class NoNodes:
 
     def remove(self, node: int) -> None: ...
 
-    def kill_head(self) -> None: ...
+    def kill_head(self) -> None:
+        self.case._drivers[-1].kill()
 
     def leftovers(self) -> list[str]:
         return []
@@ -56,7 +57,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def played(fault: Fault, folder: Path) -> Case:
-    case = Case(folder / fault.name, NoNodes(), fault.changes)  # type: ignore[arg-type]
+    nodes = NoNodes()
+    nodes.case = case = Case(folder / fault.name, nodes, fault.changes)  # type: ignore[arg-type]
     try:
         fault.play(case, random.Random(0))
     finally:
