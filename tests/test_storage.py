@@ -201,3 +201,18 @@ def test_what_a_killed_writer_left_is_swept_at_any_depth_and_nothing_else(tmp_pa
     folder.sweep()
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
     (folder / "nowhere").sweep()
+
+
+def test_nothing_is_written_where_the_storage_is_away(tmp_path: Path) -> None:
+    study = Folder.open(tmp_path / "disk" / "study")
+    study.write_bytes("spec.yaml", b"")
+    anchored = study.anchored("spec.yaml") / "search" / "states"
+    anchored.write_bytes("a", b"1")
+    (tmp_path / "disk").rename(tmp_path / "elsewhere")
+    with pytest.raises(StorageError, match=r"spec.yaml is not there any more\). Bring the storage back"):
+        anchored.write_bytes("a", b"2")
+    assert not (tmp_path / "disk").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "disk")
+    anchored.write_bytes("a", b"3")
+    assert anchored.read_bytes("a") == b"3"
+    assert anchored == study / "search" / "states"

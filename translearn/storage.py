@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ class Folder:
         fs: The file system.
         path: The directory's path on it, without a scheme or a trailing slash.
         uri: What the user would write to name it; absolute for a local directory. It holds no secrets.
+        anchor: The path of a file without which nothing is written in it: its disk is away then. Empty for none.
     """
 
     fs: pafs.FileSystem
     path: str
     uri: str
+    anchor: str = field(default="", compare=False)
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], patience: Patience = PATIENT) -> Folder:
@@ -73,7 +75,11 @@ class Folder:
         return isinstance(self.fs, pafs.LocalFileSystem)
 
     def __truediv__(self, name: str) -> Folder:
-        return Folder(self.fs, f"{self.path}/{name}", join(self.uri, name))
+        return Folder(self.fs, f"{self.path}/{name}", join(self.uri, name), self.anchor)
+
+    def anchored(self, name: str) -> Folder:
+        """Itself, in which nothing is written, at any depth, where its file ``name`` is not there any more."""
+        return replace(self, anchor=self.file(name))
 
     @property
     def parent(self) -> Folder:
@@ -125,6 +131,7 @@ class Folder:
     def write_bytes(self, name: str, content: bytes | memoryview) -> None:
         """Writes a file whole or not at all, replacing what was there."""
         if self.fs.type_name not in _WITHOUT_FOLDERS:
+            self._check_anchor()
             self.make()
         with _writing(self.address(name)):
             if self.is_local:
@@ -132,6 +139,12 @@ class Folder:
                 return
             with self.fs.open_output_stream(self.file(name)) as stream:
                 stream.write(content)
+
+    def _check_anchor(self) -> None:
+        """Making the folder anew, where another disk has come off, would hide what is written when it is back."""
+        if self.anchor and self.fs.get_file_info(self.anchor).type == pafs.FileType.NotFound:
+            message = f"{self.uri}: cannot be written ({self.anchor} is not there any more)."
+            raise StorageError(f"{message} Bring the storage back, and run the same command again.")
 
     def read_json(self, name: str) -> Any:
         """The value in a JSON file."""

@@ -29,6 +29,8 @@ class NoCluster:
 
     def mend(self) -> None: ...
 
+    def renew(self) -> None: ...
+
     def leftovers(self) -> list[str]:
         return []
 

@@ -21,6 +21,7 @@ class Keeper:
         self._heat, self._places, self._curves = heat, places, curves
         self._num_epochs = spec.search.epochs
         self._clock = CheckpointClock(spec.cluster.checkpoint_interval_s)
+        self._is_strict = spec.cluster.checkpoint_interval_s == 0  # nobody hears of an epoch that might be lost
         self._writer = Writer(places)
 
     def take(self, results: Results, over: bool) -> None:
@@ -33,7 +34,7 @@ class Keeper:
                 self._places.keep(run, saved)
             if is_due:
                 self._writer.write(states, are_kept=pauses)
-        if over:
+        if over or self._is_strict:
             self._writer.wait()
 
     def _saved(self, place: int, result: EpochResult | NonFiniteLossError) -> Iterator[tuple[str, Saved]]:

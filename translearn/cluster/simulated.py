@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ class SimulatedCluster:
 
     def kill_head(self) -> None:
         """Kills the head, and with it what needs it: the other nodes."""
-        self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+        if self._cluster.head_node is not None:
+            self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
         for node in list(self._cluster.worker_nodes):
             self._cluster.remove_node(node, allow_graceful=False)
 
@@ -74,6 +76,12 @@ class SimulatedCluster:
             self._cluster = self._started()
         while len(self._nodes) < self._num_nodes:
             self._cluster.add_node(**_NODE)
+
+    def renew(self) -> None:
+        """Makes it new where something may be wrong with it; what cannot be is left to the next ``mend``."""
+        with suppress(Exception):
+            self.kill_head()
+            self.mend()
 
     def end(self) -> None:
         """Ends all nodes."""

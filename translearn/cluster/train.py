@@ -74,6 +74,7 @@ def train_jobs(
         with _failures_told(out), group.starts(resources):
             _fit(trainer)
     (out / _RAY).remove()
+    out.sweep()  # a worker that was killed and replaced may have left a part of a file
 
 
 def _drop_damaged(state: Folder) -> None:

@@ -77,6 +77,8 @@ def drill(faults: Sequence[Fault], seed: int, num_nodes: int = 3) -> list[Outcom
             with _case(folder / f"case-{number}", cluster, fault) as case:
                 outcomes.append(_outcome(fault, case, references, random.Random(f"{seed} {fault.name}")))
             say(line(outcomes[-1]))
+            if not outcomes[-1].is_good:
+                cluster.renew()  # what is left must not spoil the next one
         say(f"{len(outcomes)} faults, {time.monotonic() - started:.0f} s")
         return outcomes
 

@@ -44,7 +44,7 @@ def open_study(spec: StudySpec, command: str) -> Folder:
     if not folder.exists(PROVENANCE):
         folder.write_bytes(SPEC, dump_spec(spec).encode())
         folder.write_json(PROVENANCE, provenance(spec, command))
-    return folder
+    return folder.anchored(SPEC)
 
 
 def nearest(location: str) -> Folder:

@@ -1,0 +1,82 @@
+"""Every fault, played on a study that only seems to be one: it strikes at all its points, and costs what it may."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from translearn.drill import case as cases
+from translearn.drill import file_steps
+from translearn.drill.case import Case
+from translearn.drill.disk import can_mount
+from translearn.drill.leftovers import files
+from translearn.drill.run import FAULTS, _depth
+from translearn.drill.steps import Fault
+from translearn.drill.trap import HIT
+
+FAKE = Path(__file__).with_name("fake_study.py")
+
+
+class NoNodes:
+    """A cluster without nodes: who kills one does nothing. Without its head, a driver ends."""
+
+    address = ""
+    case: Case
+
+    def mend(self) -> None: ...
+
+    def node_of(self, pid: int) -> int:
+        assert pid > 0
+        return 0
+
+    def remove(self, node: int) -> None: ...
+
+    def kill_head(self) -> None:
+        self.case._drivers[-1].kill()
+
+    def leftovers(self) -> list[str]:
+        return []
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        if command[:3] == [sys.executable, "-m", "translearn.drill.victim"]:
+            command = [sys.executable, str(FAKE), *command[3:]]
+        return real(command, **options)
+
+    monkeypatch.setattr(cases.subprocess, "Popen", start)
+    monkeypatch.setattr(file_steps, "_AWAY_S", 1.0)
+
+
+def played(fault: Fault, folder: Path) -> Case:
+    nodes = NoNodes()
+    nodes.case = case = Case(folder / fault.name, nodes, fault.changes)  # type: ignore[arg-type]
+    try:
+        fault.play(case, random.Random(0))
+    finally:
+        case.stop()
+    return case
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_strikes_wherever_it_says(fault: Fault, tmp_path: Path) -> None:
+    if fault.needs_disk and not can_mount():
+        pytest.skip("this process may not mount disks")
+    undisturbed, case = played(Fault("none", (), fault.changes), tmp_path), None
+    try:
+        case = played(fault, tmp_path)
+        hits = sum(case._snare(number).told.count(HIT) for number in range(1, case.num_attempts + 1))
+        assert hits >= len([step for step in fault.steps if step.point])
+        assert max(map(_depth, case.repeated())) <= fault.may_repeat
+        assert files(case.study) == files(undisturbed.study)
+    finally:
+        if case:
+            case.remove()
