@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.fs as pafs
 import pytest
+import ray
 import safetensors.torch
 import torchvision
 import yaml
@@ -39,6 +40,14 @@ def contents(folder: Folder) -> dict[str, bytes]:
     }
 
 
+def logs() -> dict[str, bytes]:
+    """What Ray's processes wrote in this session, ours among them, by the path."""
+    folder = Path(ray._private.worker._global_node.get_logs_dir_path())
+    found = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert any(name.endswith(".out") for name in found), "the workers' logs are elsewhere"
+    return found
+
+
 def test_a_study_in_an_object_store_in_two_goes(
     ray_session: str, s3: S3Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,17 +62,21 @@ def test_a_study_in_an_object_store_in_two_goes(
     file = tmp_path / "small.yaml"
     file.write_text(yaml.safe_dump(small_tree(storage, **SMALL, target__data=data, sources=sources)))
     assert main(["search", str(file)]) == 0
+    shown_before = capfd.readouterr()
     searched = contents(Folder.open(storage) / "small")
 
     for method in ("GET", "HEAD", "PUT"):
         s3.fail(method, 5)
     assert main(["run", str(file), "--json"]) == 0
-    result = json.loads(capfd.readouterr().out.splitlines()[-1])
+    shown = capfd.readouterr()
+    result = json.loads(shown.out.splitlines()[-1])
     assert result["report"] == (Folder.open(storage) / "small").address("report.html")
     left = contents(Folder.open(storage) / "small")
     kept = ("spec.yaml", "trials.parquet", "sources.parquet")
     assert [left[name] for name in kept] == [searched[name] for name in kept]  # nothing was done twice
     assert {"evaluation.json", "report.html", "model/model.json", "model/model.safetensors"} <= set(left)
     assert b"<html" in left["report.html"]
-    secret = CREDENTIALS["AWS_SECRET_ACCESS_KEY"].encode()
-    assert not [name for name, content in left.items() if secret in content]
+    secret = CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
+    assert not [name for name, content in left.items() if secret.encode() in content]
+    assert not [text for text in (*shown_before, *shown) if secret in text]
+    assert not [name for name, content in logs().items() if secret.encode() in content]

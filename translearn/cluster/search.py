@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import ray
 from ray import tune
 from ray.tune import TuneError
+from ray.tune.execution import class_cache
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.archs import num_stages
@@ -134,6 +135,7 @@ def generations(search: SearchSpec) -> tuple[int, ...]:
 
 
 def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Referee) -> tune.Tuner:
+    _keep_secrets()
     single = resources.workers_per_trial == 1
     own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": _OWN_CPUS}
     lane = tune.with_parameters(Lane, setting=setting, resources=resources, folder=folder)
@@ -152,6 +154,12 @@ def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Refe
             failure_config=tune.FailureConfig(max_failures=-1),
         ),
     )
+
+
+def _keep_secrets() -> None:
+    """Tune would copy the driver's keys of AWS to actors, and Ray write them into its log. Each node has its own."""
+    names = class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.ENV_VARS_TO_PROPAGATE = {name for name in names if not name.startswith("AWS_")}
 
 
 def _outcome(race: Race, contestant: Contestant) -> Outcome:
