@@ -24,7 +24,7 @@ from translearn.data.decode import decode_split, select_split
 from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.storage import Folder
 
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 #: Small objects never leave the driver; these images are 18 kB each.
 SIZE = 78
 

@@ -13,6 +13,7 @@ import pytest
 import ray
 import torch
 from conftest import small_study
+from ray.util.state import list_actors
 
 from translearn.cluster.heat import recipe
 from translearn.cluster.resources import Resources
@@ -155,7 +156,7 @@ def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path, work
     def kill_once(row: dict[str, Any], point: Point) -> None:
         if row["epoch"] == 2 and not killed:
             address = ray.get_runtime_context().gcs_address
-            actors = ray.util.state.list_actors(address, filters=[("state", "=", "ALIVE")])
+            actors = list_actors(address, filters=[("state", "=", "ALIVE")])
             killed.extend(one.pid for one in actors if actor in (one.class_name or ""))
             os.kill(killed[0], signal.SIGKILL)
 
