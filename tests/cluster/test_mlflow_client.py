@@ -32,6 +32,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_server_that_does_not_answer_is_one_fault() -> None:
+    pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
