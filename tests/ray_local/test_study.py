@@ -69,7 +69,8 @@ def test_workers_log_each_epoch_with_study_and_trial(study):
     _, folder = study
     logs = Path(ray._private.worker._global_node.get_logs_dir_path())
     lines = [line for path in logs.glob("worker-*.out") for line in path.read_text().splitlines() if line[:1] == "{"]
-    told = {(row["trial"], row["epoch"]) for row in map(json.loads, lines) if row["study"] == "small"}
+    rows = [row for row in map(json.loads, lines) if row["study"] == "small"]
+    told = {(row["trial"], row["epoch"]) for row in rows if row["event"] == "epoch"}
     curves = pq.read_table(folder / "curves.parquet").to_pylist()
     assert {(row["run"], row["epoch"]) for row in curves} <= told
 
