@@ -168,7 +168,7 @@ DYNAMICS = {
 def test_how_fast_transfer_learnt_is_said():
     assert dynamics_sentences(DYNAMICS) == [
         "Learning: on validation transfer gains +30.0 points (+25.0 to +35.0) over scratch after the first epoch, "
-        "+5.0 points at the end; it has the last error of scratch after 1.5 epochs (12.3 s)."
+        "+5.0 points at the end; it has the last error of scratch after 1.5 epochs."
     ]
     late = {"value": None, "of_seeds": [1, None], "num_censored": 1}
     role = {"epochs_to_threshold": late, "seconds_to_threshold": {**late, "of_seeds": [3.0, None]}}

@@ -18,11 +18,11 @@ def dynamics_sentences(dynamics: dict[str, Any] | None) -> list[str]:
     gains, role = dynamics["gains"][TRANSFER], dynamics["roles"][TRANSFER]
     first, last = (_points(gains[name]) for name in ("jumpstart", "asymptotic"))
     ahead = f"Learning: on validation transfer gains {first} over scratch after the first epoch, {last} at the end"
-    epochs, seconds = role["epochs_to_threshold"], role["seconds_to_threshold"]
+    epochs = role["epochs_to_threshold"]
     if epochs["num_censored"]:
         seeds = f"{epochs['num_censored']} of {len(epochs['of_seeds'])} seeds"
         return [f"{ahead}; with {seeds} it never has the last error of scratch."]
-    return [f"{ahead}; it has the last error of scratch after {epochs['value']:.1f} epochs ({seconds['value']:.3g} s)."]
+    return [f"{ahead}; it has the last error of scratch after {epochs['value']:.1f} epochs."]
 
 
 def class_sentences(class_gains: Sequence[dict[str, Any]]) -> list[str]:
