@@ -54,7 +54,9 @@ def trained(data: ImageSet, depth: int, arrays: Mapping[int, Examples], **option
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("num", [16, 17, 21])
+@pytest.mark.parametrize(
+    "num", [pytest.param(16, marks=pytest.mark.slow), pytest.param(17, marks=pytest.mark.slow), 21]
+)
 def test_training_on_stored_boundaries_is_bit_equal_at_every_depth(kept: Cache, precision: str, num: int) -> None:
     data = split(num)
     found = stored(kept, num=num, precision=precision)

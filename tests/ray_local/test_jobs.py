@@ -34,6 +34,7 @@ def run(command: str, *arguments: object, folder: Path) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.slow
 def test_the_demo_runs_as_a_job_and_its_end_is_the_commands(ray_session, tmp_path):
     where, study = ("--address", f"http://{ray_session}"), ROOT / "workflows/configs/demo.yaml"
     sets = [part for change in [*SMALL, f"storage={tmp_path / 'runs'}"] for part in ("--set", change)]

@@ -128,7 +128,7 @@ def test_orders_are_done_one_after_the_other_by_the_same_processes(group):
     assert first[0]["threads"] == PAIR.cpus
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_worker_that_dies_is_replaced_and_its_order_done_again(group, tmp_path, rank):
     before = served(group, "a")
     rows = served(group, "b", killed_rank=rank, once=str(tmp_path / "killed"))
