@@ -99,7 +99,7 @@ def suggestions(
     """Configurations to try first, the best of the nearest study before all others.
 
     The best of each study in turn, from the nearest to the farthest, then the second best, and so on: one for twelve
-    trials, at least one; more crowd out what a new target needs (BENCHMARKS.md, choosing). Scratch, which races for
+    trials, at least one; more crowd out what a new target needs. Scratch, which races for
     itself, has its best rate of the nearest study besides.
 
     Args:

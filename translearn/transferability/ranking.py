@@ -130,8 +130,8 @@ def combined_scores(pool: Sequence[Contender]) -> tuple[str, ...]:
 def freeze_depth(source: Contender) -> int:
     """How many stages may stay as they are: those on which the source's next stage still improves, at most half of all.
 
-    A stage improves where two of the three scores rise from the stage before. What this is worth: BENCHMARKS.md
-    (choosing).
+    A stage improves where two of the three scores rise from the stage before. What this is worth:
+    ``benchmarks/choosing.py``.
     """
     columns = [[found.value for found in source.at(name).values()] for name in DEPTH_SCORES]
     rises = (np.diff(columns, axis=1) > 0).sum(axis=0) >= 2
