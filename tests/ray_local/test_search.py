@@ -174,6 +174,7 @@ def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path, work
     assert [(figures(outcome), outcome.curve[-1]["weights"]) for outcome in outcomes] == expected
 
 
+@pytest.mark.slow  # the drill's short set kills a driver too
 def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, tmp_path):
     points = Listed(("a", 3, 1e-3), ("a", 5, 1e-3), ("scratch", 0, 1e-3))
     changes = {"search__epochs": 3, "search__mode": "exhaustive"}
@@ -197,6 +198,7 @@ def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, t
         assert figures(outcome) == plainly(spec, task, outcome)[0]
 
 
+@pytest.mark.slow
 def test_two_workers_a_trial_give_the_curve_of_one(ray_session, task, tmp_path):
     # A small rate: BatchNorm over a few examples amplifies rounding, and nothing else may differ.
     points = Listed(("a", 0, 1e-4), ("a", 4, 1e-4), ("a", 5, 1e-4))

@@ -209,6 +209,7 @@ def test_a_dry_run_leaves_nothing(ray_session, tmp_path, capsys):
     assert last_json(out) == {"command": "run", "status": "done", "dry_run": True}
 
 
+@pytest.mark.slow
 def test_finetune_is_one_run(study, capsys):
     file, folder = study
     assert main(["finetune", file, "--source", "glyphs", "--freeze-depth", "5", "--lr", "0.01", "--json"]) == 0

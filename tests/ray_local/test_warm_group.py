@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 PAIR = Resources(1, 0, 2, 1, 1, 2, 0)
 NUM_ROWS = 4
 #: One for all runs on this Ray, and its own affair.
-OF_RAY = "_AutoscalingCoordinatorActor"
+OF_RAY = {"_AutoscalingCoordinatorActor", "AutoscalingRequester", "_StatsActor"}  # Ray Data's, there until its end
 
 
 def count(order: dict[str, Any], team: Team) -> Iterator[dict[str, Any]]:
@@ -82,7 +82,7 @@ def is_free() -> bool:
     states = {group["state"] for group in placement_group_table().values()}
     here = ray.get_runtime_context().gcs_address
     alive = list_actors(here, filters=[("state", "!=", "DEAD")], limit=1000)
-    return free and states <= {"REMOVED"} and {actor.class_name for actor in alive} <= {OF_RAY}
+    return free and states <= {"REMOVED"} and {actor.class_name for actor in alive} <= OF_RAY
 
 
 def nothing_left(folder: Path) -> bool:
