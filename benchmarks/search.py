@@ -10,10 +10,11 @@ All run translearn's own loop, so they differ in execution alone: the usual reci
 settings and its quick polling of Ray Train for free, and decodes the data once a trial, not once an epoch. Two sources
 (pre-trained here for a moment), four freeze depths, three learning rates, equal seeds: 24 trials.
 
-``--epochs 27 --skip nested`` fills in one point of the curve of the ratio over the length of trials.
-``epochs.N`` has the figures at trials of N epochs; ``estimated`` marks variants of which only every third trial was
-run (each source and depth once) and the time of all taken as three times that. ``ratio_nested`` and ``ratio_plain``
-are those of the race at the longest trials, ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
+``--epochs 27 --skip nested`` fills in one point of the curve of the ratio over the length of trials; ``--turns 3``
+measures all of it three times. ``epochs.N`` has the figures at trials of N epochs: their spread over the turns, and each
+turn; ``estimated`` marks variants of which only every third trial was run (each source and depth once) and the time of
+all taken as three times that. ``ratio_nested`` and ``ratio_plain`` are those of the race at the longest trials (medians
+over the turns), ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
 ``tables_equal``: every trial of every mode has the figures of the plain one epoch by epoch, as far as it ran, and the
 hash of its weights where it ran to the end; and the replay of each race's winner gave its weights.
 """
@@ -78,8 +79,8 @@ class Grid:
         """See ``Proposals``."""
 
 
-def measure(quick: bool, epochs: int | None = None, skip: Sequence[str] = ()) -> dict[str, Any]:
-    """Each length in turn, the variants of a length one after the other; of one length all trials are run."""
+def measure(quick: bool, epochs: int | None = None, skip: Sequence[str] = (), turns: int = 1) -> dict[str, Any]:
+    """Each length, the variants of a length one after the other, turn by turn; of one length all trials are run."""
     grid = Grid((0, 4), (1e-2,)) if quick else Grid(_DEPTHS, _RATES)
     # Epochs: of how many trials one is run by the usual recipes.
     lengths = {epochs: 1} if epochs else {1: 1} if quick else {2: 3, 9: 3}
@@ -89,17 +90,35 @@ def measure(quick: bool, epochs: int | None = None, skip: Sequence[str] = ()) ->
         data = _ingested("sklearn:digits", f"{folder}/data", scanned)
         sources = {name: _pretrained(name, folder, quick) for name in ("glyphs", "textures")}
         for length, every in lengths.items():
-            found[str(length)] = _compared(length, every, grid, data, sources, Path(folder, str(length)), skip)
+            compare = functools.partial(_compared, length, every, grid, data, sources, skip=skip)
+            found[str(length)] = _over_turns([compare(Path(folder, f"{length}-{turn}")) for turn in range(turns)])
     race, short = found[str(max(lengths))], found[str(min(lengths))]
     return {
         "trials": len(grid.points),
         "epochs": found,
-        "ratio_nested": race.get("ratio_nested_race"),
-        "ratio_plain": race.get("ratio_plain_race"),
-        "ratio_nested_exhaustive": short.get("ratio_nested_exhaustive"),
-        "ratio_plain_exhaustive": short.get("ratio_plain_exhaustive"),
+        "ratio_nested": _median(race, "ratio_nested_race"),
+        "ratio_plain": _median(race, "ratio_plain_race"),
+        "ratio_nested_exhaustive": _median(short, "ratio_nested_exhaustive"),
+        "ratio_plain_exhaustive": _median(short, "ratio_plain_exhaustive"),
         "tables_equal": all(one["tables_equal"] for one in found.values()),
     }
+
+
+def _over_turns(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """The spread of each of a length's figures over its turns, and the turns themselves."""
+    times = {name: common.spread([turn["seconds"][name] for turn in turns]) for name in turns[0]["seconds"]}
+    ratios = {name: common.spread([turn[name] for turn in turns]) for name in turns[0] if name.startswith("ratio_")}
+    return {
+        "seconds": times,
+        **ratios,
+        "estimated": turns[0]["estimated"],
+        "tables_equal": all(turn["tables_equal"] for turn in turns),
+        "turns": turns,
+    }
+
+
+def _median(found: dict[str, Any], ratio: str) -> float | None:
+    return found[ratio]["median"] if ratio in found else None
 
 
 def _compared(
@@ -281,8 +300,9 @@ def _train(place: int, orders: tuple[Any, ...], team: Team) -> None:
 
 
 if __name__ == "__main__":
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "epochs": {"type": int, "help": "trials of this length alone, every one of them by each variant"},
+        "turns": {"type": int, "default": 1, "help": "how often all of it is measured"},
         "skip": {"action": "append", "default": [], "choices": _USUAL, "help": "a variant that is not run"},
     }
     common.run("search", measure, more=more)

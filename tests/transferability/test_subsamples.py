@@ -50,6 +50,13 @@ def test_the_interval_is_the_value_with_students_t():
     assert (found.low, found.high) == pytest.approx((0.5 - margin, 0.5 + margin))
 
 
+def test_the_interval_of_a_share_ends_at_0_and_1():
+    assert [(Spread(v, 0.1, is_share=True).low, Spread(v, 0.1, is_share=True).high) for v in (0.05, 0.95)] == [
+        (0.0, pytest.approx(0.05 + Spread(0.05, 0.1).margin)),
+        (pytest.approx(0.95 - Spread(0.95, 0.1).margin), 1.0),
+    ]
+
+
 def test_one_example_of_each_class_leaves_the_interval_open():
     labels = np.arange(7)
     found = spread(lambda rows: float(len(rows)), 7, subsamples(labels, 0))

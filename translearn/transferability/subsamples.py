@@ -22,10 +22,12 @@ class Spread:
     Attributes:
         value: On all examples.
         standard_error: Infinite where there are no examples to leave out.
+        is_share: Whether it is in [0, 1], where its interval ends too.
     """
 
     value: float
     standard_error: float
+    is_share: bool = False
 
     @property
     def margin(self) -> float:
@@ -35,12 +37,14 @@ class Spread:
     @property
     def low(self) -> float:
         """The lower end of the interval."""
-        return self.value - self.margin
+        end = self.value - self.margin
+        return max(0.0, end) if self.is_share else end
 
     @property
     def high(self) -> float:
         """The upper end of the interval."""
-        return self.value + self.margin
+        end = self.value + self.margin
+        return min(1.0, end) if self.is_share else end
 
 
 def subsamples(labels: np.ndarray, seed: int) -> list[np.ndarray]:
@@ -82,7 +86,8 @@ def spread(
     value, values = statistic(np.arange(num_examples)), [statistic(rows) for rows in drawn]
     size = np.mean([len(rows) for rows in drawn])
     if size == num_examples:  # a single example of each class
-        return Spread(value, math.inf)
+        return Spread(value, math.inf, is_accuracy)
     error = float(math.sqrt(size / (num_examples - size)) * np.std(values, ddof=1))
     share = (value * num_examples + 1) / (num_examples + 2)
-    return Spread(value, max(error, math.sqrt(share * (1 - share) / num_examples)) if is_accuracy else error)
+    least = math.sqrt(share * (1 - share) / num_examples) if is_accuracy else 0.0
+    return Spread(value, max(error, least), is_accuracy)
