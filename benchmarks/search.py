@@ -11,8 +11,8 @@ settings and its quick polling of Ray Train for free, and decodes the data once 
 (pre-trained here for a moment), four freeze depths, three learning rates, equal seeds: 24 trials.
 
 ``--epochs 27 --skip nested`` fills in one point of the curve of the ratio over the length of trials; ``--turns 3``
-measures all of it three times. ``epochs.N`` has the figures at trials of N epochs: their spread over the turns, and each
-turn; ``estimated`` marks variants of which only every third trial was run (each source and depth once) and the time of
+measures all of it three times. ``epochs.N`` has the figures at trials of N epochs: their spread over the turns, and
+each turn; ``estimated`` marks variants of which every third trial was run (each source and depth once) and the time of
 all taken as three times that. ``ratio_nested`` and ``ratio_plain`` are those of the race at the longest trials (medians
 over the turns), ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
 ``tables_equal``: every trial of every mode has the figures of the plain one epoch by epoch, as far as it ran, and the
