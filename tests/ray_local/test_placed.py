@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import ray
 
+from translearn.cluster.each_node import nodes_with_cpus, on_each
 from translearn.cluster.placed import measure_room, place_images, remove_images
 from translearn.cluster.shared import Task, fetch, share
 from translearn.cluster.stored import _ranges, store
@@ -21,6 +23,7 @@ from translearn.data.dataset import Dataset
 from translearn.data.decode import decode_split, select_split
 from translearn.data.image_set import ImageSet
 from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.data.placement import Room
 from translearn.data.shards import ShardWriter
 from translearn.errors import DataError
 from translearn.fine_tune import fine_tune
@@ -113,6 +116,18 @@ def test_images_of_a_node_that_is_lost_are_decoded_again_on_another_one(tmp_path
     assert "first" not in found["after"][0]
     assert found["same"]
     assert found["asked"] == ["first", "second"]
+
+
+def test_a_node_that_is_lost_before_it_is_asked_has_no_answer(ray_session, monkeypatch):
+    lost = {**nodes_with_cpus()[0], "NodeID": "f" * 56}
+    assert on_each([*nodes_with_cpus(), lost], os.getpid) == [os.getpid()]
+    monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", lambda: [*nodes_with_cpus(), lost])
+    assert measure_room().disk > 0
+
+
+def test_where_every_node_is_lost_there_is_no_room(ray_session, monkeypatch):
+    monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", list)
+    assert measure_room() == Room(0, 0)
 
 
 def test_the_room_is_that_of_the_node(ray_session):

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray.exceptions import NodeDiedError, TaskUnschedulableError, WorkerCrashedError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+#: What Ray says of a task that was to run on a node that is lost.
+GONE = (NodeDiedError, TaskUnschedulableError, WorkerCrashedError)
 
 
 def nodes_with_cpus() -> list[dict[str, Any]]:
@@ -17,14 +21,24 @@ def nodes_with_cpus() -> list[dict[str, Any]]:
 def on_each(
     nodes: list[dict[str, Any]], function: Callable[..., Any], *args: Any, timeout_s: float | None = None
 ) -> list[Any]:
-    """What a function returns on each node; on this one it is simply called.
+    """What a function returns on each node; on this one it is simply called. A node that is lost has no answer.
 
     Raises:
-        RayError: A node died, or did not answer in time; the others were asked all the same.
+        RayError: The function failed on a node, or did not answer in time; the others were asked all the same.
     """
     here, task = ray.get_runtime_context().get_node_id(), ray.remote(num_cpus=0)(function)
     others = [node["NodeID"] for node in nodes if node["NodeID"] != here]
     pinned = [task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)) for node in others]
     refs = [one.remote(*args) for one in pinned]
     own = [function(*args)] if len(others) < len(nodes) else []
-    return own + list(ray.get(refs, timeout=timeout_s))
+    if refs:
+        ray.wait(refs, num_returns=len(refs), timeout=timeout_s)
+    return own + [answer for ref in refs for answer in _answers(ref)]
+
+
+def _answers(ref: Any) -> list[Any]:
+    """What a task returned, which is nothing where its node is lost."""
+    try:
+        return [ray.get(ref, timeout=0)]
+    except GONE:
+        return []

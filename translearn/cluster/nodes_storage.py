@@ -9,6 +9,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from translearn.cluster.each_node import GONE
 from translearn.errors import InputError, fault
 from translearn.storage import Folder
 
@@ -60,6 +61,8 @@ def _blindness(answer: Any) -> str:
     """What a node does not do; empty where it sees the file."""
     try:
         return "" if ray.get(answer, timeout=_ANSWER_S) else "does not see"
+    except GONE:
+        return ""  # lost meanwhile: nothing will run there
     except ray.exceptions.RayTaskError as error:
         return f"can not reach ({error.cause})"
     except ray.exceptions.RayError as error:

@@ -20,10 +20,10 @@ _PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": Dis
 
 
 def measure_room() -> Room:
-    """What the smallest node of the cluster has, among those that have CPUs."""
+    """What the smallest node of the cluster has, among those that have CPUs; nothing where all were lost."""
     nodes = nodes_with_cpus()
-    memory = min(node["Resources"].get("object_store_memory", 0.0) for node in nodes)
-    return Room(int(memory), min(on_each(nodes, _free)))
+    memory = [node["Resources"].get("object_store_memory", 0.0) for node in nodes]
+    return Room(int(min(memory, default=0)), min(on_each(nodes, _free), default=0))
 
 
 def place_images(selection: Selection, place: Place) -> ImageSet:
