@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
@@ -56,11 +57,13 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_steps, "_AWAY_S", 1.0)
 
 
-def played(fault: Fault, folder: Path) -> Case:
+def played(fault: Fault, folder: Path, *more: Fault) -> Case:
     nodes = NoNodes()
     nodes.case = case = Case(folder / fault.name, nodes, fault.changes)  # type: ignore[arg-type]
     try:
-        fault.play(case, random.Random(0))
+        for one in (fault, *more):
+            one.play(case, random.Random(0))
+        case.finish()
     finally:
         case.stop()
     return case
@@ -80,8 +83,25 @@ def test_a_fault_strikes_wherever_it_says(fault: Fault, tmp_path: Path) -> None:
         case = played(fault, tmp_path)
         hits = sum(case._snare(number).told.count(HIT) for number in range(1, case.num_attempts + 1))
         assert hits >= len([step for step in fault.steps if step.point])
-        assert max(map(_depth, case.repeated())) <= fault.may_repeat
+        assert max(map(_depth, case.repeated(range(case.num_attempts + 1)))) <= fault.may_repeat
         assert files(case.study) == files(undisturbed.study)
     finally:
         if case:
             case.remove()
+
+
+_JOINED = [pair for pair in itertools.pairwise(FAULTS) if pair[1].joins]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "second"), _JOINED, ids=[second.name for _, second in _JOINED])
+def test_a_fault_strikes_also_in_a_study_that_another_one_met(first: Fault, second: Fault, tmp_path: Path) -> None:
+    if first.needs_disk and not can_mount():
+        pytest.skip("this process may not mount disks")
+    assert second.changes == first.changes
+    case = played(first, tmp_path, second)
+    try:
+        assert max(map(_depth, case.repeated(range(case.num_attempts + 1)))) <= 1
+        assert case.is_done
+    finally:
+        case.remove()

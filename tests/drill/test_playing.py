@@ -57,8 +57,12 @@ def test_epochs_that_are_trained_again_are_counted_from_hit_to_hit(tmp_path: Pat
         [a.format(1), a.format(2), b.format(2), replay, replay],
     )
     one, two = "search/a/1", "search/a/2"
-    assert [dict(found) for found in case.repeated()] == [{}, {two: 1}, {two: 1}, {one: 1, two: 1}]
-    assert [run._depth(found) for found in case.repeated()] == [0, 1, 1, 2]
+    found = case.repeated(range(3))
+    assert [dict(times) for times in found] == [{}, {two: 1}, {two: 1}, {one: 1, two: 1}]
+    assert [run._depth(times) for times in found] == [0, 1, 1, 2]
+    # What the second command trains again before it is hit is the cost of the first one's hits.
+    assert case.repeated(range(1, 2)) == found[1:]
+    assert case.repeated(range(2, 3)) == []
 
 
 @pytest.mark.parametrize(("only", "short"), [("nan", True), ("nothing", False), ("nothing", True)])

@@ -30,11 +30,11 @@ from ray.train.torch import TorchConfig
 from ray.tune.result import DONE
 from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
-from translearn.cluster import lane, search, simulated, warm_run
+from translearn.cluster import lane, search, warm_run
 from translearn.cluster.group import scaling
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import Resources, plan_resources
-from translearn.cluster.session import _QUICK, listen_here_only
+from translearn.cluster.session import _QUICK, free_port, listen_here_only
 from translearn.errors import InputError
 from translearn.spec import ClusterSpec
 from translearn.storage import Folder
@@ -155,7 +155,7 @@ def main(num_nodes: int, folder: str, is_short: bool) -> dict[str, Any]:
     listen_here_only()
     os.environ.update(_QUICK)
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as temporary:
-        head = {**NODE, "temp_dir": temporary, "dashboard_port": simulated._free_port()}
+        head = {**NODE, "temp_dir": temporary, "dashboard_port": free_port()}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(num_nodes - 1):
             cluster.add_node(**NODE)

@@ -119,8 +119,8 @@ def test_images_of_a_node_that_is_lost_are_decoded_again_on_another_one(tmp_path
 
 
 def test_a_node_that_is_lost_before_it_is_asked_has_no_answer(ray_session, monkeypatch):
-    lost = {**nodes_with_cpus()[0], "NodeID": "f" * 56}
-    assert on_each([*nodes_with_cpus(), lost], os.getpid) == [os.getpid()]
+    lost = {**nodes_with_cpus()[0], "NodeID": "0f" * 28}
+    assert on_each([*nodes_with_cpus(), lost], lambda: os.getpid()) == [os.getpid()]
     monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", lambda: [*nodes_with_cpus(), lost])
     assert measure_room().disk > 0
 

@@ -21,8 +21,7 @@ from ray._private import ray_constants
 from ray.cluster_utils import Cluster
 from ray.job_submission import JobSubmissionClient
 
-from translearn.cluster.session import LOCAL
-from translearn.cluster.simulated import _free_port
+from translearn.cluster.session import LOCAL, free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -141,7 +140,7 @@ def where(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in LOCAL.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)
-    ports = {name: _free_port() for name in ("dashboard_port", "dashboard_agent_listen_port")}
+    ports = {name: free_port() for name in ("dashboard_port", "dashboard_agent_listen_port")}
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)  # where its jobs find it
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": True, **ports})

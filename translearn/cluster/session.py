@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import ray
@@ -53,10 +54,12 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     address = address or os.environ.get("RAY_ADDRESS") or "local"
     # A local Ray's processes inherit this environment; those of a cluster are told.
     options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
+    start: AbstractContextManager[None] = nullcontext()
     if address == "local":
         listen_here_only()
-        options = {"include_dashboard": dashboard, "num_cpus": num_cpus}
-    context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        options, start = {"include_dashboard": dashboard, "num_cpus": num_cpus}, environment(own_address())
+    with start:
+        context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         yield context.dashboard_url or ""
     finally:
@@ -70,11 +73,38 @@ def quick_starts() -> Iterator[None]:
     if os.environ.get(_START_TIMEOUT, usual) != usual:
         yield
         return
-    os.environ[_START_TIMEOUT] = _ELASTIC_START_TIMEOUT_S
+    with environment({_START_TIMEOUT: _ELASTIC_START_TIMEOUT_S}):
+        yield
+
+
+def own_address() -> dict[str, str]:
+    """Variables that give a Ray which is started on this machine a free port, and its processes its address.
+
+    Those that are not told take the Ray that was started last on the machine. Ray Train's PlacementGroupCleaner then
+    asks another Ray for its controller, takes it for dead, and removes the workers of a training that runs.
+    """
+    port = free_port()
+    return {ray_constants.GCS_PORT_ENVIRONMENT_VARIABLE: f"{port}", "RAY_ADDRESS": f"127.0.0.1:{port}"}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables of the environment while the block runs."""
+    before = dict(os.environ)
+    os.environ.update(variables)
     try:
         yield
     finally:
-        os.environ[_START_TIMEOUT] = usual
+        for name in variables:
+            os.environ.pop(name)
+            os.environ.update({name: before[name]} if name in before else {})
 
 
 def listen_here_only() -> None:

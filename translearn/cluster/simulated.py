@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from translearn.cluster.session import listen_here_only
+from translearn.cluster.session import environment, free_port, listen_here_only, own_address
 
 _NODE = {
     "num_cpus": 1,
@@ -44,6 +43,7 @@ class SimulatedCluster:
         listen_here_only()  # the nodes' processes inherit it
         self._folder, self._num_nodes = folder, num_nodes
         self._cluster = self._started()
+        self.mend()
 
     @property
     def address(self) -> str:
@@ -57,7 +57,8 @@ class SimulatedCluster:
 
     def add(self) -> None:
         """One more node."""
-        self._cluster.add_node(**_NODE)
+        with environment({"RAY_ADDRESS": self.address}):
+            self._cluster.add_node(**_NODE)
 
     def remove(self, node: Any) -> None:
         """Kills all processes of a node that is not the head."""
@@ -75,7 +76,7 @@ class SimulatedCluster:
         if self._cluster.head_node is None:
             self._cluster = self._started()
         while len(self._nodes) < self._num_nodes:
-            self._cluster.add_node(**_NODE)
+            self.add()
 
     def renew(self) -> None:
         """Makes it new where something may be wrong with it; what cannot be is left to the next ``mend``."""
@@ -101,23 +102,17 @@ class SimulatedCluster:
         return [self._cluster.head_node, *self._cluster.worker_nodes]
 
     def _started(self) -> Cluster:
+        """The head, alone. Its dashboard answers what Ray's own actors ask before they end."""
         head = {
             **_NODE,
             "num_cpus": 0,
-            "dashboard_port": _free_port(),
+            "include_dashboard": True,
+            "dashboard_port": free_port(),
             "temp_dir": str(self._folder),
             "_system_config": _SYSTEM,
         }
-        cluster = Cluster(initialize_head=True, head_node_args=head)
-        for _ in range(self._num_nodes - 1):
-            cluster.add_node(**_NODE)
-        return cluster
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        with environment(own_address()):
+            return Cluster(initialize_head=True, head_node_args=head)
 
 
 def hook_workers(hook: Callable[[], None]) -> None:

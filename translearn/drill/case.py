@@ -163,23 +163,29 @@ class Case:
         except (ValueError, TypeError, KeyError):
             return False
 
-    def repeated(self) -> list[Counter[str]]:
-        """Epochs that were trained to their end before: how often each was again, from a hit or a command to the next.
+    def repeated(self, commands: range) -> list[Counter[str]]:
+        """Epochs that were trained to their end before: how often each was again, after each of these commands' hits.
 
-        An epoch is repeated more than once where it fails again and again, as on a full disk.
+        What a command's last hit costs is trained by the command after it, up to the first hit of that one. An epoch is
+        repeated more than once where it fails again and again, as on a full disk.
+
+        Args:
+            commands: Which, counted from 1; those that were given.
         """
         seen: set[str] = set()
-        found = []
+        found: dict[int, list[Counter[str]]] = {}
         for number in range(1, self.num_attempts + 1):
-            found.append(Counter[str]())
+            times = Counter[str]()
+            found.setdefault(number - 1, []).append(times)
             for line in self._snare(number).told:
                 name = "/".join(line.split("/")[:3])
                 if line == HIT:
-                    found.append(Counter())
+                    times = Counter()
+                    found.setdefault(number, []).append(times)
                 elif not name.startswith("replay/"):
-                    found[-1][name] += name in seen
+                    times[name] += name in seen
                     seen.add(name)
-        return [+times for times in found]
+        return [+times for number in commands for times in found.get(number, [])]
 
     def _snare(self, number: int) -> Snare:
         return Snare.read(self._snares / f"{number}" / "snare.json")

@@ -28,12 +28,11 @@ def _everywhere(strike: Strike) -> tuple[Hit, ...]:
         _ask("during a trial's checkpoint", "placed", _STATE, strike),
         _ask("after a random epoch of the search", "epoch", "^search/.*/rank0/", strike, _SEARCH_EPOCHS),
         _ask("during a refit's checkpoint", "opened", _CHECKPOINT, strike),
-        _ask("after a random epoch of a refit", "epoch", "^refit/.*/rank0/", strike, _REFIT_EPOCHS),
         _ask("between refit and evaluate", "placed", r"/drill/curves\.parquet$", strike),
     )
 
 
-_MANIFEST, _IN_STATE, _IN_SEARCH, _IN_CHECKPOINT, _IN_REFIT, _BETWEEN = _everywhere(kill_driver)
+_MANIFEST, _IN_STATE, _IN_SEARCH, _IN_CHECKPOINT, _BETWEEN = _everywhere(kill_driver)
 PROCESS_FAULTS = (
     Fault(
         "lane",
@@ -67,7 +66,6 @@ PROCESS_FAULTS = (
             command(_die("during a heat's rows", "placed", _ROWS)),
             command(_die("during trials.parquet", "placed", r"/trials\.parquet$")),
             command(_IN_CHECKPOINT),
-            command(_IN_REFIT),
             command(_BETWEEN),
             command(_die("during the deployed model.json", "placed", r"/drill/model/model\.json$")),
             command(_die("during evaluation.json", "placed", r"/evaluation\.json$")),

@@ -56,6 +56,7 @@ FILE_FAULTS = (
         "storage-away",
         (spoiled("for a minute of the search", _SEARCH_EPOCH, away),),
     ),
+    Fault("two-drivers", (command(Hit("in a refit", _REFIT_EPOCH, second_driver)),), joins=True),
     Fault("nan", (Step("trials diverge, and the driver is killed", _diverges),), changes=PRETRAINED),
     Fault(
         "out-of-memory",
@@ -90,19 +91,17 @@ FILE_FAULTS = (
             command(while_it_runs("while the search runs", _HEAT, _SOURCE, replace_source), Hit("", _TRIALS)),
             Step("before the command is given again", _put_back),
         ),
+        joins=True,
     ),
-    Fault("two-drivers", (command(Hit("in the search", _SEARCH_EPOCH, second_driver)),)),
     Fault(
         "disk-full",
-        (
-            spoiled_disk("in the search", _SEARCH_EPOCH, Disk.fill, Disk.empty),
-            spoiled_disk("in a refit", _REFIT_EPOCH, Disk.fill, Disk.empty),
-        ),
+        (spoiled_disk("in the search", _SEARCH_EPOCH, Disk.fill, Disk.empty),),
         needs_disk=True,
     ),
     Fault(
         "read-only",
-        (spoiled_disk("in the search", _SEARCH_EPOCH, Disk.forbid, Disk.allow),),
+        (spoiled_disk("in a refit", _REFIT_EPOCH, Disk.forbid, Disk.allow),),
         needs_disk=True,
+        joins=True,
     ),
 )

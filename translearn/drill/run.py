@@ -41,8 +41,8 @@ class Outcome:
         lost_epochs: Epochs that had been trained, and had to be trained again, over all trials.
         equal: Whether tables, figures and weights are those of the undisturbed run, bit for bit.
         orphans: What was left behind, a line each.
-        seconds: From the first command to the study's end.
-        num_commands: How often the study's command was given.
+        seconds: From its first command to the study's end, or to the turn of the next fault on the same study.
+        num_commands: How often the study's command was given meanwhile.
         problems: What is not as promised, a line each.
     """
 
@@ -62,7 +62,7 @@ class Outcome:
 
 
 def drill(faults: Sequence[Fault], seed: int, num_nodes: int = 3) -> list[Outcome]:
-    """Plays the faults, one after the other, each on a study of its own.
+    """Plays the faults, one after the other, each on a study of its own, or on that of the one before it.
 
     Args:
         faults: Which.
@@ -72,12 +72,13 @@ def drill(faults: Sequence[Fault], seed: int, num_nodes: int = 3) -> list[Outcom
     started = time.monotonic()
     with _scene(num_nodes) as (folder, cluster):
         references: dict[str, Case] = {}
-        outcomes = []
-        for number, fault in enumerate(faults):
-            with _case(folder / f"case-{number}", cluster, fault) as case:
-                outcomes.append(_outcome(fault, case, references, random.Random(f"{seed} {fault.name}")))
-            say(line(outcomes[-1]))
-            if not outcomes[-1].is_good:
+        outcomes: list[Outcome] = []
+        for number, group in enumerate(_groups(faults)):
+            with _case(folder / f"case-{number}", cluster, group[0]) as case:
+                found = _outcomes(group, case, references, seed)
+            say("\n".join(map(line, found)))
+            outcomes += found
+            if not all(one.is_good for one in found):
                 cluster.renew()  # what is left must not spoil the next one
         say(f"{len(outcomes)} faults, {time.monotonic() - started:.0f} s")
         return outcomes
@@ -147,15 +148,29 @@ def _case(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Iterator[Cas
         case.remove()
 
 
-def _outcome(fault: Fault, case: Case, references: dict[str, Case], draw: random.Random) -> Outcome:
-    """Plays a fault, and first its undisturbed study where no fault before had the same."""
+def _groups(faults: Sequence[Fault]) -> list[list[Fault]]:
+    """The faults that share a study, in order."""
+    groups: list[list[Fault]] = []
+    for fault in faults:
+        before = FAULTS[FAULTS.index(fault) - 1] if fault.joins else None
+        if groups and before is groups[-1][-1]:
+            groups[-1].append(fault)
+        else:
+            groups.append([fault])
+    return groups
+
+
+def _outcomes(group: Sequence[Fault], case: Case, references: dict[str, Case], seed: int) -> list[Outcome]:
+    """Plays faults on one study, and first its undisturbed one where no fault before had the same."""
+    fault = group[0]
     key = repr(fault.changes)
     try:
         if key not in references:
             references[key] = _undisturbed(case.folder.with_name(f"reference-{len(references)}"), case.cluster, fault)
     except Exception as error:  # other faults may have another one
-        return Outcome(fault.name, fault.point, 0, False, (), 0.0, 0, (f"{type(error).__name__}: {error}",))
-    return _played(fault, case, references[key], draw)
+        problem = f"{type(error).__name__}: {error}"
+        return [Outcome(one.name, one.point, 0, False, (), 0.0, 0, (problem,)) for one in group]
+    return _played(group, case, references[key], seed)
 
 
 def _undisturbed(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Case:
@@ -172,22 +187,56 @@ def _undisturbed(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Case:
     return case
 
 
-def _played(fault: Fault, case: Case, reference: Case, draw: random.Random) -> Outcome:
-    memory, started = shared_memory(), time.monotonic()
-    problems = _problems(fault, case, reference, draw)
-    seconds = time.monotonic() - started
-    equal, repeated = not problems, case.repeated()
-    problems += [f"epochs trained again: {dict(one)}" for one in repeated if _depth(one) > fault.may_repeat]
-    orphans: list[str] = []
+def _played(group: Sequence[Fault], case: Case, reference: Case, seed: int) -> list[Outcome]:
+    memory, parts = shared_memory(), []
+    for fault in group:
+        parts.append(_Part.played(fault, case, random.Random(f"{seed} {fault.name}"), ends=fault is group[-1]))
+        if parts[-1].problems:
+            break
+    differing = [] if any(part.problems for part in parts) else _differing(case, reference)
     try:
         case.stop()
         case.cluster.mend()
         orphans = _orphans(case, reference, memory)
     except Exception as error:
-        problems.append(f"what is left cannot be told: {type(error).__name__}: {error}")
-    lost = sum(one.total() for one in repeated)
-    figures = lost, equal, tuple(orphans), round(seconds, 1), case.num_attempts
-    return Outcome(fault.name, fault.point, *figures, tuple(problems))
+        orphans = [f"what is left cannot be told: {type(error).__name__}: {error}"]
+    not_played = group[len(parts) :]
+    parts += [_Part(fault, problems=["not played: the fault before it failed"]) for fault in not_played]
+    return [part.outcome(case, differing, orphans) for part in parts]
+
+
+def _differing(case: Case, reference: Case) -> list[str]:
+    try:
+        return differences(reference.study, case.study)
+    except Exception as error:
+        return [f"the studies cannot be compared: {type(error).__name__}: {error}"]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a fault did to a study that it may have shared."""
+
+    fault: Fault
+    seconds: float = 0.0
+    commands: range = range(0)
+    problems: Sequence[str] = ()
+
+    @classmethod
+    def played(cls, fault: Fault, case: Case, draw: random.Random, *, ends: bool) -> _Part:
+        """Plays it; where it is the last, until the study is done."""
+        started, first = time.monotonic(), case.num_attempts + 1
+        problems = _problems(fault, case, draw, ends=ends)
+        return cls(fault, time.monotonic() - started, range(first, case.num_attempts + 1), problems)
+
+    def outcome(self, case: Case, differing: Sequence[str], orphans: Sequence[str]) -> Outcome:
+        """With what was found when the study was done."""
+        repeated = case.repeated(self.commands)
+        problems = [*self.problems, *differing]
+        is_equal = not problems
+        problems += [f"epochs trained again: {dict(one)}" for one in repeated if _depth(one) > self.fault.may_repeat]
+        lost = sum(one.total() for one in repeated)
+        figures = lost, is_equal, tuple(orphans), round(self.seconds, 1), len(self.commands)
+        return Outcome(self.fault.name, self.fault.point, *figures, tuple(problems))
 
 
 def _depth(repeated: Counter[str]) -> int:
@@ -195,11 +244,13 @@ def _depth(repeated: Counter[str]) -> int:
     return max(Counter(name.rpartition("/")[0] for name in repeated).values(), default=0)
 
 
-def _problems(fault: Fault, case: Case, reference: Case, draw: random.Random) -> list[str]:
-    """Plays a fault; what went wrong, or differs from the undisturbed study, a line each."""
+def _problems(fault: Fault, case: Case, draw: random.Random, *, ends: bool) -> list[str]:
+    """Plays a fault; what went wrong, a line each."""
     try:
         fault.play(case, draw)
-        return differences(reference.study, case.study)
+        if ends:
+            case.finish()
+        return []
     except DrillError as error:
         return [str(error), *case.output.strip().splitlines()[-12:]]
     except Exception as error:  # of the drill itself, or of what it asks of this machine: the other faults go on

@@ -64,6 +64,7 @@ class Fault:
         is_short: Whether it is of the short set; the others hit its points too, so that it is not of the whole one.
         may_repeat: How many epochs of a trial or refit that had ended may be trained again after a hit.
         needs_disk: Whether the study needs a disk of its own.
+        joins: Whether it meets the study of the fault before it, where that one is played too.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Fault:
     is_short: bool = False
     may_repeat: int = 1
     needs_disk: bool = False
+    joins: bool = False
 
     @property
     def point(self) -> str:
@@ -79,14 +81,13 @@ class Fault:
         return "; then ".join(step.point for step in self.steps if step.point)
 
     def play(self, case: Case, draw: random.Random) -> None:
-        """Does it. Raises DrillError where something does not go as it should."""
+        """Does it, but for the study's end. Raises DrillError where something does not go as it should."""
         case.cluster.mend()  # a fault before it may have failed to
-        if self.needs_disk:
+        if self.needs_disk and not case.disk:
             case.mount()
         for step in self.steps:
             step.act(case, draw)
             case.cluster.mend()
-        case.finish()
 
 
 def command(*hits: Hit) -> Step:
