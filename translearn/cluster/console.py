@@ -36,7 +36,7 @@ class Board:
     def update(self, run: str, row: dict[str, Any], status: str = "running") -> None:
         """Takes the latest figures of a run; prints a line when it ended and there is no live table."""
         self._rows[run] = {**self._rows.get(run, {}), **row, "status": status}
-        self._metrics.take(row, self._rows.values())
+        self._metrics.take(row, self._counted())
         if self._live:
             self._live.update(self._table())
         elif status != "running":
@@ -47,8 +47,12 @@ class Board:
         ended = row["epoch"] >= row["epochs"] or "reason" in row
         self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 
+    def _counted(self) -> list[dict[str, Any]]:
+        """The runs that are counted: a replay is shown, but is no trial."""
+        return [row for row in self._rows.values() if not row.get("is_replay")]
+
     def _num_ended(self) -> int:
-        return sum(row["status"] != "running" for row in self._rows.values())
+        return sum(row["status"] != "running" for row in self._counted())
 
     def _line(self, run: str) -> str:
         row = self._rows[run]

@@ -1,0 +1,37 @@
+"""What is counted on the console."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from translearn.cluster import console
+from translearn.cluster.console import Board
+
+
+class NoMetrics:
+    def __init__(self, *_: Any) -> None:
+        self.counted: list[list[str]] = []
+
+    def take(self, row: dict[str, Any], runs: Any) -> None:
+        self.counted.append([run["status"] for run in runs])
+
+
+def test_a_replay_is_shown_but_counts_as_no_trial(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "StepMetrics", NoMetrics)
+    board = Board("trials", 2, 3, "study")
+    row = {"epoch": 3, "val_error": 0.25}
+    board.update("a", {**row, "is_replay": False}, "done")
+    board.update("a (replay)", {**row, "is_replay": True}, "done")
+    board.update("b", {"epoch": 1, "reason": None}, "stopped")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["trials", "1/2", "a"],
+        ["trials", "1/2", "a"],
+        ["trials", "2/2", "b"],
+    ]
+    assert "(replay)" in lines[1]
+    assert board._metrics.counted[-1] == ["done", "stopped"]
