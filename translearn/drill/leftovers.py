@@ -10,7 +10,7 @@ from pathlib import Path
 #: Ray's processes that are there as long as a node is.
 _OF_RAY = re.compile(
     r"ray::(IDLE|\w*Agent|_AutoscalingCoordinatorActor|AutoscalingRequester)"
-    r"|.*/ray/(_private|dashboard|autoscaler|core)/"
+    r"|.*/ray/(_private|dashboard|autoscaler|core)/|ray-dashboard-"
 )
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
 
