@@ -54,15 +54,15 @@ def test_epochs_that_are_trained_again_are_counted_from_hit_to_hit(tmp_path: Pat
     tell(
         case,
         [a.format(1), a.format(2), HIT, a.format(2), b.format(1), HIT, a.format(2)],
-        [a.format(1), a.format(2), b.format(2), replay, replay],
+        [a.format(1), a.format(2), b.format(2), replay, replay, HIT, b.format(2)],
     )
     one, two = "search/a/1", "search/a/2"
-    found = case.repeated(range(3))
-    assert [dict(times) for times in found] == [{}, {two: 1}, {two: 1}, {one: 1, two: 1}]
-    assert [run._depth(times) for times in found] == [0, 1, 1, 2]
-    # What the second command trains again before it is hit is the cost of the first one's hits.
-    assert case.repeated(range(1, 2)) == found[1:]
-    assert case.repeated(range(2, 3)) == []
+    found = case.repeated(range(1, 3))
+    # What the second command trains again before it is hit is the cost of the first one's last hit.
+    assert [dict(times) for times in found] == [{}, {two: 1}, {one: 1, two: 2}, {"search/b/2": 1}]
+    assert [run._depth(times) for times in found] == [0, 1, 2, 1]
+    assert case.repeated(range(1, 2)) == found[:3]
+    assert case.repeated(range(2, 3)) == found[3:]
 
 
 @pytest.mark.parametrize(("only", "short"), [("nan", True), ("nothing", False), ("nothing", True)])
@@ -130,7 +130,7 @@ def test_a_fault_that_goes_wrong_is_told_of_and_the_next_one_is_played(stage: li
     outcomes = drill([_breaks(broken), _breaks(cases.DrillError("struck nothing"))], 0)
     assert [outcome.is_good for outcome in outcomes] == [False, False]
     assert outcomes[0].problems[0].startswith("CalledProcessError: ")
-    assert outcomes[1].problems == ("struck nothing",)
+    assert outcomes[1].problems == ("struck nothing", "the study was not done, and not compared")
     assert [fault["point"] for fault in json.loads(json.dumps(as_json(outcomes)))["faults"]] == ["at once"] * 2
     assert all(driver.poll() is not None for case in stage for driver in case._drivers)
     assert [case.folder.exists() for case in stage] == [False, True, False]  # the undisturbed study's goes last
@@ -158,3 +158,65 @@ def test_a_point_names_all_that_is_hit() -> None:
     lane = next(fault for fault in FAULTS if fault.name == "lane")
     assert lane.point == "during a trial's checkpoint, after a random epoch of the search"
     assert Fault("a", (command(), *lane.steps, Step("b", lane.play))).point == f"{lane.point}; then b"
+
+
+def _told(name: str, *lines: str, joins: str = "", fails: bool = False) -> Fault:
+    """A fault whose one command tells these lines."""
+
+    def act(case: Case, _: random.Random) -> None:
+        tell(case, list(lines))
+        if fails:
+            raise cases.DrillError("struck nothing")
+
+    return Fault(name, (Step("once", act),), joins=joins)
+
+
+@pytest.fixture
+def shared(stage: list[Case], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How studies that end differ from the undisturbed one; to be filled."""
+    found: list[str] = []
+    monkeypatch.setattr(Case, "finish", lambda _: None)
+    monkeypatch.setattr(run, "differences", lambda *_: list(found))
+    return found
+
+
+EPOCH = "search/a/1/rank0/of1"
+
+
+def test_faults_that_share_a_study_are_told_of_one_by_one(stage: list[Case], shared: list[str]) -> None:
+    first, second = _told("first", EPOCH, HIT), _told("second", EPOCH, HIT, EPOCH, EPOCH, joins="first")
+    outcomes = drill([first, second], 0)
+    assert [(one.name, one.equal, one.lost_epochs, one.num_commands) for one in outcomes] == [
+        ("first", True, 1, 1),
+        ("second", True, 2, 1),
+    ]
+    assert len(stage) == 2  # the undisturbed one, and theirs
+
+
+def test_what_differs_in_a_shared_study_is_a_problem_of_all_its_faults(stage: list[Case], shared: list[str]) -> None:
+    shared.append("trials.parquet: other rows")
+    outcomes = drill([_told("first"), _told("second", joins="first")], 0)
+    assert [(one.equal, one.problems) for one in outcomes] == [(False, ("trials.parquet: other rows",))] * 2
+
+
+def test_after_a_fault_that_fails_the_one_that_would_share_its_study_gets_its_own(
+    stage: list[Case], shared: list[str]
+) -> None:
+    outcomes = drill([_told("first", fails=True), _told("second", EPOCH, HIT, joins="first")], 0)
+    assert [(one.equal, one.problems) for one in outcomes] == [
+        (False, ("struck nothing", "the study was not done, and not compared")),
+        (True, ()),
+    ]
+    assert len({case.folder for case in stage}) == 3
+
+
+def test_a_shared_study_that_is_never_done_is_equal_for_none_of_its_faults(
+    stage: list[Case], shared: list[str]
+) -> None:
+    outcomes = drill([_told("first"), _told("second", joins="first", fails=True)], 0)
+    assert [one.equal for one in outcomes] == [False, False]
+
+
+def test_a_fault_has_its_own_study_where_the_one_it_joins_is_not_played(stage: list[Case], shared: list[str]) -> None:
+    drill([_told("other"), _told("second", joins="first")], 0)
+    assert len({case.folder for case in stage}) == 3

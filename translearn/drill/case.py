@@ -164,28 +164,24 @@ class Case:
             return False
 
     def repeated(self, commands: range) -> list[Counter[str]]:
-        """Epochs that were trained to their end before: how often each was again, after each of these commands' hits.
+        """Epochs that were trained to their end before: how often each was again after each hit, until the next one.
 
-        What a command's last hit costs is trained by the command after it, up to the first hit of that one. An epoch is
-        repeated more than once where it fails again and again, as on a full disk.
+        An epoch is repeated more than once where it fails again and again, as on a full disk.
 
         Args:
-            commands: Which, counted from 1; those that were given.
+            commands: Whose hits, counted from 1; those of the first have what came before any hit, too.
         """
         seen: set[str] = set()
-        found: dict[int, list[Counter[str]]] = {}
+        found = [(1, Counter[str]())]
         for number in range(1, self.num_attempts + 1):
-            times = Counter[str]()
-            found.setdefault(number - 1, []).append(times)
             for line in self._snare(number).told:
                 name = "/".join(line.split("/")[:3])
                 if line == HIT:
-                    times = Counter()
-                    found.setdefault(number, []).append(times)
+                    found.append((number, Counter()))
                 elif not name.startswith("replay/"):
-                    times[name] += name in seen
+                    found[-1][1][name] += name in seen
                     seen.add(name)
-        return [+times for number in commands for times in found.get(number, [])]
+        return [+times for number, times in found if number in commands]
 
     def _snare(self, number: int) -> Snare:
         return Snare.read(self._snares / f"{number}" / "snare.json")

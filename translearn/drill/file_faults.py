@@ -56,7 +56,7 @@ FILE_FAULTS = (
         "storage-away",
         (spoiled("for a minute of the search", _SEARCH_EPOCH, away),),
     ),
-    Fault("two-drivers", (command(Hit("in a refit", _REFIT_EPOCH, second_driver)),), joins=True),
+    Fault("two-drivers", (command(Hit("in a refit", _REFIT_EPOCH, second_driver)),), joins="storage-away"),
     Fault("nan", (Step("trials diverge, and the driver is killed", _diverges),), changes=PRETRAINED),
     Fault(
         "out-of-memory",
@@ -91,7 +91,7 @@ FILE_FAULTS = (
             command(while_it_runs("while the search runs", _HEAT, _SOURCE, replace_source), Hit("", _TRIALS)),
             Step("before the command is given again", _put_back),
         ),
-        joins=True,
+        joins="truncated-shard",
     ),
     Fault(
         "disk-full",
@@ -102,6 +102,6 @@ FILE_FAULTS = (
         "read-only",
         (spoiled_disk("in a refit", _REFIT_EPOCH, Disk.forbid, Disk.allow),),
         needs_disk=True,
-        joins=True,
+        joins="disk-full",
     ),
 )

@@ -73,8 +73,9 @@ def drill(faults: Sequence[Fault], seed: int, num_nodes: int = 3) -> list[Outcom
     with _scene(num_nodes) as (folder, cluster):
         references: dict[str, Case] = {}
         outcomes: list[Outcome] = []
-        for number, group in enumerate(_groups(faults)):
-            with _case(folder / f"case-{number}", cluster, group[0]) as case:
+        while waiting := faults[len(outcomes) :]:
+            group = _group(waiting)
+            with _case(folder / f"case-{len(outcomes)}", cluster, group[0]) as case:
                 found = _outcomes(group, case, references, seed)
             say("\n".join(map(line, found)))
             outcomes += found
@@ -148,20 +149,20 @@ def _case(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Iterator[Cas
         case.remove()
 
 
-def _groups(faults: Sequence[Fault]) -> list[list[Fault]]:
-    """The faults that share a study, in order."""
-    groups: list[list[Fault]] = []
-    for fault in faults:
-        before = FAULTS[FAULTS.index(fault) - 1] if fault.joins else None
-        if groups and before is groups[-1][-1]:
-            groups[-1].append(fault)
-        else:
-            groups.append([fault])
-    return groups
+def _group(faults: Sequence[Fault]) -> Sequence[Fault]:
+    """The first fault, and those after it that meet the same study."""
+    number = 1
+    while number < len(faults) and faults[number].joins == faults[number - 1].name:
+        number += 1
+    return faults[:number]
 
 
 def _outcomes(group: Sequence[Fault], case: Case, references: dict[str, Case], seed: int) -> list[Outcome]:
-    """Plays faults on one study, and first its undisturbed one where no fault before had the same."""
+    """Plays faults on one study until one goes wrong, and first its undisturbed one where no fault before had the same.
+
+    Returns:
+        What became of those that were played.
+    """
     fault = group[0]
     key = repr(fault.changes)
     try:
@@ -169,7 +170,7 @@ def _outcomes(group: Sequence[Fault], case: Case, references: dict[str, Case], s
             references[key] = _undisturbed(case.folder.with_name(f"reference-{len(references)}"), case.cluster, fault)
     except Exception as error:  # other faults may have another one
         problem = f"{type(error).__name__}: {error}"
-        return [Outcome(one.name, one.point, 0, False, (), 0.0, 0, (problem,)) for one in group]
+        return [Outcome(fault.name, fault.point, 0, False, (), 0.0, 0, (problem,))]
     return _played(group, case, references[key], seed)
 
 
@@ -188,20 +189,18 @@ def _undisturbed(folder: Path, cluster: SimulatedCluster, fault: Fault) -> Case:
 
 
 def _played(group: Sequence[Fault], case: Case, reference: Case, seed: int) -> list[Outcome]:
-    memory, parts = shared_memory(), []
+    memory, parts = shared_memory(), list[_Part]()
     for fault in group:
         parts.append(_Part.played(fault, case, random.Random(f"{seed} {fault.name}"), ends=fault is group[-1]))
         if parts[-1].problems:
             break
-    differing = [] if any(part.problems for part in parts) else _differing(case, reference)
+    differing = ["the study was not done, and not compared"] if parts[-1].problems else _differing(case, reference)
     try:
         case.stop()
         case.cluster.mend()
         orphans = _orphans(case, reference, memory)
     except Exception as error:
         orphans = [f"what is left cannot be told: {type(error).__name__}: {error}"]
-    not_played = group[len(parts) :]
-    parts += [_Part(fault, problems=["not played: the fault before it failed"]) for fault in not_played]
     return [part.outcome(case, differing, orphans) for part in parts]
 
 
@@ -217,9 +216,9 @@ class _Part:
     """What a fault did to a study that it may have shared."""
 
     fault: Fault
-    seconds: float = 0.0
-    commands: range = range(0)
-    problems: Sequence[str] = ()
+    seconds: float
+    commands: range
+    problems: Sequence[str]
 
     @classmethod
     def played(cls, fault: Fault, case: Case, draw: random.Random, *, ends: bool) -> _Part:

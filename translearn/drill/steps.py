@@ -64,7 +64,7 @@ class Fault:
         is_short: Whether it is of the short set; the others hit its points too, so that it is not of the whole one.
         may_repeat: How many epochs of a trial or refit that had ended may be trained again after a hit.
         needs_disk: Whether the study needs a disk of its own.
-        joins: Whether it meets the study of the fault before it, where that one is played too.
+        joins: The fault whose study it meets, where that one was played just before and went well; empty for none.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Fault:
     is_short: bool = False
     may_repeat: int = 1
     needs_disk: bool = False
-    joins: bool = False
+    joins: str = ""
 
     @property
     def point(self) -> str:
