@@ -11,10 +11,10 @@ settings and its quick polling of Ray Train for free, and decodes the data once 
 (pre-trained here for a moment), four freeze depths, three learning rates, equal seeds: 24 trials.
 
 ``--epochs 27 --skip nested`` fills in one point of the curve of the ratio over the length of trials; ``--turns 3``
-measures all of it three times. ``epochs.N`` has the figures at trials of N epochs: their spread over the turns, and
-each turn; ``estimated`` marks variants of which every third trial was run (each source and depth once) and the time of
-all taken as three times that. ``ratio_nested`` and ``ratio_plain`` are those of the race at the longest trials (medians
-over the turns), ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
+measures all of it three times. ``epochs.N`` has the figures at trials of N epochs, with their spread over the turns;
+``estimated`` marks variants of which every third trial was run (each source and depth once), the time of all taken as
+three times that. ``ratio_nested`` and ``ratio_plain`` are those of the race at the longest trials (medians over the
+turns), ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
 ``tables_equal``: every trial of every mode has the figures of the plain one epoch by epoch, as far as it ran, and the
 hash of its weights where it ran to the end; and the replay of each race's winner gave its weights.
 """
@@ -105,16 +105,14 @@ def measure(quick: bool, epochs: int | None = None, skip: Sequence[str] = (), tu
 
 
 def _over_turns(turns: list[dict[str, Any]]) -> dict[str, Any]:
-    """The spread of each of a length's figures over its turns, and the turns themselves."""
-    times = {name: common.spread([turn["seconds"][name] for turn in turns]) for name in turns[0]["seconds"]}
-    ratios = {name: common.spread([turn[name] for turn in turns]) for name in turns[0] if name.startswith("ratio_")}
-    return {
-        "seconds": times,
-        **ratios,
-        "estimated": turns[0]["estimated"],
-        "tables_equal": all(turn["tables_equal"] for turn in turns),
-        "turns": turns,
-    }
+    """The spread of each of a length's figures over its turns; seconds to the best error are None where unknown."""
+
+    def over(figures: Sequence[Any]) -> Any:
+        if isinstance(figures[0], dict):
+            return {name: over([one[name] for one in figures]) for name in figures[0]}
+        return common.spread(list(figures)) if isinstance(figures[0], float) else figures[0]
+
+    return {**over(turns), "tables_equal": all(turn["tables_equal"] for turn in turns)}
 
 
 def _median(found: dict[str, Any], ratio: str) -> float | None:
@@ -302,7 +300,13 @@ def _train(place: int, orders: tuple[Any, ...], team: Team) -> None:
 if __name__ == "__main__":
     more: dict[str, dict[str, Any]] = {
         "epochs": {"type": int, "help": "trials of this length alone, every one of them by each variant"},
-        "turns": {"type": int, "default": 1, "help": "how often all of it is measured"},
+        "turns": {
+            "type": int,
+            "default": 1,
+            "choices": range(1, 10),
+            "metavar": "N",
+            "help": "how often all of it is measured",
+        },
         "skip": {"action": "append", "default": [], "choices": _USUAL, "help": "a variant that is not run"},
     }
     common.run("search", measure, more=more)

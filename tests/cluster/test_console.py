@@ -25,6 +25,8 @@ def test_a_replay_is_shown_but_counts_as_no_trial(
     board = Board("trials", 2, 3, "study")
     row = {"epoch": 3, "val_error": 0.25}
     board.update("a", {**row, "is_replay": False}, "done")
+    board.update("a (replay)", {"epoch": 1, "is_replay": True})
+    assert board._metrics.counted[-1] == ["done", "running"]
     board.update("a (replay)", {**row, "is_replay": True}, "done")
     board.update("b", {"epoch": 1, "reason": None}, "stopped")
     lines = capsys.readouterr().out.splitlines()

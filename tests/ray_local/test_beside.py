@@ -30,7 +30,10 @@ def a_newer_ray() -> Iterator[None]:
         assert process.stdout.readline() == "started\n"
         yield
     finally:
-        process.communicate("", timeout=60)
+        try:
+            process.communicate("", timeout=60)
+        finally:
+            process.kill()
 
 
 def test_an_actor_is_alive_also_to_itself_when_another_ray_was_started_later(ray_session: str) -> None:

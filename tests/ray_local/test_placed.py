@@ -125,8 +125,10 @@ def test_a_node_that_is_lost_before_it_is_asked_has_no_answer(ray_session, monke
     assert measure_room().disk > 0
 
 
-def test_where_every_node_is_lost_there_is_no_room(ray_session, monkeypatch):
-    monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", list)
+@pytest.mark.parametrize("num_before", [0, 1])
+def test_where_every_node_is_lost_there_is_no_room(ray_session, monkeypatch, num_before):
+    lost = [{**node, "NodeID": "0f" * 28} for node in nodes_with_cpus()][:num_before]
+    monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", lambda: lost)
     assert measure_room() == Room(0, 0)
 
 

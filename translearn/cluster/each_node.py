@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
-from ray.exceptions import NodeDiedError, TaskUnschedulableError, WorkerCrashedError
+from ray.exceptions import NodeDiedError, TaskUnschedulableError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 #: What Ray says of a task that was to run on a node that is lost.
-GONE = (NodeDiedError, TaskUnschedulableError, WorkerCrashedError)
+GONE = (NodeDiedError, TaskUnschedulableError)
 
 
 def nodes_with_cpus() -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import ray
+
 from translearn.cluster.each_node import nodes_with_cpus, on_each
 from translearn.cluster.stored import store
 from translearn.data.decode import Selection
@@ -22,8 +24,9 @@ _PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": Dis
 def measure_room() -> Room:
     """What the smallest node of the cluster has, among those that have CPUs; nothing where all were lost."""
     nodes = nodes_with_cpus()
-    memory = [node["Resources"].get("object_store_memory", 0.0) for node in nodes]
-    return Room(int(min(memory, default=0)), min(on_each(nodes, _free), default=0))
+    free = dict(on_each(nodes, _free))
+    memory = [node["Resources"].get("object_store_memory", 0.0) for node in nodes if node["NodeID"] in free]
+    return Room(int(min(memory, default=0)), min(free.values(), default=0))
 
 
 def place_images(selection: Selection, place: Place) -> ImageSet:
@@ -44,8 +47,9 @@ def remove_images(sets: Iterable[ImageSet]) -> None:
         on_each(nodes_with_cpus(), _remove, [images.selection.fingerprint() for images in on_disk])
 
 
-def _free() -> int:
-    return shutil.disk_usage(disk_root()).free
+def _free() -> tuple[str, int]:
+    """This node, and what is free on its disk."""
+    return ray.get_runtime_context().get_node_id(), shutil.disk_usage(disk_root()).free
 
 
 def _remove(fingerprints: list[str]) -> None:

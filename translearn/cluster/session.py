@@ -84,7 +84,12 @@ def own_address() -> dict[str, str]:
     asks another Ray for its controller, takes it for dead, and removes the workers of a training that runs.
     """
     port = free_port()
-    return {ray_constants.GCS_PORT_ENVIRONMENT_VARIABLE: f"{port}", "RAY_ADDRESS": f"127.0.0.1:{port}"}
+    return {ray_constants.GCS_PORT_ENVIRONMENT_VARIABLE: f"{port}", **told_address(f"127.0.0.1:{port}")}
+
+
+def told_address(address: str) -> dict[str, str]:
+    """Variables that tell processes which Ray is theirs, whatever the user's shell says."""
+    return {"RAY_ADDRESS": address, "RAY_API_SERVER_ADDRESS": ""}
 
 
 def free_port() -> int:
@@ -103,7 +108,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         for name in variables:
-            os.environ.pop(name)
+            os.environ.pop(name, None)
             os.environ.update({name: before[name]} if name in before else {})
 
 

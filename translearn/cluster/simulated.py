@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray.cluster_utils import Cluster
 
-from translearn.cluster.session import environment, free_port, listen_here_only, own_address
+from translearn.cluster.session import environment, free_port, listen_here_only, own_address, told_address
 
 _NODE = {
     "num_cpus": 1,
@@ -57,7 +57,7 @@ class SimulatedCluster:
 
     def add(self) -> None:
         """One more node."""
-        with environment({"RAY_ADDRESS": self.address}):
+        with environment(told_address(self.address)):
             self._cluster.add_node(**_NODE)
 
     def remove(self, node: Any) -> None:
