@@ -105,14 +105,14 @@ def test_removing_leaves_nothing_on_the_disk(ray_session, dataset, tmp_path):
 
 
 @pytest.mark.slow
-def test_images_of_a_node_that_is_lost_are_decoded_again_on_another_one(tmp_path):
+def test_images_of_a_node_that_is_lost_are_decoded_again_on_another_one_though_no_cpu_is_free(tmp_path):
     script = Path(__file__).with_name("lineage_script.py")
     command = [sys.executable, str(script), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["before"] == [["first"]]
-    assert "second" in found["after"][0]
+    assert set(found["after"][0]) - {"first"}
     assert "first" not in found["after"][0]
     assert found["same"]
     assert found["asked"] == ["first", "second"]

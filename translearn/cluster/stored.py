@@ -12,12 +12,12 @@ import ray
 from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from translearn.cluster.each_node import nodes_with_cpus
 from translearn.data.decode import Selection, decoded
 from translearn.data.examples import as_rows, gather
 from translearn.data.selected import SelectedImages
 
 _PART_BYTES = 256 * 2**20  # below, starting a task takes longer than it saves
-_CPUS = 1  # of a task
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +45,15 @@ class StoredImages(SelectedImages):
 
 
 def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
-    """Decodes a selection in parallel tasks, and waits until they are done.
+    """Decodes a selection in parallel tasks, one a CPU, and waits until they are done.
 
-    A data set in a local folder is decoded on this node where it has CPUs: others need not have the folder.
+    A data set in a local folder is decoded on this node where it has CPUs: others need not have the folder. Ray is told
+    of no CPU: whatever it makes again after a node was lost would wait for one that lanes hold, and they for it.
 
     Raises:
         DataError: A shard is damaged.
     """
-    shared, ranges = ray.put(selection), list(_ranges(selection, part_bytes))
-    task = ray.remote(num_cpus=_CPUS, num_returns=2)(_decode).options(**_strategy(selection))
-    refs = [task.remote(shared, first, last) for first, last in ranges]
+    refs = list(_started(selection, part_bytes))
     try:
         lengths = ray.get([length for length, _ in refs])
     except RayTaskError as error:
@@ -62,8 +61,23 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
     return StoredImages(selection, tuple(part for _, part in refs), tuple(lengths))
 
 
+def _started(selection: Selection, part_bytes: int) -> Iterator[tuple[Any, Any]]:
+    """References to the length and to the images of each part; the next one starts where another one has ended."""
+    shared, task = ray.put(selection), ray.remote(num_cpus=0, num_returns=2)(_decode)
+    running, free = dict[Any, str](), _homes(selection)
+    for first, last in _ranges(selection, part_bytes):
+        if not free:
+            (done,), _ = ray.wait(list(running))
+            free.append(running.pop(done))
+        home = free.pop(0)
+        there = NodeAffinitySchedulingStrategy(home, soft=True)
+        length, part = task.options(scheduling_strategy=there).remote(shared, first, last)
+        running[length] = home
+        yield length, part
+
+
 def _decode(selection: Selection, first: int, last: int) -> tuple[int, np.ndarray]:
-    images = np.concatenate(list(decoded(selection, slice(first, last), threads=_CPUS)))
+    images = np.concatenate(list(decoded(selection, slice(first, last), threads=1)))
     return len(images), images
 
 
@@ -78,8 +92,9 @@ def _ranges(selection: Selection, part_bytes: int) -> Iterator[tuple[int, int]]:
             first, num = last, 0
 
 
-def _strategy(selection: Selection) -> dict[str, Any]:
-    if not selection.dataset.folder.is_local:
-        return {}
-    here = ray.get_runtime_context().get_node_id()
-    return {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=True)}
+def _homes(selection: Selection) -> list[str]:
+    """The nodes where parts are decoded, each as often as it has CPUs."""
+    nodes, here = nodes_with_cpus(), ray.get_runtime_context().get_node_id()
+    if selection.dataset.folder.is_local:
+        nodes = [node for node in nodes if node["NodeID"] == here] or nodes
+    return [node["NodeID"] for node in nodes for _ in range(max(1, int(node["Resources"]["CPU"])))] or [here]
