@@ -66,7 +66,14 @@ def tree(storage: Path, source: str, **changes: Any) -> dict[str, Any]:
             "lr": [1e-3, 3e-2],
             "prior": "off",
         },
-        "train": {"batch_size": 16, "augment": "crop", "precision": "fp32", "compile": "never"},
+        # Each BatchNorm of a step over all workers would take the drill minutes.
+        "train": {
+            "batch_size": 16,
+            "augment": "crop",
+            "precision": "fp32",
+            "compile": "never",
+            "sync_batchnorm": False,
+        },
         # Stored boundaries are kept on the disk that the drill looks at, not in memory that others use too.
         "cluster": {"refit_workers": 2, "checkpoint_interval_s": 0.0, "boundary_memory_gb": 0.0},
         "refit": {"seeds": 2, "epochs": 3, "candidates": 1},
