@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ def run_search(
     Raises:
         TranslearnError: The search ended before its trials did.
     """
+    gc.collect()  # Tune's own cycles keep the lanes of a search that was interrupted in this process, and their CPUs
     race = _race(spec, task, folder, resources, proposals or OptunaProposals(spec, task.sources), league)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     desk = ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote()
