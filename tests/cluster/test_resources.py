@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from translearn.cluster.each_node import in_turn
 from translearn.cluster.resources import Resources, plan_resources
 from translearn.errors import InputError
 from translearn.spec import ClusterSpec
@@ -54,6 +55,14 @@ def layout(cpus=1, gpus=0.0, workers=1, trials=1, refit=(1, 1, 0.0)) -> Resource
 )
 def test_a_layout(nodes: list[dict[str, float]], asked: dict[str, float], expected: Resources) -> None:
     assert plan_resources(ClusterSpec(**asked), nodes) == expected
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [({}, []), ({"a": 0}, []), ({"a": 2, "b": 0, "c": 1, "d": 3}, ["a", "c", "d", "a", "d", "d"])],
+)
+def test_work_goes_to_each_node_in_turn(places: dict[str, int], expected: list[str]) -> None:
+    assert in_turn(places) == expected
 
 
 @pytest.mark.parametrize(

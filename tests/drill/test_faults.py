@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from translearn.drill import case as cases
 from translearn.drill import file_steps
 from translearn.drill.case import Case
-from translearn.drill.disk import can_mount
+from translearn.drill.disk import Disk
 from translearn.drill.leftovers import files
 from translearn.drill.run import FAULTS, _depth
 from translearn.drill.steps import Fault
@@ -43,6 +44,28 @@ class NoNodes:
         return []
 
 
+class NoDisk(Disk):
+    """A folder that is none while it may not be written, so that nobody has to mount one. Real ones: test_disk.py."""
+
+    @classmethod
+    def mounted(cls, folder: Path, size: str = "") -> Disk:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return cls(folder)
+
+    def forbid(self) -> None:
+        self.folder.rename(self.folder.with_name("aside"))
+        self.folder.touch()
+
+    def allow(self) -> None:
+        self.folder.unlink()
+        self.folder.with_name("aside").rename(self.folder)
+
+    fill, empty = forbid, allow
+
+    def unmount(self) -> None: ...
+
+
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     real = subprocess.Popen
@@ -54,6 +77,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cases.subprocess, "Popen", start)
     monkeypatch.setattr(file_steps, "_AWAY_S", 1.0)
+    monkeypatch.setattr(cases, "Disk", NoDisk)
 
 
 def played(fault: Fault, folder: Path, *more: Fault) -> Case:
@@ -78,8 +102,6 @@ _CASES = [pytest.param(one, id=one.name, marks=() if one.name in _QUICK else pyt
 
 @pytest.mark.parametrize("fault", _CASES)
 def test_a_fault_strikes_wherever_it_says(fault: Fault, tmp_path: Path) -> None:
-    if fault.needs_disk and not can_mount():
-        pytest.skip("this process may not mount disks")
     undisturbed, case = played(Fault("none", (), fault.changes), tmp_path), None
     try:
         case = played(fault, tmp_path)
@@ -99,8 +121,6 @@ _JOINED = [(_BY_NAME[fault.joins], fault) for fault in FAULTS if fault.joins]
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), _JOINED, ids=[second.name for _, second in _JOINED])
 def test_a_fault_strikes_also_in_a_study_that_another_one_met(first: Fault, second: Fault, tmp_path: Path) -> None:
-    if first.needs_disk and not can_mount():
-        pytest.skip("this process may not mount disks")
     assert (second.changes, second.needs_disk) == (first.changes, first.needs_disk)
     undisturbed = played(Fault("none", (), first.changes), tmp_path)
     case = played(first, tmp_path, second)

@@ -198,6 +198,19 @@ def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, t
         assert figures(outcome) == plainly(spec, task, outcome)[0]
 
 
+@pytest.mark.timeout(150)
+def test_a_search_that_was_interrupted_here_gives_its_cpus_to_the_next_one(ray_session, task, tmp_path):
+    points = Listed(("a", 5, 1e-3), ("scratch", 0, 1e-3))
+    spec = study(tmp_path, points, search__epochs=2, search__mode="exhaustive")
+
+    def interrupt(row: dict[str, Any], point: Point) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_search(spec, task, Folder.open(tmp_path), layout(), interrupt, points)
+    assert len(run_search(spec, task, Folder.open(tmp_path), layout(), proposals=points)) == 2
+
+
 @pytest.mark.slow
 def test_two_workers_a_trial_give_the_curve_of_one(ray_session, task, tmp_path):
     # A small rate: BatchNorm over a few examples amplifies rounding, and nothing else may differ.

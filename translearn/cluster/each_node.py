@@ -1,8 +1,8 @@
-"""Calls a function on every node of the cluster."""
+"""The nodes of the cluster: work in turn on them, and a function that is called on each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -16,6 +16,15 @@ GONE = (NodeDiedError, TaskUnschedulableError)
 def nodes_with_cpus() -> list[dict[str, Any]]:
     """Ray's records of the nodes where work can be."""
     return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+
+
+def in_turn(places: Mapping[str, int]) -> list[str]:
+    """Nodes in the order in which work is given to them, each as often as it has places.
+
+    First comes one place of every node, then a second one of those that have two, and so on.
+    """
+    most = max(places.values(), default=0)
+    return [node for number in range(most) for node, num in places.items() if number < num]
 
 
 def on_each(

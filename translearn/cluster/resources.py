@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import ray
 
+from translearn.cluster.each_node import in_turn
 from translearn.errors import fault, raise_faults
 from translearn.spec import ClusterSpec
 
@@ -73,6 +74,12 @@ def plan_resources(spec: ClusterSpec, nodes: list[dict[str, float]] | None = Non
         refit_gpus=1.0 if gpus else 0.0,
         refit_range=spec.refit_workers if isinstance(spec.refit_workers, tuple) else None,
     )
+
+
+def places(resources: Resources) -> list[str]:
+    """The nodes of the connected cluster, in turn, each as often as a worker of a trial fits on it."""
+    alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    return in_turn({name: _slots_on(has, resources.cpus, resources.gpus) for name, has in alive.items()})
 
 
 def _nodes() -> list[dict[str, float]]:

@@ -8,6 +8,7 @@ import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 from ray import tune
@@ -21,7 +22,7 @@ from translearn.cluster.desk import Desk
 from translearn.cluster.heat import Setting
 from translearn.cluster.lane import Lane
 from translearn.cluster.referee import Referee, known_rows
-from translearn.cluster.resources import Resources
+from translearn.cluster.resources import Resources, places
 from translearn.cluster.shared import Task, share
 from translearn.cluster.states import Places
 from translearn.contest import Contestant, League, Point, Proposals, Row, scratch_apart
@@ -138,12 +139,10 @@ def generations(search: SearchSpec) -> tuple[int, ...]:
 
 def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Referee) -> tune.Tuner:
     _keep_secrets()
-    single = resources.workers_per_trial == 1
-    own = {"cpu": resources.cpus, "gpu": resources.gpus} if single else {"cpu": _OWN_CPUS}
     lane = tune.with_parameters(Lane, setting=setting, resources=resources, folder=folder)
     lanes = list(range(min(resources.concurrent_trials, setting.spec.search.trials)))
     return tune.Tuner(
-        tune.with_resources(lane, own),
+        tune.with_resources(lane, _where(resources)),
         param_space={"lane": tune.grid_search(lanes)},
         run_config=tune.RunConfig(
             name="tune",
@@ -155,6 +154,20 @@ def _tuner(setting: Setting, folder: Folder, resources: Resources, referee: Refe
             # The referee counts how often a heat is lost.
             failure_config=tune.FailureConfig(max_failures=-1),
         ),
+    )
+
+
+def _where(resources: Resources) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
+    """What a lane asks for, and of which node: of each in turn, and of any other where that one is full or lost.
+
+    A lane of several workers asks for next to nothing itself; its workers are wherever they fit together.
+    """
+    if resources.workers_per_trial > 1:
+        return lambda _: tune.PlacementGroupFactory([{"CPU": _OWN_CPUS}])
+    bundle = {unit: num for unit, num in (("CPU", resources.cpus), ("GPU", resources.gpus)) if num}
+    nodes: list[str | None] = [*places(resources)] or [None]
+    return lambda config: tune.PlacementGroupFactory(
+        [bundle], strategy="STRICT_PACK", _soft_target_node_id=nodes[config["lane"] % len(nodes)]
     )
 
 

@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from translearn.cluster.each_node import nodes_with_cpus
+from translearn.cluster.each_node import in_turn, nodes_with_cpus
 from translearn.data.decode import Selection, decoded
 from translearn.data.examples import as_rows, gather
 from translearn.data.selected import SelectedImages
@@ -93,8 +93,8 @@ def _ranges(selection: Selection, part_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def _homes(selection: Selection) -> list[str]:
-    """The nodes where parts are decoded, each as often as it has CPUs."""
+    """The nodes where parts are decoded, in turn, each as often as it has CPUs."""
     nodes, here = nodes_with_cpus(), ray.get_runtime_context().get_node_id()
     if selection.dataset.folder.is_local:
         nodes = [node for node in nodes if node["NodeID"] == here] or nodes
-    return [node["NodeID"] for node in nodes for _ in range(max(1, int(node["Resources"]["CPU"])))] or [here]
+    return in_turn({node["NodeID"]: max(1, int(node["Resources"]["CPU"])) for node in nodes}) or [here]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
+from operator import methodcaller
 
 import pyarrow.parquet as pq
 
 from translearn.drill.case import Case, DrillError
-from translearn.drill.disk import Disk
 from translearn.drill.file_steps import (
     away,
     cut,
@@ -95,12 +95,12 @@ FILE_FAULTS = (
     ),
     Fault(
         "disk-full",
-        (spoiled_disk("in the search", _SEARCH_EPOCH, Disk.fill, Disk.empty),),
+        (spoiled_disk("in the search", _SEARCH_EPOCH, methodcaller("fill"), methodcaller("empty")),),
         needs_disk=True,
     ),
     Fault(
         "read-only",
-        (spoiled_disk("in a refit", _REFIT_EPOCH, Disk.forbid, Disk.allow),),
+        (spoiled_disk("in a refit", _REFIT_EPOCH, methodcaller("forbid"), methodcaller("allow")),),
         needs_disk=True,
         joins="disk-full",
     ),

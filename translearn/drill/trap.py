@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 Event = Literal["placed", "opened", "epoch"]
-Act = Literal["die", "ask", "fail"]
+Act = Literal["die", "ask"]
 
 _PATIENCE_S, _LOOK_S = 120.0, 0.05
 _SPRUNG, _ANSWERED, _TOLD = "sprung", "answered", "told"
@@ -32,11 +32,9 @@ class Trap:
         event: ``placed``: a file was written beside its place, and is about to be renamed into it; ``opened``: one is
             about to be opened to be written; ``epoch``: an epoch was trained, and nobody knows yet.
         pattern: What the path, or the name of the epoch (``hook.epoch_name``), must match; a regular expression.
-        act: ``die``: the process is killed, as by ``kill -9``; ``ask``: it waits until the drill has done its part;
-            ``fail``: the operation fails with ``error``.
+        act: ``die``: the process is killed, as by ``kill -9``; ``ask``: it waits until the drill has done its part.
         number: The how-manieth match it is, over all processes.
         lasts: Whether it springs again at every later match.
-        error: Of ``fail``: an ``errno``.
     """
 
     event: Event
@@ -44,7 +42,6 @@ class Trap:
     act: Act = "die"
     number: int = 1
     lasts: bool = False
-    error: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,12 +68,12 @@ class Snare:
         return file
 
     def step(self, event: Event, what: str) -> None:
-        """Is called at each event. Traps spring where it is theirs. Raises OSError where that is what one does."""
+        """Is called at each event. Traps spring where it is theirs."""
         for index, trap in enumerate(self.traps):
             if event == trap.event and re.search(trap.pattern, what) and self._is_set(index):
                 number = self._claim(index)
                 if number == trap.number or (trap.lasts and number > trap.number):
-                    self._act(index, what)
+                    self._act(index)
 
     def tell(self, line: str) -> None:
         """Writes down that an epoch was trained, by its name, or ``HIT``."""
@@ -99,15 +96,13 @@ class Snare:
         """Lets a process that asks in a trap go on."""
         self._file(f"{_ANSWERED}-{index}").touch()
 
-    def _act(self, index: int, what: str) -> None:
-        trap, waiting = self.traps[index], self._file(f"waiting-{index}-{os.getpid()}")
+    def _act(self, index: int) -> None:
+        waiting = self._file(f"waiting-{index}-{os.getpid()}")
         self.tell(HIT)
         waiting.write_text(str(os.getpid()))
         waiting.rename(self._file(f"{_SPRUNG}-{index}"))
-        if trap.act == "die":
+        if self.traps[index].act == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if trap.act == "fail":
-            raise OSError(trap.error, os.strerror(trap.error), what)
         self._wait(index)
 
     def _is_set(self, index: int) -> bool:
