@@ -67,7 +67,7 @@ def test_training_on_stored_boundaries_is_bit_equal_at_every_depth(kept: Cache, 
         assert trained(data, depth, {depth: array}, precision=precision) == plain, depth
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_training_on_stored_views_is_bit_equal(kept: Cache, precision: str) -> None:
     options: dict[str, Any] = {"augment": "flip_crop", "seed": 5, "views": 2, "precision": precision}
     found = stored(kept, num=21, **options)
@@ -78,8 +78,14 @@ def test_training_on_stored_views_is_bit_equal(kept: Cache, precision: str) -> N
         assert plain != trained(split(21), depth, {}, precision=precision)
 
 
-@pytest.mark.parametrize("chunk", [None, 8, 300])
-@pytest.mark.parametrize("num", [256, 257, 300])
+@pytest.mark.parametrize(
+    ("num", "chunk"),
+    [(256, None), (257, 8), (300, 300)]
+    + [
+        pytest.param(num, chunk, marks=pytest.mark.slow)
+        for num, chunk in [(256, 8), (256, 300), (257, None), (257, 300), (300, None), (300, 8)]
+    ],
+)
 def test_a_stored_boundary_is_that_of_the_feed_across_units(tmp_path: Path, chunk: int | None, num: int) -> None:
     one, data = cache(tmp_path, memory=0), split(num)
     found = stored(one, num=num, chunk=chunk)

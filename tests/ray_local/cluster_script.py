@@ -116,7 +116,7 @@ def study(address: str, workers: str, name: str, trials: str, folder: str) -> li
     return searched(name, plan, int(trials), 1, Folder.open(folder))
 
 
-def refits(plan: Resources) -> dict[str, Any]:
+def refits(plan: Resources, whole: dict[str, float]) -> dict[str, Any]:
     """A refit's workers, and a second refit's beside them."""
     asked = scaling(plan.refit_workers, plan.refit_cpus, plan.refit_gpus)
     bundles = [{"CPU": 0.0, "GPU": 0.0, **asked.resources_per_worker}] * plan.refit_workers
@@ -125,6 +125,7 @@ def refits(plan: Resources) -> dict[str, Any]:
     nodes = set(placement_group_table(first)["bundles_to_node_id"].values())
     for group in (first, second):
         remove_placement_group(group)
+    free(whole)  # a lane goes to its node only if there is room at that moment
     return {"ready": ready, "num_nodes": len(nodes)}
 
 
@@ -179,7 +180,7 @@ def found(num_nodes: int, storage: Folder, is_short: bool) -> dict[str, Any]:
         "seen": seen(storage, ""),
         "unseen": seen(storage, blind),
         "blind": blind,
-        "refits": refits(plans[1]),
+        "refits": refits(plans[1], whole),
         "few": searched("few", plans[1], num_nodes, num_nodes, storage),
     }
     if not is_short:

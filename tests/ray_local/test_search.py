@@ -146,9 +146,8 @@ def test_diverging_trials_end_with_their_reason_and_the_search_goes_on(ray_sessi
         )
 
 
-@pytest.mark.parametrize(
-    ("workers", "actor"), [(1, "Trainable"), pytest.param(2, "RayTrainWorker", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # the short drill kills a lane too
+@pytest.mark.parametrize(("workers", "actor"), [(1, "Trainable"), (2, "RayTrainWorker")])
 def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path, workers, actor):
     killed: list[int] = []
     lanes = 2 // workers
