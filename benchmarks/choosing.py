@@ -30,12 +30,13 @@ from typing import Any
 import common
 import numpy as np
 from choosing_figures import PLAIN, TargetCosts, differences, over_targets, ratios
-from choosing_past import Ranking, past_points, past_study, ranking_of
+from choosing_past import Ranking, past_of, past_study, ranking_of
 from choosing_replay import Epoch, Found, asha, followed, optuna_alone, race, race_alone, random_search
 from choosing_table import EPOCHS, QUICK_EPOCHS, RATES, Table, is_kept, kept_table, with_scratch
 from choosing_tasks import SOURCES, TARGETS, Target, obtain_sources
 
 from translearn.arithmetic import prepare_process
+from translearn.prior import NOTHING
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source
 from translearn.spec import SCRATCH, StudySpec, parse_spec
@@ -167,8 +168,8 @@ def _informed(
     prior = one.ranking.prior if uses_prior else None
     scratch = [name for name, source in sources.items() if source.kind == "scratch"]
     kept = {name: sources[name] for name in (*prior.order, *scratch)} if prior else sources
-    points = past_points(spec, kept, one.target, one.ranking, past) if uses_past else []
-    return race(OptunaProposals(spec, kept, prior, points), one.table, spec)
+    taught = past_of(spec, kept, one.target, one.ranking, past) if uses_past else NOTHING
+    return race(OptunaProposals(spec, kept, prior, taught), one.table, spec)
 
 
 def _expected(runs: list[Found], name: str, one: Setting, best: float) -> dict[str, float]:

@@ -16,12 +16,12 @@ from scipy.stats import entropy
 
 from translearn.cluster.rank import score
 from translearn.contest import Fate, Point
-from translearn.prior import Prior
+from translearn.prior import Past, Prior
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.study.rank import contender
-from translearn.study.warm_start import suggestions
+from translearn.study.warm_start import suggestions, taught
 from translearn.transferability.ranking import ranked
 
 
@@ -54,16 +54,16 @@ def ranking_of(target: Target, seed: int, sources: Mapping[str, Source], spec: S
     return Ranking(prior, {one.name: one.last("knn").value for one in pool}, time.perf_counter() - started)
 
 
-def past_points(
+def past_of(
     spec: StudySpec,
     sources: Mapping[str, Source],
     target: Target,
     ranking: Ranking,
     past: list[list[dict[str, Any]]],
-) -> list[Point]:
-    """What past studies suggest for a target."""
+) -> Past:
+    """What past studies teach of a target."""
     rows = [row for study in past for row in study]
-    return [one.point for one in suggestions(spec, sources, _features(target), ranking.scores, rows)]
+    return taught(suggestions(spec, sources, _features(target), ranking.scores, rows))
 
 
 def past_study(
@@ -111,6 +111,8 @@ def _trial(number: int, point: Point, fate: Fate, source: Source, ranking: Ranki
 
 class _Told:
     """Proposals that remember what became of their points."""
+
+    num_pilots = 0
 
     def __init__(self, proposals: OptunaProposals) -> None:
         self.told: list[tuple[Point, Fate]] = []

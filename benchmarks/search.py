@@ -66,6 +66,8 @@ _PER_CLASS, _SIZE, _DEPTHS, _RATES = 20, 64, (0, 2, 4, 5), (1e-3, 1e-2, 5e-2)
 class Grid:
     """Every combination, as the search's proposals."""
 
+    num_pilots = 0
+
     def __init__(self, depths: Sequence[int], rates: Sequence[float]) -> None:
         self.points = [
             Point(s, d, lr, 1e-4, is_scratch=False) for s in ("glyphs", "textures") for d in depths for lr in rates

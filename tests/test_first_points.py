@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from translearn.first_points import first_points
-from translearn.prior import Prior
+from translearn.prior import Past, Prior
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source, scratch
 from translearn.spec import StudySpec, parse_spec
@@ -46,7 +46,7 @@ def short(points: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 def test_with_a_ranking_defaults_come_best_first_then_the_probe_and_the_recommended_depths() -> None:
     spec = study()
-    assert short(first_points(spec, sources(spec), BEST_FIRST))[:11] == [
+    assert short(first_points(spec, sources(spec), BEST_FIRST))[:14] == [
         ("c", 0, 0.01),
         ("a", 0, 0.01),
         ("b", 0, 0.01),
@@ -54,6 +54,9 @@ def test_with_a_ranking_defaults_come_best_first_then_the_probe_and_the_recommen
         ("c", 5, 0.03),
         ("scratch", None, 0.03),
         ("scratch", None, 0.0033),
+        ("c", 0, 0.03),
+        ("c", 0, 0.0033),
+        ("c", 0, 0.09),
         ("c", 3, 0.01),
         ("c", 3, 0.03),
         ("a", 3, 0.01),
@@ -66,8 +69,8 @@ def test_what_is_left_of_the_first_generation_is_shared_by_weight() -> None:
     points = first_points(spec, sources(spec), BEST_FIRST)
     drawn = [point["source"] for point in points if set(point) == {"source"}]
     assert len(points) == 20
-    assert {name: drawn.count(name) for name in "abc"} == {"c": 5, "a": 2, "b": 0}
-    assert [sum(point["source"] == name for point in points) for name in ("a", "b", "scratch")] == [5, 1, 5]
+    assert {name: drawn.count(name) for name in "abc"} == {"c": 3, "a": 1, "b": 0}
+    assert [sum(point["source"] == name for point in points) for name in ("a", "b", "scratch")] == [4, 1, 5]
 
 
 def test_random_trials_are_one_generation_so_all_of_them_are_shared() -> None:
@@ -143,3 +146,23 @@ def test_without_a_ranking_the_search_is_the_plain_one() -> None:
         ("scratch", None, 0.03),
     ]
     assert len(points) == 3 + 5
+
+
+def test_what_past_studies_say_of_rates_takes_the_place_of_the_default_one() -> None:
+    spec = study("ab")
+    points = short(first_points(spec, sources(spec), past=Past(lr=0.03, scratch_lr=0.003)))
+    assert points[:5] == [
+        ("a", 0, 0.03),
+        ("b", 0, 0.03),
+        ("scratch", None, 0.003),
+        ("a", 0, 0.01),  # in case that it does not hold here
+        ("scratch", None, 0.009),
+    ]
+    ranked = short(first_points(spec, sources(spec), prior({"b": 0.6, "a": 0.4}), Past(lr=0.03)))
+    assert [ranked[place] for place in (0, 3, 4, 7)] == [("b", 0, 0.03), ("b", 0, 0.01), ("b", 5, 0.09), ("b", 0, 0.09)]
+
+
+def test_with_a_ranking_the_first_point_is_a_pilot() -> None:
+    spec = study()
+    assert OptunaProposals(spec, sources(spec), BEST_FIRST).num_pilots == 1
+    assert OptunaProposals(spec, sources(spec)).num_pilots == 0

@@ -8,6 +8,7 @@ import optuna
 import pytest
 
 from translearn.contest import Fate, Point
+from translearn.prior import Past
 from translearn.proposals import OptunaProposals
 from translearn.sources import Source, scratch
 from translearn.spec import StudySpec, parse_spec
@@ -117,6 +118,6 @@ def test_every_weight_decay_of_the_list_is_tried_and_no_other() -> None:
 def test_what_past_studies_suggest_follows_the_default_configurations() -> None:
     spec = study(weight_decay=[0.0, 1e-4])
     past = [Point("b", 3, 0.02, 1e-4, is_scratch=False), Point("scratch", 0, 0.05, 0.0, is_scratch=True)]
-    points = OptunaProposals(spec, sources(spec), past=past).draw(5)
+    points = OptunaProposals(spec, sources(spec), past=Past(past)).draw(5)
     assert [point.source for point in points[:3]] == ["a", "b", "scratch"]
     assert points[3:] == past

@@ -16,8 +16,8 @@ from translearn.rungs import epochs_to_run, rungs
 class Listed:
     """Points of one source, in order; remembers what it is told."""
 
-    def __init__(self, num_scratch: int = 0) -> None:
-        self.drawn, self.num_scratch, self.told = 0, num_scratch, []
+    def __init__(self, num_scratch: int = 0, num_pilots: int = 0) -> None:
+        self.drawn, self.num_scratch, self.told, self.num_pilots = 0, num_scratch, [], num_pilots
 
     def draw(self, num: int) -> list[Point]:
         first, self.drawn = self.drawn, self.drawn + num
@@ -110,6 +110,61 @@ def test_scratch_has_a_race_of_its_own() -> None:
     assert {one.number for one in race.contestants if max(race.standings.curves[one.run]) == 3} == {3, 6}
 
 
+def test_a_pilot_is_trained_whole_first_of_all_and_counts_like_the_rest() -> None:
+    listed = Listed(num_pilots=1)
+    race = Race(listed, [6, 3], (1, 3, 9), 3, singly)
+    heats = run(race, lambda number, _: number / 10)
+    assert [(heat.contestants[0].number, heat.until) for heat in heats] == [
+        (1, 9),
+        *((number, 1) for number in range(2, 7)),
+        (2, 3),  # and the pilot is promoted with it, to a rung where it was already
+        *((number, 1) for number in range(7, 10)),
+    ]
+    assert listed.told[0][0] == Fate([0.1] * 9, is_done=True)
+
+
+def test_a_pilot_that_others_overtake_still_ends() -> None:
+    listed = Listed(num_pilots=1)
+    race = Race(listed, [6], (1, 3), 3, singly, replays=True)
+    heats = run(race, lambda number, _: 1 - number / 10)
+    assert [(heat.contestants[0].number, heat.until) for heat in heats if heat.until == 3] == [
+        (1, 3),
+        (5, 3),
+        (6, 3),
+        (6, 3),
+    ]
+    assert [fate.is_done for fate in listed.told[0]] == [True, False, False, False, True, True]
+
+
+def test_the_others_wait_for_a_pilot_at_their_rung_and_no_further() -> None:
+    race = Race(Listed(num_pilots=1), [3], (1, 3, 9), 3, singly)
+    pilot, second, third = (race.next_heat() for _ in range(3))
+    assert pilot and second and third  # noqa: PT018
+    assert pilot.until == 9
+    for heat in (second, third):
+        finish(race, heat, {2: 0.1, 3: 0.3})
+    assert race.next_heat() is None
+    race.standings.take(row(pilot.contestants[0], 1, 0.2))
+    following = race.next_heat()
+    assert following == Heat(second.contestants, 3)
+    assert race.alive == {pilot.contestants[0].run, second.contestants[0].run}  # overtaken, and yet under way
+    finish(race, following, {2: 0.1})
+    assert race.next_heat() is None  # at the next rung there is but one to go on, and the pilot may be better
+    race.put_back(pilot)
+    assert race.next_heat() == pilot
+    finish(race, pilot, {1: 0.2})
+    last = race.next_heat()
+    assert last == Heat(second.contestants, 9)
+    finish(race, last, {2: 0.1})
+    assert race.next_heat() is None
+    assert race.is_over
+
+
+def test_with_one_rung_nobody_is_a_pilot() -> None:
+    race = Race(Listed(num_pilots=1), [3], (2,), 3, together)
+    assert [len(heat.contestants) for heat in run(race, lambda number, _: number / 10)] == [3]
+
+
 def test_leagues_race_for_themselves() -> None:
     class Sources(Listed):
         def _point(self, index: int) -> Point:
@@ -159,16 +214,16 @@ def test_nothing_is_decided_before_all_are_there() -> None:
     assert (following.contestants, following.until) == (first.contestants, 3)
 
 
-@given(st.integers(0, 12), st.data())
+@given(st.integers(0, 12), st.integers(0, 2), st.data())
 @settings(max_examples=30, deadline=None)
-def test_an_interrupted_race_ends_like_an_undisturbed_one(stop_after: int, data: st.DataObject) -> None:
+def test_an_interrupted_race_ends_like_an_undisturbed_one(stop_after: int, pilots: int, data: st.DataObject) -> None:
     values = data.draw(st.lists(st.integers(0, 5), min_size=40, max_size=40))
 
     def error(number: int, epoch: int) -> float:
         return values[(number * 7 + epoch) % 40] / 5
 
     def race(known=()) -> Race:
-        return Race(Listed(2), [4, 3], (1, 3, 6), 2, singly, known, replays=True)
+        return Race(Listed(2, pilots), [4, 3], (1, 3, 6), 2, singly, known, replays=True)
 
     whole, broken = race(), race()
     heats = run(whole, error)

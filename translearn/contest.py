@@ -40,7 +40,13 @@ class Fate:
 
 
 class Proposals(Protocol):
-    """Where points come from. What is drawn depends on what was drawn and told before, and on nothing else."""
+    """Where points come from. What is drawn depends on what was drawn and told before, and on nothing else.
+
+    Attributes:
+        num_pilots: How many of the first points are good enough, as far as is known, to be trained whole at once.
+    """
+
+    num_pilots: int
 
     def draw(self, num: int) -> list[Point]:
         """The next so many points."""

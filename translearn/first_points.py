@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from translearn.archs import num_stages
 from translearn.contest import Point
-from translearn.prior import Prior
+from translearn.prior import NOTHING, Past, Prior
 from translearn.sources import Source
 from translearn.spec import StudySpec
 
@@ -18,34 +18,42 @@ FirstPoint = dict[str, Any]
 _LEAST = 3
 #: Of a linear probe, over the default: so few parameters take larger steps.
 _PROBE_FACTOR = 3.0
+#: Learning rates of the best source's default configuration: nine times the first one is among them.
+_SWEPT = 4
 
 
 def first_points(
-    spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None, past: Sequence[Point] = ()
+    spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None, past: Past = NOTHING
 ) -> list[FirstPoint]:
     """The default configuration, the same for every other source, what the ranking recommends, and scratch's share.
 
-    What past studies suggest follows the default configurations.
+    Past studies say which learning rate all of these begin with, in place of the default one; what else they suggest
+    follows the default configurations, that of the first source at the study's own default rate among it.
 
     Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
-    rates around the default one: the gain over a baseline that nobody tuned would mean nothing.
+    rates around the first one: the gain over a baseline that nobody tuned would mean nothing.
 
-    With a ranking the best source comes first. Its linear probe follows the default configurations, and the better half
-    of the sources at their recommended freeze depths, at the default rate and at the next one, follows scratch's first
-    three. What is left of the first generation goes to the sources in proportion to their weights.
+    With a ranking the best source comes first. Its linear probe follows the default configurations; scratch's first
+    three come next, and then the best source's other learning rates, for a default may be wrong, and the better half of
+    the sources at their recommended freeze depths, at the first rate and at the next one. What is left of the first
+    generation goes to the sources in proportion to their weights.
     """
+    lr, scratch_lr = past.lr or spec.default_lr, past.scratch_lr or spec.default_lr
     baselines = [name for name, source in sources.items() if source.kind == "scratch"]
     names = [name for name in sources if name not in baselines] if prior is None else list(prior.order)
-    defaults = [_at(sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names]
-    defaults += [{"source": name, "lr": spec.default_lr} for name in baselines]
-    defaults += [_again(spec, sources[point.source], point) for point in past]
+    defaults = [_at(sources[name], _lowest(spec, sources[name]), lr) for name in names]
+    defaults += [{"source": name, "lr": scratch_lr} for name in baselines]
+    defaults += [_at(sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
+    defaults += [_again(spec, sources[point.source], point) for point in past.points]
     share = max(_LEAST, spec.search.trials // len(sources))
-    tuned = [{"source": name, "lr": lr} for lr in rates(spec, share)[1:] for name in baselines]
+    tuned = [{"source": name, "lr": rate} for rate in rates(spec, scratch_lr, share)[1:] for name in baselines]
     if prior is None:
-        return defaults + tuned
+        return _once(defaults) + tuned
     least = (_LEAST - 1) * len(baselines)
-    found = defaults + _probe(spec, sources[names[0]]) + tuned[:least] + _recommended(spec, sources, prior)
-    given = [point for place, point in enumerate(found) if point not in found[:place]] + tuned[least:]
+    best = sources[names[0]]
+    swept = [_at(best, _lowest(spec, best), rate) for rate in rates(spec, lr, _SWEPT)[1:]]
+    found = [*defaults, *_probe(spec, best, lr), *tuned[:least], *swept, *_recommended(spec, sources, prior, lr)]
+    given = _once(found) + tuned[least:]
     first_generation = math.ceil(spec.search.trials / (1 if spec.search.algorithm == "random" else 2))
     return given + _shares(prior, first_generation - len(given))
 
@@ -55,25 +63,25 @@ def depth_key(arch: str) -> str:
     return f"freeze_depth_{arch}"
 
 
-def rates(spec: StudySpec, num: int) -> list[float]:
-    """At most so many learning rates of the range: the default one, three times and a third of it, and so on."""
+def rates(spec: StudySpec, first: float, num: int) -> list[float]:
+    """At most so many learning rates of the range: the first one, three times and a third of it, and so on."""
     low, high = spec.search.lr
     exponents = sorted(range(-num, num + 1), key=lambda exponent: (abs(exponent), -exponent))
-    found = [spec.default_lr * 3.0**exponent for exponent in exponents]
+    found = [first * 3.0**exponent for exponent in exponents]
     return [rate for rate in found if low <= rate <= high][:num]
 
 
-def _probe(spec: StudySpec, source: Source) -> list[FirstPoint]:
+def _probe(spec: StudySpec, source: Source, first: float) -> list[FirstPoint]:
     """A source's linear probe; none where the study has no such freeze depth."""
-    depth, lr = num_stages(source.arch), min(_PROBE_FACTOR * spec.default_lr, spec.search.lr[1])
+    depth, lr = num_stages(source.arch), min(_PROBE_FACTOR * first, spec.search.lr[1])
     return [_at(source, depth, lr)] if depth in spec.freeze_depths(source.arch) else []
 
 
-def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior) -> list[FirstPoint]:
+def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, first: float) -> list[FirstPoint]:
     """The better half of the sources at their recommended depths."""
     better = prior.order[: math.ceil(len(prior.order) / 2)]
     depths = {name: _allowed(spec, sources[name], prior.freeze_depths[name]) for name in better}
-    return [_at(sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, 2)]
+    return [_at(sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, first, 2)]
 
 
 def _shares(prior: Prior, num: int) -> list[FirstPoint]:
@@ -82,6 +90,10 @@ def _shares(prior: Prior, num: int) -> list[FirstPoint]:
     for _ in range(num):
         counts[max(counts, key=lambda name: prior.weights[name] / (counts[name] + 1))] += 1
     return [{"source": name} for name, count in counts.items() for _ in range(count)]
+
+
+def _once(points: list[FirstPoint]) -> list[FirstPoint]:
+    return [point for place, point in enumerate(points) if point not in points[:place]]
 
 
 def _again(spec: StudySpec, source: Source, point: Point) -> FirstPoint:

@@ -9,7 +9,7 @@ import optuna
 
 from translearn.contest import Fate, Point
 from translearn.first_points import depth_key, first_points
-from translearn.prior import Prior
+from translearn.prior import NOTHING, Past, Prior
 from translearn.seeds import derive_seed
 from translearn.sources import Source
 from translearn.spec import StudySpec
@@ -23,7 +23,7 @@ class OptunaProposals:
         spec: StudySpec,
         sources: Mapping[str, Source],
         prior: Prior | None = None,
-        past: Sequence[Point] = (),
+        past: Past = NOTHING,
     ) -> None:
         """Prepares the space of a study.
 
@@ -31,8 +31,10 @@ class OptunaProposals:
             spec: The study.
             sources: Those that may be drawn, scratch among them.
             prior: What a ranking of them says; None for the plain search.
-            past: What past studies suggest to try first.
+            past: What past studies teach.
         """
+        #: The first point is what a ranking makes of the sources; without one it is only the first that was named.
+        self.num_pilots = 0 if prior is None else 1
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._spec, self._sources = spec, sources

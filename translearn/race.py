@@ -3,7 +3,9 @@
 Synchronous successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943): all trials of a generation run to the
 first rung, the best 1/eta of them to the next, and so on to full length. Nothing is decided before all results are
 there, so the choice depends on no timing and on no number of workers. With one rung, at the end, every trial runs to
-its full length. A trial that is not promoted stops; one that is goes on from where it was.
+its full length. A trial that is not promoted stops; one that is goes on from where it was. Pilots, the first trials
+where a ranking recommends them, run to full length at once and first of all: the others race on meanwhile, and are
+compared with what a pilot was at the same rung.
 
 The race says what is to be done next and is told what came of it; it knows of no process and no clock.
 """
@@ -65,22 +67,29 @@ class Race:
         self._queue: list[Heat] = []
         self._open: list[Heat] = []
         self._early: Heat | None = None
-        self._is_last = False
+        self._rung, self._is_last = rungs[0], False
         self._stages = self._plan()
 
     def next_heat(self) -> Heat | None:
-        """What to run next; None where nothing is left, or what is running has to end first."""
+        """What to run next; None where nothing is left, or something that is running has to come further first."""
         while not self.is_over:
             while self._queue:
                 heat = self._queue.pop(0)
                 if not self.standings.is_known(heat) and not self._is_begun(heat):
                     self._open.append(heat)
                     return heat
-            if self._open:
+            if any(map(self._is_awaited, self._open)):
                 return self._ahead()
-            self._queue = next(self._stages, [])
-            self.is_over = not self._queue
+            stage = next(self._stages, None)
+            self.is_over = stage is None
+            self._queue = stage or []
         return None
+
+    @property
+    def alive(self) -> set[str]:
+        """The runs of which the states may be of use: those that race, and pilots under way."""
+        pilots = [heat.contestants[0] for heat in self._open if heat.until > self._rung]
+        return {one.run for one in (*self.racing, *pilots)}
 
     @property
     def replay(self) -> Row | None:
@@ -110,6 +119,11 @@ class Race:
             self._queue[:0] = [Heat(trials[:half], heat.until), Heat(trials[half:], heat.until)]
         else:
             self.standings.fail(heat, reason)
+
+    def _is_awaited(self, heat: Heat) -> bool:
+        """Whether the others need a heat's end; of a pilot they need no more than the rung where they are."""
+        is_there = self.standings.is_known(Heat(heat.contestants, self._rung))
+        return heat.until <= self._rung or not is_there
 
     def _leave(self, heat: Heat) -> bool:
         """Takes a heat from those that are running; returns whether it was due."""
@@ -146,8 +160,8 @@ class Race:
             generation = self.racing = self._drawn(size)
             for rung in self._rungs:
                 self._is_last = index == len(self._generations) and rung == self._rungs[-1]
-                if self.racing:
-                    yield self._heats(self.racing, rung)
+                self._rung = rung
+                yield self._due(self.racing, rung)
                 self.racing = self._promoted(self.racing, rung)
             self._proposals.tell([self._fate(contestant) for contestant in generation])
         self.racing, self._is_last = [], False
@@ -161,8 +175,15 @@ class Race:
         self.contestants += drawn
         return drawn
 
-    def _heats(self, racing: Sequence[Contestant], rung: int) -> list[Heat]:
-        return [Heat(members, rung) for members in self._group(racing)]
+    def _due(self, racing: Sequence[Contestant], rung: int) -> list[Heat]:
+        """What those that race have to do for a rung; a pilot begins at the first one and does all."""
+        pilots = [one for one in racing if self._is_pilot(one)]
+        begun = [Heat((one,), self._rungs[-1]) for one in pilots] if rung == self._rungs[0] else []
+        others = [one for one in racing if one not in pilots]
+        return begun + ([Heat(members, rung) for members in self._group(others)] if others else [])
+
+    def _is_pilot(self, contestant: Contestant) -> bool:
+        return len(self._rungs) > 1 and contestant.number <= self._proposals.num_pilots
 
     def _promoted(self, racing: Sequence[Contestant], rung: int) -> list[Contestant]:
         """Those that go on: the best of all of their league that ever came to the rung."""

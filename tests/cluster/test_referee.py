@@ -20,6 +20,8 @@ from translearn.storage import Folder
 class Numbered:
     """Points that differ by source alone."""
 
+    num_pilots = 0
+
     def draw(self, num: int) -> list[Point]:
         return [Point(f"s{index}", 0, 0.01, 0.0, False) for index in range(num)]
 
@@ -112,6 +114,24 @@ def test_free_lanes_get_heats_in_order_and_one_each(folder):
     assert [(lane, runs(heat)) for lane, heat in table.desk.assigned] == [(1, [1]), (0, [2])]
     table.finishes(0)
     assert [(lane, runs(heat)) for lane, heat in table.desk.assigned[2:]] == [(0, [3])]
+
+
+def test_a_lane_that_waits_for_a_pilot_goes_on_as_soon_as_the_pilot_is_where_it_is(folder, monkeypatch):
+    monkeypatch.setattr(Numbered, "num_pilots", 1)
+    table = Table(folder, trials=4, rungs=(1, 3))
+    table.starts(0, 1)
+    for _ in range(3):
+        table.finishes(1)
+    assert [(lane, runs(heat), heat.until) for lane, heat in table.desk.assigned] == [
+        (0, [1], 3),
+        (1, [2], 1),
+        (1, [3], 1),
+        (1, [4], 1),
+    ]
+    pilot = table.desk.last()[0].contestants[0]
+    table.says(0, rows=[row(pilot, 1)], is_over=False)
+    assert [(lane, runs(heat), heat.until) for lane, heat in table.desk.assigned[4:]] == [(1, [2], 3)]
+    assert pilot.run not in table.desk.dropped
 
 
 def test_lanes_wait_at_a_rung_and_are_sent_home_when_the_race_is_over(folder):

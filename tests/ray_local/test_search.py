@@ -36,6 +36,8 @@ RATES = {"search__lr": [1e-4, 1e-2], "train__batch_size": 10, "cluster__checkpoi
 class Listed:
     """Points as they are listed, all in one generation."""
 
+    num_pilots = 0
+
     def __init__(self, *points: tuple[str, int, float]) -> None:
         self.points = points
 

@@ -9,14 +9,19 @@ import pytest
 from history_cases import TARGET, Splits, row, sources, study
 
 from translearn.contest import Point
+from translearn.prior import NOTHING, Past
 from translearn.storage import Folder
 from translearn.study.history import HISTORY, HISTORY_SCHEMA
 from translearn.study.tables import table
-from translearn.study.warm_start import suggestions, warm_start
+from translearn.study.warm_start import suggestions, taught, warm_start
 
 
 def points(past: list[dict[str, Any]], **search: Any) -> list[Point]:
-    return [one.point for one in suggestions(study(**search), sources(), TARGET, {}, past)]
+    return list(learnt(past, **search).points)
+
+
+def learnt(past: list[dict[str, Any]], **search: Any) -> Past:
+    return taught(suggestions(study(**search), sources(), TARGET, {}, past))
 
 
 def test_the_best_of_each_study_in_turn_the_nearest_first() -> None:
@@ -40,6 +45,17 @@ def test_one_for_twelve_trials_at_most_and_scratch_besides() -> None:
         *(("a", 0.0001 * 2**place) for place in range(3)),
     ]
     assert [len(points(past, trials=trials)) for trials in (3, 23, 24, 600)] == [2, 2, 3, 7]
+
+
+def test_the_median_of_the_best_rates_of_the_five_nearest_studies_is_learnt() -> None:
+    rates = [0.001, 0.002, 0.008, 0.016, 0.032, 0.5, 0.5]
+    past = [row(str(place), lr=lr, images_per_class=20.0 + place) for place, lr in enumerate(rates)]
+    past += [row("0", lr=0.09, error=0.2), row("6", source="scratch", lr=0.05), row("5", source="scratch", lr=0.02)]
+    found = learnt(sorted(past, key=lambda one: one["study"]))
+    assert found.lr == pytest.approx(0.008)
+    assert found.scratch_lr == pytest.approx((0.05 * 0.02) ** 0.5)
+    assert [point.lr for point in found.points] == [0.02, 0.001]
+    assert learnt([row("b", lr=0.01)]).scratch_lr is None
 
 
 def test_the_same_weights_stand_for_themselves_and_others_for_the_first_source_of_their_architecture() -> None:
@@ -84,7 +100,7 @@ def test_what_was_suggested_once_holds_whatever_the_store_has_later(tmp_path: Pa
     spec = study(warm_start=where).model_copy(update=root)
     stored(store, [row(lr=0.02)])
     first = warm_start(spec, folder, Splits(), sources())
-    assert first == [Point("a", 2, 0.02, 1e-4, False)]
+    assert first == Past((Point("a", 2, 0.02, 1e-4, False),), lr=pytest.approx(0.02))
     stored(store, [row("better", lr=0.07, error=0.0)])
     assert warm_start(spec, folder, Splits(), sources()) == first
     (kept,) = folder.read_table("warm_start.parquet").to_pylist()
@@ -95,5 +111,5 @@ def test_what_was_suggested_once_holds_whatever_the_store_has_later(tmp_path: Pa
 def test_off_reads_and_leaves_nothing(tmp_path: Path) -> None:
     stored(tmp_path, [row()])
     spec = study(warm_start="off").model_copy(update={"storage": str(tmp_path)})
-    assert warm_start(spec, Folder.open(tmp_path / "new"), Splits(), sources()) == []
+    assert warm_start(spec, Folder.open(tmp_path / "new"), Splits(), sources()) == NOTHING
     assert not (tmp_path / "new").exists()

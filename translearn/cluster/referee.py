@@ -84,8 +84,11 @@ class Referee(tune.Callback):
             self._fail(self._heats.pop(lane), result["reason"])
         elif result.get("is_over"):
             self._close(self._heats.pop(lane))
-        if not result.get(DONE) and lane not in self._heats:
+        if result.get(DONE):
+            return
+        if lane not in self._heats:
             self._free.add(lane)
+        if self._free:  # a pilot may have come to where the others wait for it
             self._dispatch()
 
     def _dispatch(self) -> None:
@@ -103,7 +106,7 @@ class Referee(tune.Callback):
 
     def _drop(self) -> None:
         """Lets go of the states of trials that do not go on."""
-        racing = {one.run for one in self.race.racing}
+        racing = self.race.alive
         if out := self._racing - racing:
             self._desk.drop.remote(sorted(out))
         self._racing = racing

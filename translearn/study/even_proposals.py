@@ -14,6 +14,8 @@ from translearn.spec import StudySpec
 class EvenProposals:
     """Points of one source after the other, in turn, each from the source's own ``OptunaProposals``."""
 
+    num_pilots = 0
+
     def __init__(self, spec: StudySpec, sources: Mapping[str, Source]) -> None:
         """Prepares a search for each source, scratch among them."""
         self._own = {name: OptunaProposals(spec, {name: source}) for name, source in sources.items()}

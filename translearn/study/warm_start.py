@@ -1,21 +1,24 @@
-"""What past studies suggest to try: the best configurations of those whose targets are most like this one.
+"""What past studies teach: the best configurations of those whose targets are most like this one, and their rates.
 
 Source: Feurer, Springenberg & Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, AAAI 2015.
-    Ours: the second best configurations follow, and a configuration stands in for another source's.
+    Ours: the second best configurations follow, a configuration stands in for another source's, and the median of the
+    best learning rates takes the place of the default one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import zip_longest
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice, zip_longest
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
 
 from translearn.cluster.console import say
 from translearn.contest import Point
+from translearn.prior import NOTHING, Past
 from translearn.sources import Source
 from translearn.spec import StudySpec
 from translearn.storage import Folder
@@ -29,12 +32,15 @@ WARM_START = "warm_start.parquet"
 _TRIALS_A_POINT = 12
 #: Learning rates nearer than this factor are taken for the same.
 _SAME_RATE = 1.5
+#: Of so many studies, the nearest ones, the best learning rates count.
+_STUDIES_OF_A_RATE = 5
 
 _POINT = tuple(field.name for field in fields(Point))
 WARM_START_SCHEMA = pa.schema(
     [
         *(TRIAL_SCHEMA.field(name) for name in _POINT if name != "is_scratch"),
         ("is_scratch", pa.bool_()),
+        ("is_tried", pa.bool_()),
         ("from_study", pa.string()),
         ("from_trial", pa.string()),
         ("from_error", pa.float64()),
@@ -53,6 +59,7 @@ class Suggestion:
         from_trial: The trial's, in that study.
         from_error: Its validation error there.
         distance: Between both targets, at least 0; in standard deviations of the meta-features.
+        is_tried: Whether it is to be tried; otherwise only its learning rate teaches.
     """
 
     point: Point
@@ -60,10 +67,11 @@ class Suggestion:
     from_trial: str
     from_error: float
     distance: float
+    is_tried: bool = True
 
 
-def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping[str, Source]) -> list[Point]:
-    """What past studies suggest to try first; nothing unless ``search.warm_start`` says where they are.
+def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping[str, Source]) -> Past:
+    """What past studies teach; nothing unless ``search.warm_start`` says where they are.
 
     Leaves ``warm_start.parquet``: when the study is run again it holds, whatever has come to the store since.
 
@@ -75,14 +83,34 @@ def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping
     """
     where = spec.search.warm_start
     if where == "off":
-        return []
+        return NOTHING
     if not folder.exists(WARM_START):
         past = recall(Folder.open(spec.storage if where == "auto" else where) / HISTORY)
         found = suggestions(spec, sources, target_features(spec, splits), source_scores(folder), past)
-        say(f"warm start: {len(found)} configurations of {len({one.from_study for one in found})} past studies")
+        num = sum(one.is_tried for one in found)
+        say(f"warm start: {num} configurations of {len({one.from_study for one in found})} past studies")
         folder.write_table(WARM_START, table([_row(one) for one in found], WARM_START_SCHEMA))
-    rows = folder.read_table(WARM_START).to_pylist()
-    return [Point(**{field: row[field] for field in _POINT}) for row in rows]
+    return taught([_read(row) for row in folder.read_table(WARM_START).to_pylist()])
+
+
+def taught(found: Sequence[Suggestion]) -> Past:
+    """What suggestions come to: those to be tried, and the median of the nearest studies' best learning rates."""
+    tried = tuple(one.point for one in found if one.is_tried)
+    return Past(tried, lr=_median_rate(found, is_scratch=False), scratch_lr=_median_rate(found, is_scratch=True))
+
+
+def _median_rate(found: Sequence[Suggestion], *, is_scratch: bool) -> float | None:
+    first: dict[str, float] = {}
+    for one in found:
+        if one.point.is_scratch == is_scratch:
+            first.setdefault(one.from_study, math.log(one.point.lr))
+    nearest = list(islice(first.values(), _STUDIES_OF_A_RATE))
+    return math.exp(median(nearest)) if nearest else None
+
+
+def _read(row: Mapping[str, Any]) -> Suggestion:
+    own = [field.name for field in fields(Suggestion) if field.name != "point"]
+    return Suggestion(Point(**{field: row[field] for field in _POINT}), **{field: row[field] for field in own})
 
 
 def _row(one: Suggestion) -> dict[str, Any]:
@@ -96,11 +124,11 @@ def suggestions(
     scores: Mapping[str, float],
     past: Sequence[Mapping[str, Any]],
 ) -> list[Suggestion]:
-    """Configurations to try first, the best of the nearest study before all others.
+    """Configurations that were good, the best of the nearest study before all others.
 
-    The best of each study in turn, from the nearest to the farthest, then the second best, and so on: one for twelve
-    trials, at least one; more crowd out what a new target needs. Scratch, which races for
-    itself, has its best rate of the nearest study besides.
+    To be tried are the best of each study in turn, from the nearest to the farthest, then the second best, and so on:
+    one for twelve trials, at least one; more crowd out what a new target needs. Scratch, which races for
+    itself, has its best rate of the nearest study besides. The best of the other studies follow for their rates alone.
 
     Args:
         spec: The study.
@@ -113,9 +141,10 @@ def suggestions(
     near = by_nearness(sources, target, scores, same)
     listed = [[one for row in trials if (one := _suggestion(spec, sources, row, far))] for far, trials in near]
     in_turn = [one for turn in zip_longest(*listed) for one in turn if one]
-    transfer = _different(one for one in in_turn if not one.point.is_scratch)
-    baseline = _different(one for one in in_turn if one.point.is_scratch)
-    return baseline[:1] + transfer[: max(1, spec.search.trials // _TRIALS_A_POINT)]
+    baseline = [one for one in in_turn if one.point.is_scratch]
+    transfer = [one for one in in_turn if not one.point.is_scratch]
+    num = max(1, spec.search.trials // _TRIALS_A_POINT)
+    return _kept(baseline, 1) + _kept(transfer, num)
 
 
 def _suggestion(
@@ -144,6 +173,17 @@ def _stand_in(sources: Mapping[str, Source], row: Mapping[str, Any]) -> str | No
     }
     same = [name for name, source in alike.items() if source.fingerprint == row["source_fingerprint"]]
     return next(iter([*same, *alike]), None)
+
+
+def _kept(found: list[Suggestion], num: int) -> list[Suggestion]:
+    """Those to be tried, and the best of each study: in the order in which they came."""
+    tried, studies = _different(iter(found))[:num], set[str]()
+    kept = []
+    for one in found:
+        if one in tried or one.from_study not in studies:
+            kept.append(replace(one, is_tried=one in tried))
+        studies.add(one.from_study)
+    return kept
 
 
 def _different(found: Iterator[Suggestion]) -> list[Suggestion]:
