@@ -115,9 +115,17 @@ def test_every_weight_decay_of_the_list_is_tried_and_no_other() -> None:
     assert {point.weight_decay for point in points} == {0.0, 1e-4, 1e-2}
 
 
-def test_what_past_studies_suggest_follows_the_default_configurations() -> None:
+def test_the_best_of_past_studies_comes_first_and_the_rest_follows_the_default_configurations() -> None:
     spec = study(weight_decay=[0.0, 1e-4])
-    past = [Point("b", 3, 0.02, 1e-4, is_scratch=False), Point("scratch", 0, 0.05, 0.0, is_scratch=True)]
-    points = OptunaProposals(spec, sources(spec), past=Past(past)).draw(5)
-    assert [point.source for point in points[:3]] == ["a", "b", "scratch"]
-    assert points[3:] == past
+    past = [
+        Point("scratch", 0, 0.05, 0.0, is_scratch=True),
+        Point("b", 3, 0.02, 1e-4, is_scratch=False),
+        Point("a", 1, 0.03, 0.0, is_scratch=False),
+    ]
+    found = OptunaProposals(spec, sources(spec), past=Past(past))
+    assert found.num_pilots == 1
+    points = found.draw(6)
+    assert points[0] == past[1]
+    assert [point.source for point in points[1:4]] == ["a", "b", "scratch"]
+    assert points[4:] == [past[0], past[2]]
+    assert OptunaProposals(spec, sources(spec), past=Past(past[:1])).num_pilots == 0

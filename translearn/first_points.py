@@ -28,7 +28,8 @@ def first_points(
     """The default configuration, the same for every other source, what the ranking recommends, and scratch's share.
 
     Past studies say which learning rate all of these begin with, in place of the default one; what else they suggest
-    follows the default configurations, that of the first source at the study's own default rate among it.
+    follows the default configurations, that of the first source at the study's own default rate among it. Without a
+    ranking their best suggestion comes first of all.
 
     Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
     rates around the first one: the gain over a baseline that nobody tuned would mean nothing.
@@ -48,11 +49,12 @@ def first_points(
     share = max(_LEAST, spec.search.trials // len(sources))
     tuned = [{"source": name, "lr": rate} for rate in rates(spec, scratch_lr, share)[1:] for name in baselines]
     if prior is None:
-        return _once(defaults) + tuned
+        best = [_again(spec, sources[point.source], point) for point in past.points if not point.is_scratch]
+        return _once(best[:1] + defaults) + tuned
     least = (_LEAST - 1) * len(baselines)
-    best = sources[names[0]]
-    swept = [_at(best, _lowest(spec, best), rate) for rate in rates(spec, lr, _SWEPT)[1:]]
-    found = [*defaults, *_probe(spec, best, lr), *tuned[:least], *swept, *_recommended(spec, sources, prior, lr)]
+    first = sources[names[0]]
+    swept = [_at(first, _lowest(spec, first), rate) for rate in rates(spec, lr, _SWEPT)[1:]]
+    found = [*defaults, *_probe(spec, first, lr), *tuned[:least], *swept, *_recommended(spec, sources, prior, lr)]
     given = _once(found) + tuned[least:]
     first_generation = math.ceil(spec.search.trials / (1 if spec.search.algorithm == "random" else 2))
     return given + _shares(prior, first_generation - len(given))

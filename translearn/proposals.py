@@ -33,8 +33,8 @@ class OptunaProposals:
             prior: What a ranking of them says; None for the plain search.
             past: What past studies teach.
         """
-        #: The first point is what a ranking makes of the sources; without one it is only the first that was named.
-        self.num_pilots = 0 if prior is None else 1
+        #: The first point is what a ranking or the past says; without these it is only the source that was named first.
+        self.num_pilots = 1 if prior or any(not point.is_scratch for point in past.points) else 0
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self._spec, self._sources = spec, sources
