@@ -39,23 +39,16 @@ def first_points(
     the sources at their recommended freeze depths, at the first rate and at the next one. What is left of the first
     generation goes to the sources in proportion to their weights.
     """
-    lr, scratch_lr = past.lr or spec.default_lr, past.scratch_lr or spec.default_lr
-    baselines = [name for name, source in sources.items() if source.kind == "scratch"]
-    names = [name for name in sources if name not in baselines] if prior is None else list(prior.order)
-    defaults = [_at(sources[name], _lowest(spec, sources[name]), lr) for name in names]
-    defaults += [{"source": name, "lr": scratch_lr} for name in baselines]
-    defaults += [_at(sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
-    defaults += [_again(spec, sources[point.source], point) for point in past.points]
-    share = max(_LEAST, spec.search.trials // len(sources))
-    tuned = [{"source": name, "lr": rate} for rate in rates(spec, scratch_lr, share)[1:] for name in baselines]
+    plain = [name for name, source in sources.items() if source.kind != "scratch"]
+    names = list(prior.order) if prior else plain
+    tuned = _tuned(spec, sources, past)
+    defaults = _defaults(spec, sources, names, past)
     if prior is None:
         best = [_again(spec, sources[point.source], point) for point in past.points if not point.is_scratch]
         return _once(best[:1] + defaults) + tuned
-    least = (_LEAST - 1) * len(baselines)
-    first = sources[names[0]]
-    swept = [_at(first, _lowest(spec, first), rate) for rate in rates(spec, lr, _SWEPT)[1:]]
-    found = [*defaults, *_probe(spec, first, lr), *tuned[:least], *swept, *_recommended(spec, sources, prior, lr)]
-    given = _once(found) + tuned[least:]
+    least = (_LEAST - 1) * len(_baselines(sources))
+    ranked = _of_the_best(spec, sources[names[0]], past) + _recommended(spec, sources, prior, past)
+    given = _once([*defaults, *ranked[:1], *tuned[:least], *ranked[1:]]) + tuned[least:]
     first_generation = math.ceil(spec.search.trials / (1 if spec.search.algorithm == "random" else 2))
     return given + _shares(prior, first_generation - len(given))
 
@@ -73,14 +66,39 @@ def rates(spec: StudySpec, first: float, num: int) -> list[float]:
     return [rate for rate in found if low <= rate <= high][:num]
 
 
-def _probe(spec: StudySpec, source: Source, first: float) -> list[FirstPoint]:
-    """A source's linear probe; none where the study has no such freeze depth."""
-    depth, lr = num_stages(source.arch), min(_PROBE_FACTOR * first, spec.search.lr[1])
-    return [_at(source, depth, lr)] if depth in spec.freeze_depths(source.arch) else []
+def _baselines(sources: Mapping[str, Source]) -> list[str]:
+    return [name for name, source in sources.items() if source.kind == "scratch"]
 
 
-def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, first: float) -> list[FirstPoint]:
+def _defaults(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstPoint]:
+    """The default configuration of each source and of scratch, and what past studies suggest."""
+    lr, scratch_lr = past.lr or spec.default_lr, past.scratch_lr or spec.default_lr
+    own = [_at(sources[name], _lowest(spec, sources[name]), lr) for name in names]
+    scratch = [{"source": name, "lr": scratch_lr} for name in _baselines(sources)]
+    plain = [_at(sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
+    return own + scratch + plain + [_again(spec, sources[point.source], point) for point in past.points]
+
+
+def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[FirstPoint]:
+    """What is left of scratch's share."""
+    share = max(_LEAST, spec.search.trials // len(sources))
+    later = rates(spec, past.scratch_lr or spec.default_lr, share)[1:]
+    return [{"source": name, "lr": lr} for lr in later for name in _baselines(sources)]
+
+
+def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstPoint]:
+    """The best source's linear probe, or its default configuration where the study has none, and its other rates."""
+    first, lowest, last = past.lr or spec.default_lr, _lowest(spec, source), num_stages(source.arch)
+    probe = _at(source, last, min(_PROBE_FACTOR * first, spec.search.lr[1]))
+    has_probe = last in spec.freeze_depths(source.arch)
+    return [probe if has_probe else _at(source, lowest, first)] + [
+        _at(source, lowest, lr) for lr in rates(spec, first, _SWEPT)[1:]
+    ]
+
+
+def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, past: Past) -> list[FirstPoint]:
     """The better half of the sources at their recommended depths."""
+    first = past.lr or spec.default_lr
     better = prior.order[: math.ceil(len(prior.order) / 2)]
     depths = {name: _allowed(spec, sources[name], prior.freeze_depths[name]) for name in better}
     return [_at(sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, first, 2)]
