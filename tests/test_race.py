@@ -151,6 +151,7 @@ def test_the_others_wait_for_a_pilot_at_their_rung_and_no_further() -> None:
     finish(race, following, {2: 0.1})
     assert race.next_heat() is None  # at the next rung there is but one to go on, and the pilot may be better
     race.put_back(pilot)
+    assert pilot.contestants[0].run in race.alive
     assert race.next_heat() == pilot
     finish(race, pilot, {1: 0.2})
     last = race.next_heat()

@@ -87,8 +87,8 @@ class Race:
 
     @property
     def alive(self) -> set[str]:
-        """The runs of which the states may be of use: those that race, and pilots under way."""
-        pilots = [heat.contestants[0] for heat in self._open if heat.until > self._rung]
+        """The runs of which the states may be of use: those that race, and pilots that are under way or lost."""
+        pilots = [heat.contestants[0] for heat in (*self._open, *self._queue) if heat.until > self._rung]
         return {one.run for one in (*self.racing, *pilots)}
 
     @property
