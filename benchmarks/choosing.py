@@ -168,14 +168,15 @@ def _informed(
     prior = one.ranking.prior if uses_prior else None
     scratch = [name for name, source in sources.items() if source.kind == "scratch"]
     kept = {name: sources[name] for name in (*prior.order, *scratch)} if prior else sources
-    taught = past_of(spec, kept, one.target, one.ranking, past) if uses_past else NOTHING
+    scores = one.ranking.scores if uses_prior else {}
+    taught = past_of(spec, kept, one.target, scores, past) if uses_past else NOTHING
     return race(OptunaProposals(spec, kept, prior, taught), one.table, spec)
 
 
 def _expected(runs: list[Found], name: str, one: Setting, best: float) -> dict[str, float]:
     """Expected costs of a searcher until it is near the best."""
     num = max(sum(run.is_near for run in runs), 0.5)
-    ranked_s = 0.0 if name in PLAIN else one.ranking.seconds
+    ranked_s = one.ranking.seconds if INFORMED.get(name, (False,))[0] else 0.0
     trial_s = _length(one.table) * float(np.mean([seconds for curve in one.table.values() for _, _, seconds in curve]))
     return {
         "trials": sum(run.trials for run in runs) / num + ranked_s / trial_s,

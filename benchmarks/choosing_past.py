@@ -58,12 +58,12 @@ def past_of(
     spec: StudySpec,
     sources: Mapping[str, Source],
     target: Target,
-    ranking: Ranking,
+    scores: Mapping[str, float],
     past: list[list[dict[str, Any]]],
 ) -> Past:
-    """What past studies teach of a target."""
+    """What past studies teach of a target, whose ranking gave these scores; empty without one."""
     rows = [row for study in past for row in study]
-    return taught(suggestions(spec, sources, _features(target), ranking.scores, rows))
+    return taught(suggestions(spec, sources, _features(target), scores, rows))
 
 
 def past_study(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from translearn.contest import Point
 from translearn.first_points import first_points
 from translearn.prior import Past, Prior
 from translearn.proposals import OptunaProposals
@@ -155,11 +156,44 @@ def test_what_past_studies_say_of_rates_takes_the_place_of_the_default_one() -> 
         ("a", 0, 0.03),
         ("b", 0, 0.03),
         ("scratch", None, 0.003),
-        ("a", 0, 0.01),  # in case that it does not hold here
         ("scratch", None, 0.009),
+        ("scratch", None, 0.001),
     ]
+    assert ("a", 0, 0.01) in points  # in case that it does not hold here
     ranked = short(first_points(spec, sources(spec), prior({"b": 0.6, "a": 0.4}), Past(lr=0.03)))
-    assert [ranked[place] for place in (0, 3, 4, 7)] == [("b", 0, 0.03), ("b", 0, 0.01), ("b", 5, 0.09), ("b", 0, 0.09)]
+    assert ranked[:9] == [
+        ("b", 0, 0.03),
+        ("a", 0, 0.03),
+        ("scratch", None, 0.01),
+        ("b", 5, 0.09),
+        ("scratch", None, 0.03),
+        ("scratch", None, 0.0033),
+        ("b", 0, 0.01),
+        ("b", 0, 0.09),
+        ("b", 0, 0.0033),
+    ]
+
+
+def test_nearly_the_same_rate_comes_once() -> None:
+    spec = study("a")
+    past = Past([Point("a", 0, 0.0101, 1e-4, is_scratch=False)], lr=0.0099)
+    points = short(first_points(spec, sources(spec), past=past))
+    assert [lr for name, _, lr in points if name == "a"] == [0.0101]
+
+
+def test_the_first_points_have_the_weight_decay_that_is_nearest_to_the_studys_own() -> None:
+    spec = study("a", weight_decay=[0.0, 1.5e-4, 1e-2])
+    points = first_points(spec, sources(spec), prior({"a": 1.0}))
+    assert {point["weight_decay"] for point in points if "freeze_depth_resnet18" in point} == {1.5e-4}
+
+
+def test_of_few_trials_past_studies_leave_scratch_its_own() -> None:
+    spec = study("abcd", trials=8)
+    past = Past(
+        [Point("a", 3, 0.02, 1e-4, is_scratch=False), Point("scratch", 0, 0.02, 1e-4, is_scratch=True)], lr=0.03
+    )
+    drawn = OptunaProposals(spec, sources(spec), past=past).draw(8)
+    assert [point.source for point in drawn].count("scratch") == 3
 
 
 def test_with_a_ranking_the_first_point_is_a_pilot() -> None:

@@ -124,8 +124,9 @@ def test_the_best_of_past_studies_comes_first_and_the_rest_follows_the_default_c
     ]
     found = OptunaProposals(spec, sources(spec), past=Past(past))
     assert found.num_pilots == 1
-    points = found.draw(6)
+    points = found.draw(8)
     assert points[0] == past[1]
     assert [point.source for point in points[1:4]] == ["a", "b", "scratch"]
-    assert points[4:] == [past[0], past[2]]
+    assert [point.source for point in points[4:6]] == ["scratch", "scratch"]  # its share
+    assert points[6:] == [past[0], past[2]]
     assert OptunaProposals(spec, sources(spec), past=Past(past[:1])).num_pilots == 0

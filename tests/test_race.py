@@ -147,11 +147,9 @@ def test_the_others_wait_for_a_pilot_at_their_rung_and_no_further() -> None:
     race.standings.take(row(pilot.contestants[0], 1, 0.2))
     following = race.next_heat()
     assert following == Heat(second.contestants, 3)
-    assert race.alive == {pilot.contestants[0].run, second.contestants[0].run}  # overtaken, and yet under way
     finish(race, following, {2: 0.1})
     assert race.next_heat() is None  # at the next rung there is but one to go on, and the pilot may be better
     race.put_back(pilot)
-    assert pilot.contestants[0].run in race.alive
     assert race.next_heat() == pilot
     finish(race, pilot, {1: 0.2})
     last = race.next_heat()
@@ -159,6 +157,44 @@ def test_the_others_wait_for_a_pilot_at_their_rung_and_no_further() -> None:
     finish(race, last, {2: 0.1})
     assert race.next_heat() is None
     assert race.is_over
+
+
+@pytest.mark.parametrize("pilot_error", [0.05, 0.95])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_pilot_that_diverges_later_counts_at_the_rungs_where_it_was(pilot_error: float, is_known: bool) -> None:
+    """Whether its end is known when the others are compared depends on time, and on whether the search is resumed."""
+
+    def diverges(race: Race, pilot: Contestant) -> list[dict]:
+        rows = [row(pilot, epoch, pilot_error) for epoch in range(1, 5)]
+        return [*rows, {"run": pilot.run, "epoch": 5, "reason": "val_loss is nan"}]
+
+    listed = Listed(num_pilots=1)
+    race = Race(listed, [9], (1, 3, 9), 3, singly)
+    heats = [race.next_heat() for _ in range(9)]
+    pilot, others = heats[0], heats[1:]
+    assert pilot
+    rows = diverges(race, pilot.contestants[0])
+    for one in rows if is_known else rows[:1]:
+        race.standings.take(one)
+    for heat in others:
+        assert heat
+        finish(race, heat, {number: number / 10 for number in range(2, 10)})
+    first = race.next_heat()
+    for one in rows:
+        race.standings.take(one)
+    race.close(pilot)
+    following = [first, *iter(race.next_heat, None)]
+    promoted = [heat.contestants[0].number for heat in following if heat]
+    assert promoted == ([2, 3] if pilot_error < 0.1 else [2, 3, 4])
+
+
+def test_the_rungs_that_a_pilot_passes() -> None:
+    race = Race(Listed(num_pilots=1), [3], (1, 3, 9), 3, singly)
+    pilot, second = race.next_heat(), race.next_heat()
+    assert pilot
+    assert second
+    assert [epoch for epoch in range(1, 10) if race.is_past_a_rung(pilot, epoch)] == [1, 3]
+    assert not race.is_past_a_rung(second, 1)
 
 
 def test_with_one_rung_nobody_is_a_pilot() -> None:

@@ -20,6 +20,8 @@ _LEAST = 3
 _PROBE_FACTOR = 3.0
 #: Learning rates of the best source's default configuration: nine times the first one is among them.
 _SWEPT = 4
+#: Learning rates nearer than this factor are taken for the same.
+_SAME_RATE = 1.5
 
 
 def first_points(
@@ -28,8 +30,8 @@ def first_points(
     """The default configuration, the same for every other source, what the ranking recommends, and scratch's share.
 
     Past studies say which learning rate all of these begin with, in place of the default one; what else they suggest
-    follows the default configurations, that of the first source at the study's own default rate among it. Without a
-    ranking their best suggestion comes first of all.
+    follows the default configurations and scratch's first three, that of the first source at the study's own default
+    rate among it. Without a ranking their best suggestion comes first of all.
 
     Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
     rates around the first one: the gain over a baseline that nobody tuned would mean nothing.
@@ -37,18 +39,18 @@ def first_points(
     With a ranking the best source comes first. Its linear probe follows the default configurations; scratch's first
     three come next, and then the best source's other learning rates, for a default may be wrong, and the better half of
     the sources at their recommended freeze depths, at the first rate and at the next one. What is left of the first
-    generation goes to the sources in proportion to their weights.
+    generation goes to the sources in proportion to their weights; what does not fit into it begins the second one.
     """
     plain = [name for name, source in sources.items() if source.kind != "scratch"]
     names = list(prior.order) if prior else plain
+    defaults, suggested = (each(spec, sources, names, past) for each in (_defaults, _suggested))
     tuned = _tuned(spec, sources, past)
-    defaults = _defaults(spec, sources, names, past)
+    least = (_LEAST - 1) * len(_baselines(sources))
     if prior is None:
         best = [_again(spec, sources[point.source], point) for point in past.points if not point.is_scratch]
-        return _once(best[:1] + defaults) + tuned
-    least = (_LEAST - 1) * len(_baselines(sources))
+        return _once([*best[:1], *defaults, *tuned[:least], *suggested]) + tuned[least:]
     ranked = _of_the_best(spec, sources[names[0]], past) + _recommended(spec, sources, prior, past)
-    given = _once([*defaults, *ranked[:1], *tuned[:least], *ranked[1:]]) + tuned[least:]
+    given = _once([*defaults, *ranked[:1], *tuned[:least], *suggested, *ranked[1:]]) + tuned[least:]
     first_generation = math.ceil(spec.search.trials / (1 if spec.search.algorithm == "random" else 2))
     return given + _shares(prior, first_generation - len(given))
 
@@ -71,12 +73,16 @@ def _baselines(sources: Mapping[str, Source]) -> list[str]:
 
 
 def _defaults(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstPoint]:
-    """The default configuration of each source and of scratch, and what past studies suggest."""
+    """The default configuration of each source and of scratch, at the rates that past studies teach."""
     lr, scratch_lr = past.lr or spec.default_lr, past.scratch_lr or spec.default_lr
-    own = [_at(sources[name], _lowest(spec, sources[name]), lr) for name in names]
-    scratch = [{"source": name, "lr": scratch_lr} for name in _baselines(sources)]
-    plain = [_at(sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
-    return own + scratch + plain + [_again(spec, sources[point.source], point) for point in past.points]
+    own = [_at(spec, sources[name], _lowest(spec, sources[name]), lr) for name in names]
+    return own + [{"source": name, "lr": scratch_lr} for name in _baselines(sources)]
+
+
+def _suggested(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstPoint]:
+    """The first source at the study's own default rate, in case that the past does not hold, and what it suggests."""
+    plain = [_at(spec, sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
+    return plain + [_again(spec, sources[point.source], point) for point in past.points]
 
 
 def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[FirstPoint]:
@@ -89,10 +95,10 @@ def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[F
 def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstPoint]:
     """The best source's linear probe, or its default configuration where the study has none, and its other rates."""
     first, lowest, last = past.lr or spec.default_lr, _lowest(spec, source), num_stages(source.arch)
-    probe = _at(source, last, min(_PROBE_FACTOR * first, spec.search.lr[1]))
+    probe = _at(spec, source, last, min(_PROBE_FACTOR * first, spec.search.lr[1]))
     has_probe = last in spec.freeze_depths(source.arch)
-    return [probe if has_probe else _at(source, lowest, first)] + [
-        _at(source, lowest, lr) for lr in rates(spec, first, _SWEPT)[1:]
+    return [probe if has_probe else _at(spec, source, lowest, first)] + [
+        _at(spec, source, lowest, lr) for lr in rates(spec, first, _SWEPT)[1:]
     ]
 
 
@@ -101,7 +107,7 @@ def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, p
     first = past.lr or spec.default_lr
     better = prior.order[: math.ceil(len(prior.order) / 2)]
     depths = {name: _allowed(spec, sources[name], prior.freeze_depths[name]) for name in better}
-    return [_at(sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, first, 2)]
+    return [_at(spec, sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, first, 2)]
 
 
 def _shares(prior: Prior, num: int) -> list[FirstPoint]:
@@ -113,7 +119,17 @@ def _shares(prior: Prior, num: int) -> list[FirstPoint]:
 
 
 def _once(points: list[FirstPoint]) -> list[FirstPoint]:
-    return [point for place, point in enumerate(points) if point not in points[:place]]
+    """Each configuration once: the first of those that differ by next to nothing in their rate."""
+    kept: list[FirstPoint] = []
+    for point in points:
+        if not any(_is_same(point, other) for other in kept):
+            kept.append(point)
+    return kept
+
+
+def _is_same(one: FirstPoint, other: FirstPoint) -> bool:
+    ratio = math.log(one["lr"] / other["lr"])
+    return {**one, "lr": None} == {**other, "lr": None} and abs(ratio) < math.log(_SAME_RATE)
 
 
 def _again(spec: StudySpec, source: Source, point: Point) -> FirstPoint:
@@ -122,8 +138,11 @@ def _again(spec: StudySpec, source: Source, point: Point) -> FirstPoint:
     return {"source": point.source, "lr": point.lr, **depth, **decay}
 
 
-def _at(source: Source, depth: int, lr: float) -> FirstPoint:
-    return {"source": source.name, "lr": lr, depth_key(source.arch): depth}
+def _at(spec: StudySpec, source: Source, depth: int, lr: float) -> FirstPoint:
+    """A configuration at the study's own weight decay, or that of its list which is nearest to it."""
+    decays = spec.search.weight_decay
+    decay = {"weight_decay": min(decays, key=lambda one: abs(one - spec.train.weight_decay))} if decays else {}
+    return {"source": source.name, "lr": lr, depth_key(source.arch): depth, **decay}
 
 
 def _lowest(spec: StudySpec, source: Source) -> int:

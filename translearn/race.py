@@ -86,12 +86,6 @@ class Race:
         return None
 
     @property
-    def alive(self) -> set[str]:
-        """The runs of which the states may be of use: those that race, and pilots that are under way or lost."""
-        pilots = [heat.contestants[0] for heat in (*self._open, *self._queue) if heat.until > self._rung]
-        return {one.run for one in (*self.racing, *pilots)}
-
-    @property
     def replay(self) -> Row | None:
         """The last row of the winner's replay; None before."""
         best = self.standings.ranked(self.contestants, self._rungs[-1])
@@ -100,6 +94,10 @@ class Race:
     def wants(self, heat: Heat) -> bool:
         """Whether what a heat that is running finds may still be of use."""
         return heat in self._open or heat == self._early
+
+    def is_past_a_rung(self, heat: Heat, epoch: int) -> bool:
+        """Whether a pilot comes to an epoch at which others are compared with it, and goes on."""
+        return epoch in self._rungs and epoch < heat.until and not heat.is_replay
 
     def close(self, heat: Heat) -> None:
         """A heat ended well, or was broken off because nobody wants it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from translearn.contest import Contestant, Heat, Row
@@ -46,9 +47,10 @@ class Standings:
             return [self.replayed[one.run] for one in heat.contestants if one.run in self.replayed]
         return [row for one in heat.contestants for row in self.curve(one).values()]
 
-    def reason(self, run: str) -> str | None:
-        """Why a trial failed; None where it did not."""
-        return next((row["reason"] for row in self.curves.get(run, {}).values() if row.get("reason")), None)
+    def reason(self, run: str, until: float = math.inf) -> str | None:
+        """Why a trial failed, in an epoch up to ``until``; None where it did not."""
+        rows = self.curves.get(run, {}).items()
+        return next((row["reason"] for epoch, row in rows if row.get("reason") and epoch <= until), None)
 
     def last(self, run: str) -> Row:
         """The last row of a trial."""
@@ -56,8 +58,11 @@ class Standings:
         return curve[max(curve)] if curve else {}
 
     def ranked(self, contestants: Iterable[Contestant], epoch: int) -> list[Contestant]:
-        """Those that came to an epoch, best validation error in it first; a tie goes to the lower loss."""
-        there = [one for one in contestants if epoch in self.curve(one) and not self.reason(one.run)]
+        """Those that came to an epoch, best validation error in it first; a tie goes to the lower loss.
+
+        Nothing that came later counts: of a trial that is ahead of the others more may be known already, or not yet.
+        """
+        there = [one for one in contestants if epoch in self.curve(one) and not self.reason(one.run, epoch)]
         return sorted(there, key=lambda one: _merit(one, self.curve(one)[epoch]))
 
     def leader(self, contestants: Iterable[Contestant]) -> Contestant | None:

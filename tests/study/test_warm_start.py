@@ -48,14 +48,32 @@ def test_one_for_twelve_trials_at_most_and_scratch_besides() -> None:
 
 
 def test_the_median_of_the_best_rates_of_the_five_nearest_studies_is_learnt() -> None:
-    rates = [0.001, 0.002, 0.008, 0.016, 0.032, 0.5, 0.5]
+    rates = [0.002, 0.001, 0.03, 0.016, 0.008, 0.09, 0.09]
     past = [row(str(place), lr=lr, images_per_class=20.0 + place) for place, lr in enumerate(rates)]
-    past += [row("0", lr=0.09, error=0.2), row("6", source="scratch", lr=0.05), row("5", source="scratch", lr=0.02)]
-    found = learnt(sorted(past, key=lambda one: one["study"]))
-    assert found.lr == pytest.approx(0.008)
-    assert found.scratch_lr == pytest.approx((0.05 * 0.02) ** 0.5)
-    assert [point.lr for point in found.points] == [0.02, 0.001]
-    assert learnt([row("b", lr=0.01)]).scratch_lr is None
+    found = learnt([*past, row("6", lr=0.09, error=0.2)])
+    assert found.lr == 0.008
+    assert [point.lr for point in found.points] == [0.002]
+    assert learnt(past[:2]).lr == 0.001  # the lower of two
+    assert learnt([]) == NOTHING
+
+
+def test_scratch_learns_the_rates_of_the_nearest_studies_whatever_its_place_in_them() -> None:
+    rates = [0.002, 0.001, 0.03, 0.016, 0.008, 0.09, 0.09]
+    past = []
+    for place, lr in enumerate(rates):  # of the nearest study seven trials are better than scratch, of the farthest one
+        common = {"images_per_class": 20.0 + place}
+        past += [row(str(place), error=better / 100, **common) for better in range(7 - place)]
+        past += [row(str(place), source="scratch", error=0.5, lr=lr, **common)]
+    found = learnt(past)
+    assert found.scratch_lr == 0.008
+    assert [point.lr for point in found.points if point.is_scratch] == [0.002]
+
+
+def test_the_rates_of_linear_probes_are_not_those_of_whole_networks() -> None:
+    past = [row(lr=0.09, freeze_depth=5), row(lr=0.01, error=0.2)]
+    assert learnt(past).lr == 0.01
+    assert [(point.freeze_depth, point.lr) for point in learnt(past).points] == [(5, 0.09)]
+    assert learnt(past[:1]).lr is None
 
 
 def test_the_same_weights_stand_for_themselves_and_others_for_the_first_source_of_their_architecture() -> None:
@@ -100,10 +118,12 @@ def test_what_was_suggested_once_holds_whatever_the_store_has_later(tmp_path: Pa
     spec = study(warm_start=where).model_copy(update=root)
     stored(store, [row(lr=0.02)])
     first = warm_start(spec, folder, Splits(), sources())
-    assert first == Past((Point("a", 2, 0.02, 1e-4, False),), lr=pytest.approx(0.02))
+    assert first == Past((Point("a", 2, 0.02, 1e-4, False),), lr=0.02)
     stored(store, [row("better", lr=0.07, error=0.0)])
     assert warm_start(spec, folder, Splits(), sources()) == first
     (kept,) = folder.read_table("warm_start.parquet").to_pylist()
+    assert kept["is_tried"]
+    assert kept["teaches_rate"]
     assert (kept["from_study"], kept["from_trial"], kept["from_error"]) == ("old", "old a 0.1", 0.1)
     assert kept["distance"] > 0
 

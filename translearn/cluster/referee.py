@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from collections import Counter
 from collections.abc import Callable
@@ -79,6 +80,7 @@ class Referee(tune.Callback):
             raise TranslearnError(f"search: {result['fault']}")
         for row in result.get("rows", ()):
             if self.race.standings.take(row):
+                self._write_down_rung(self._heats[lane], row["epoch"])
                 self._on_row(row, next(one.point for one in self.race.contestants if one.run == row["run"]))
         if result.get("reason"):
             self._fail(self._heats.pop(lane), result["reason"])
@@ -106,7 +108,7 @@ class Referee(tune.Callback):
 
     def _drop(self) -> None:
         """Lets go of the states of trials that do not go on."""
-        racing = self.race.alive
+        racing = {one.run for one in self.race.racing}
         if out := self._racing - racing:
             self._desk.drop.remote(sorted(out))
         self._racing = racing
@@ -120,6 +122,11 @@ class Referee(tune.Callback):
         self.race.fail(heat, reason)
         if self.race.standings.is_known(heat):  # and not to be tried in parts
             self._write_down(heat)
+
+    def _write_down_rung(self, heat: Heat, epoch: int) -> None:
+        """What the others are compared with has to be there when the search goes on after an interruption."""
+        if self.race.is_past_a_rung(heat, epoch):
+            self._write_down(dataclasses.replace(heat, until=epoch))
 
     def _write_down(self, heat: Heat) -> None:
         content = sealed_rows(self.race.standings.rows(heat))

@@ -1,21 +1,22 @@
 """What past studies teach: the best configurations of those whose targets are most like this one, and their rates.
 
 Source: Feurer, Springenberg & Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, AAAI 2015.
-    Ours: the second best configurations follow, a configuration stands in for another source's, and the median of the
+    Ours: the second best configurations follow, a configuration stands in for another source's, and a median of the
     best learning rates takes the place of the default one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from itertools import islice, zip_longest
-from statistics import median
+from itertools import zip_longest
+from statistics import median_low
 from typing import Any
 
 import pyarrow as pa
 
+from translearn.archs import num_stages
 from translearn.cluster.console import say
 from translearn.contest import Point
 from translearn.prior import NOTHING, Past
@@ -41,6 +42,7 @@ WARM_START_SCHEMA = pa.schema(
         *(TRIAL_SCHEMA.field(name) for name in _POINT if name != "is_scratch"),
         ("is_scratch", pa.bool_()),
         ("is_tried", pa.bool_()),
+        ("teaches_rate", pa.bool_()),
         ("from_study", pa.string()),
         ("from_trial", pa.string()),
         ("from_error", pa.float64()),
@@ -59,7 +61,8 @@ class Suggestion:
         from_trial: The trial's, in that study.
         from_error: Its validation error there.
         distance: Between both targets, at least 0; in standard deviations of the meta-features.
-        is_tried: Whether it is to be tried; otherwise only its learning rate teaches.
+        is_tried: Whether it is to be tried.
+        teaches_rate: Whether it is its study's best of its kind, and so its learning rate counts.
     """
 
     point: Point
@@ -67,7 +70,8 @@ class Suggestion:
     from_trial: str
     from_error: float
     distance: float
-    is_tried: bool = True
+    is_tried: bool = False
+    teaches_rate: bool = False
 
 
 def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping[str, Source]) -> Past:
@@ -87,25 +91,22 @@ def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping
     if not folder.exists(WARM_START):
         past = recall(Folder.open(spec.storage if where == "auto" else where) / HISTORY)
         found = suggestions(spec, sources, target_features(spec, splits), source_scores(folder), past)
-        num = sum(one.is_tried for one in found)
-        say(f"warm start: {num} configurations of {len({one.from_study for one in found})} past studies")
+        tried = [one for one in found if one.is_tried]
+        say(f"warm start: {len(tried)} configurations of {len({one.from_study for one in tried})} past studies")
         folder.write_table(WARM_START, table([_row(one) for one in found], WARM_START_SCHEMA))
     return taught([_read(row) for row in folder.read_table(WARM_START).to_pylist()])
 
 
 def taught(found: Sequence[Suggestion]) -> Past:
-    """What suggestions come to: those to be tried, and the median of the nearest studies' best learning rates."""
+    """What suggestions come to: those to be tried, and the median (the lower of two) of the nearest studies' rates."""
     tried = tuple(one.point for one in found if one.is_tried)
     return Past(tried, lr=_median_rate(found, is_scratch=False), scratch_lr=_median_rate(found, is_scratch=True))
 
 
 def _median_rate(found: Sequence[Suggestion], *, is_scratch: bool) -> float | None:
-    first: dict[str, float] = {}
-    for one in found:
-        if one.point.is_scratch == is_scratch:
-            first.setdefault(one.from_study, math.log(one.point.lr))
-    nearest = list(islice(first.values(), _STUDIES_OF_A_RATE))
-    return math.exp(median(nearest)) if nearest else None
+    near = sorted(found, key=lambda one: one.distance)
+    rates = [one.point.lr for one in near if one.teaches_rate and one.point.is_scratch == is_scratch]
+    return median_low(rates[:_STUDIES_OF_A_RATE]) if rates else None
 
 
 def _read(row: Mapping[str, Any]) -> Suggestion:
@@ -128,7 +129,8 @@ def suggestions(
 
     To be tried are the best of each study in turn, from the nearest to the farthest, then the second best, and so on:
     one for twelve trials, at least one; more crowd out what a new target needs. Scratch, which races for
-    itself, has its best rate of the nearest study besides. The best of the other studies follow for their rates alone.
+    itself, has its best rate of the nearest study besides. The best of each study teaches its learning rate, the
+    best below the linear probe, whose rates are others.
 
     Args:
         spec: The study.
@@ -140,11 +142,10 @@ def suggestions(
     same = [row for row in past if row["optimizer"] == spec.train.optimizer and row["study"] != spec.name]
     near = by_nearness(sources, target, scores, same)
     listed = [[one for row in trials if (one := _suggestion(spec, sources, row, far))] for far, trials in near]
-    in_turn = [one for turn in zip_longest(*listed) for one in turn if one]
-    baseline = [one for one in in_turn if one.point.is_scratch]
-    transfer = [one for one in in_turn if not one.point.is_scratch]
+    baseline = [[one for one in study if one.point.is_scratch] for study in listed]
+    transfer = [[one for one in study if not one.point.is_scratch] for study in listed]
     num = max(1, spec.search.trials // _TRIALS_A_POINT)
-    return _kept(baseline, 1) + _kept(transfer, num)
+    return _kept(baseline, 1, sources) + _kept(transfer, num, sources)
 
 
 def _suggestion(
@@ -175,18 +176,23 @@ def _stand_in(sources: Mapping[str, Source], row: Mapping[str, Any]) -> str | No
     return next(iter([*same, *alike]), None)
 
 
-def _kept(found: list[Suggestion], num: int) -> list[Suggestion]:
-    """Those to be tried, and the best of each study: in the order in which they came."""
-    tried, studies = _different(iter(found))[:num], set[str]()
-    kept = []
-    for one in found:
-        if one in tried or one.from_study not in studies:
-            kept.append(replace(one, is_tried=one in tried))
-        studies.add(one.from_study)
-    return kept
+def _kept(listed: list[list[Suggestion]], num: int, sources: Mapping[str, Source]) -> list[Suggestion]:
+    """Of each study's trials, the nearest study first, those that are to be tried and those that teach a rate."""
+    in_turn = [one for turn in zip_longest(*listed) for one in turn if one]
+    tried = _different(in_turn)[:num]
+    teachers = [next((one for one in study if not _is_probe(one.point, sources)), None) for study in listed]
+    only_taught = [one for one in teachers if one and one not in tried]
+    return [
+        *(replace(one, is_tried=True, teaches_rate=one in teachers) for one in tried),
+        *(replace(one, teaches_rate=True) for one in only_taught),
+    ]
 
 
-def _different(found: Iterator[Suggestion]) -> list[Suggestion]:
+def _is_probe(point: Point, sources: Mapping[str, Source]) -> bool:
+    return not point.is_scratch and point.freeze_depth == num_stages(sources[point.source].arch)
+
+
+def _different(found: Sequence[Suggestion]) -> list[Suggestion]:
     """Each configuration once: the first of those that are nearly the same."""
     kept: list[Suggestion] = []
     for one in found:

@@ -68,10 +68,11 @@ def _blas() -> ThreadpoolController:
 def _measured(
     name: str, score: Score, depth: int, inputs: np.ndarray, labels: np.ndarray, drawn: list[np.ndarray]
 ) -> StageScore:
-    started = time.perf_counter()
     threads = 1 if min(inputs.shape) < _THREADED_SIZE else None
+    blas = _blas()
+    started = time.perf_counter()
     statistic = functools.partial(_on_rows, score, inputs, labels)
-    with _blas().limit(limits=threads, user_api="blas"):
+    with blas.limit(limits=threads, user_api="blas"):
         found = spread(statistic, len(labels), drawn, is_accuracy=name in ACCURACIES)
     return StageScore(name, depth, found, time.perf_counter() - started)
 
