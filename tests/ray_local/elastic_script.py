@@ -54,7 +54,7 @@ def refit(out: Folder, refit_workers: Any) -> list[dict[str, Any]]:
     task = share(Task(images(60, 0), images(30, 1), 2, {"scratch": scratch("resnet18")}))
     rows: list[dict[str, Any]] = []
     resources = plan_resources(ClusterSpec(refit_workers=refit_workers))
-    train_jobs([Job("run", task, "scratch", RECIPE)], out, resources, on_epoch=rows.append)
+    train_jobs([Job("run", task, "scratch", RECIPE)], out, resources, on_epoch=[rows.append])
     return rows
 
 
