@@ -86,7 +86,7 @@ def main(case: str, folder: Path) -> dict[str, Any]:
                 seconds = time.monotonic() - started
         finally:
             cluster.end()
-    return {"plain": plain, "elastic": elastic, "seconds": round(seconds), "epochs": snare.epochs}
+    return {"plain": plain, "elastic": elastic, "seconds": round(seconds), "epochs": snare.told}
 
 
 if __name__ == "__main__":
