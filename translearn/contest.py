@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,6 +21,15 @@ class Point:
     lr: float
     weight_decay: float
     is_scratch: bool
+
+
+#: Learning rates nearer than this factor are taken for the same.
+_SAME_RATE = 1.5
+
+
+def is_same_rate(one: float, other: float) -> bool:
+    """Whether two learning rates are so near that a trial of one tells what a trial of the other would."""
+    return abs(math.log(one / other)) < math.log(_SAME_RATE)
 
 
 #: Trials whose points have an equal one race against each other, and against no others.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from translearn.archs import num_stages
-from translearn.contest import Point
+from translearn.contest import Point, is_same_rate
 from translearn.prior import NOTHING, Past, Prior
 from translearn.sources import Source
 from translearn.spec import StudySpec
@@ -20,8 +20,6 @@ _LEAST = 3
 _PROBE_FACTOR = 3.0
 #: Learning rates of the best source's default configuration: nine times the first one is among them.
 _SWEPT = 4
-#: Learning rates nearer than this factor are taken for the same.
-_SAME_RATE = 1.5
 
 
 def first_points(
@@ -119,7 +117,7 @@ def _shares(prior: Prior, num: int) -> list[FirstPoint]:
 
 
 def _once(points: list[FirstPoint]) -> list[FirstPoint]:
-    """Each configuration once: the first of those that differ by next to nothing in their rate."""
+    """Each configuration once: the first of those that differ by little in their rate, if at all."""
     kept: list[FirstPoint] = []
     for point in points:
         if not any(_is_same(point, other) for other in kept):
@@ -128,8 +126,7 @@ def _once(points: list[FirstPoint]) -> list[FirstPoint]:
 
 
 def _is_same(one: FirstPoint, other: FirstPoint) -> bool:
-    ratio = math.log(one["lr"] / other["lr"])
-    return {**one, "lr": None} == {**other, "lr": None} and abs(ratio) < math.log(_SAME_RATE)
+    return {**one, "lr": None} == {**other, "lr": None} and is_same_rate(one["lr"], other["lr"])
 
 
 def _again(spec: StudySpec, source: Source, point: Point) -> FirstPoint:

@@ -15,6 +15,9 @@ def rungs(num_epochs: int, first: int, reduction_factor: int) -> tuple[int, ...]
 
 
 def epochs_to_run(num_trials: int, rungs: Sequence[int], reduction_factor: int) -> int:
-    """The epochs of a race of one generation, over all its trials; a little more where scratch races by itself."""
+    """The epochs of a race of one generation, over all its trials.
+
+    A little more are run where scratch races by itself, or a pilot is overtaken.
+    """
     lengths = [end - start for start, end in zip((0, *rungs), rungs, strict=False)]
     return sum(math.ceil(num_trials / reduction_factor**index) * length for index, length in enumerate(lengths))

@@ -7,7 +7,6 @@ Source: Feurer, Springenberg & Hutter, Initializing Bayesian Hyperparameter Opti
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import zip_longest
@@ -18,7 +17,7 @@ import pyarrow as pa
 
 from translearn.archs import num_stages
 from translearn.cluster.console import say
-from translearn.contest import Point
+from translearn.contest import Point, is_same_rate
 from translearn.prior import NOTHING, Past
 from translearn.sources import Source
 from translearn.spec import StudySpec
@@ -31,8 +30,6 @@ from translearn.study.tables import TRIAL_SCHEMA, table
 WARM_START = "warm_start.parquet"
 #: The trials of a study for each point that past ones suggest.
 _TRIALS_A_POINT = 12
-#: Learning rates nearer than this factor are taken for the same.
-_SAME_RATE = 1.5
 #: Of so many studies, the nearest ones, the best learning rates count.
 _STUDIES_OF_A_RATE = 5
 
@@ -203,4 +200,4 @@ def _different(found: Sequence[Suggestion]) -> list[Suggestion]:
 
 def _is_same(one: Point, other: Point) -> bool:
     alike = (one.source, one.freeze_depth, one.weight_decay) == (other.source, other.freeze_depth, other.weight_decay)
-    return alike and abs(math.log(one.lr / other.lr)) < math.log(_SAME_RATE)
+    return alike and is_same_rate(one.lr, other.lr)
