@@ -22,8 +22,8 @@ from torch import nn
 from translearn.boundary.cache import Budget, Cache, Stored
 from translearn.boundary.feed import Feed
 from translearn.data.batches import epoch_batches
-from translearn.data.examples import Examples
-from translearn.data.image_set import ImageSet
+from translearn.data.images.examples import Examples
+from translearn.data.images.image_set import ImageSet
 from translearn.models.freeze import freeze
 from translearn.models.network import Network, build
 

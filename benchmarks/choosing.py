@@ -35,11 +35,11 @@ from choosing_replay import Epoch, Found, asha, followed, optuna_alone, race, ra
 from choosing_table import EPOCHS, QUICK_EPOCHS, RATES, Table, is_kept, kept_table, with_scratch
 from choosing_tasks import SOURCES, TARGETS, Target, obtain_sources
 
-from translearn.arithmetic import prepare_process
-from translearn.prior import NOTHING
+from translearn.config import SCRATCH, StudySpec, parse_spec
+from translearn.models.sources import Source
 from translearn.proposals import OptunaProposals
-from translearn.sources import Source
-from translearn.spec import SCRATCH, StudySpec, parse_spec
+from translearn.ranking.prior import NOTHING
+from translearn.training.precision import prepare_process
 
 NEAR, TRIALS, SEARCHES, SEEDS = 0.01, 24, 20, (0, 1)
 ALL = tuple((target, seed) for seed in SEEDS for target in TARGETS)

@@ -14,15 +14,15 @@ from choosing_table import Table
 from choosing_tasks import SIZE, Target, target_images
 from scipy.stats import entropy
 
-from translearn.cluster.rank import score
+from translearn.cluster.scoring import score
+from translearn.config import StudySpec
 from translearn.contest import Fate, Point
-from translearn.prior import Past, Prior
+from translearn.models.sources import Source
 from translearn.proposals import OptunaProposals
-from translearn.sources import Source
-from translearn.spec import StudySpec
-from translearn.study.rank import contender
-from translearn.study.warm_start import suggestions, taught
-from translearn.transferability.ranking import ranked
+from translearn.ranking.decisions import ranked
+from translearn.ranking.prior import Past, Prior
+from translearn.study.ranking.rank import contender
+from translearn.study.ranking.warm_start import suggestions, taught
 
 
 @dataclass(frozen=True)

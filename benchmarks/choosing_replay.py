@@ -14,15 +14,15 @@ import numpy as np
 import optuna
 from choosing_table import RATES, Cell, Curve, Table
 
-from translearn.archs import num_stages
 from translearn.cluster.search import generations
+from translearn.config import StudySpec
+from translearn.config.archs import num_stages
 from translearn.contest import Contestant, Point, Proposals, Row
+from translearn.models.sources import Source
 from translearn.proposals import OptunaProposals
 from translearn.race import Race
 from translearn.rungs import rungs
 from translearn.seeds import generator
-from translearn.sources import Source
-from translearn.spec import StudySpec
 
 #: An epoch that was trained: its seconds, and the validation error where it was a trial's last one.
 Epoch = tuple[float, float | None]

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from choosing_tasks import TARGETS, TRAIN, Target, obtain_sources, target_images
 
-from translearn.archs import num_stages
-from translearn.arithmetic import prepare_process
-from translearn.data.image_set import ImageSet
+from translearn.config import SCRATCH
+from translearn.config.archs import num_stages
+from translearn.data.images.image_set import ImageSet
 from translearn.errors import NonFiniteLossError
-from translearn.fine_tune import Entrant, fine_tune_together
-from translearn.recipe import EpochResult, Recipe
-from translearn.sources import Source, initial_network, scratch
-from translearn.spec import SCRATCH
+from translearn.models.sources import Source, initial_network, scratch
+from translearn.training.config import EpochResult, Recipe
+from translearn.training.loop import Entrant, fine_tune_together
+from translearn.training.precision import prepare_process
 
 CACHE = Path(os.environ.get("TRANSLEARN_BENCHMARKS", Path.home() / ".cache" / "translearn-benchmarks"))
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)

@@ -9,16 +9,16 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from translearn.data.glyphs import draw_glyph
-from translearn.data.image_set import ImageSet
-from translearn.data.textures import draw_texture
-from translearn.fine_tune import fine_tune
+from translearn.config import TrainSpec
+from translearn.data.images.image_set import ImageSet
+from translearn.data.procedural.glyphs import draw_glyph
+from translearn.data.procedural.textures import draw_texture
 from translearn.models.network import build
+from translearn.models.sources import Source
 from translearn.models.weights import fingerprint
-from translearn.recipe import Recipe
 from translearn.seeds import example_key, generator
-from translearn.sources import Source
-from translearn.spec import TrainSpec
+from translearn.training.config import Recipe
+from translearn.training.loop import fine_tune
 
 SIZE, ARCH, NUM_VAL = 32, "resnet18", 200
 TRAIN = TrainSpec(batch_size=20, augment="crop")

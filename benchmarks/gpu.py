@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from translearn.boundary.feed import Feed
+from translearn.config import TrainSpec
 from translearn.data.batches import epoch_batches
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
-from translearn.recipe import Recipe
-from translearn.run import Run
-from translearn.spec import TrainSpec
-from translearn.team import Team
+from translearn.training.config import Recipe
+from translearn.training.distributed import Team
+from translearn.training.step import Run
 
 #: Multiplications and additions of a forward pass of ResNet-50 at 224 px, as two operations each.
 FORWARD_FLOP = 2 * 4.09e9

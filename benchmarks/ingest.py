@@ -64,8 +64,12 @@ def _variant(
 
 def _ingest(folder: str) -> tuple[float, int]:
     """Seconds, and the peak memory of worker processes; so of the others."""
-    from translearn.data.ingest import ingest, inspected, plan_ingest  # in the measured process, as a user has it
-    from translearn.storage import Folder
+    from translearn.data.ingest.ingest import (  # in the measured process, as a user has it
+        ingest,
+        inspected,
+        plan_ingest,
+    )
+    from translearn.storage.folder import Folder
 
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()

@@ -31,12 +31,12 @@ from torchvision.transforms import v2
 
 from translearn.data.batches import epoch_batches
 from translearn.data.dataset import open_dataset
-from translearn.data.decode import Selection, decode_split, select_split
-from translearn.data.ingest import ingest, inspected, plan_ingest
-from translearn.data.on_disk import DiskImages
-from translearn.data.streamed import stream
+from translearn.data.images.decode import Selection, decode_split, select_split
+from translearn.data.images.on_disk import DiskImages
+from translearn.data.images.streamed import stream
+from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
 from translearn.data.transforms import MEAN, STD, augment, to_input
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _BATCH_SIZE, _WORKERS = 64, 2
 

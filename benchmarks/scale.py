@@ -26,13 +26,13 @@ from torch import nn
 from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from translearn.arithmetic import prepare_process
-from translearn.data.image_set import ImageSet
-from translearn.fine_tune import fine_tune
+from translearn.config import TrainSpec
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
-from translearn.recipe import Recipe
-from translearn.spec import TrainSpec
-from translearn.team import Team
+from translearn.training.config import Recipe
+from translearn.training.distributed import Team
+from translearn.training.loop import fine_tune
+from translearn.training.precision import prepare_process
 
 NUM_CLASSES, EPOCHS = 10, 2
 WORKERS = (1, 2, 4)

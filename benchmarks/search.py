@@ -35,25 +35,25 @@ import ray.train.torch
 from ray import tune
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from translearn.arithmetic import prepare_process
-from translearn.cluster.group import scaling
+from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import run_search
 from translearn.cluster.session import session
-from translearn.cluster.shared import Task
+from translearn.cluster.training.group import scaling
+from translearn.config import StudySpec, parse_spec
 from translearn.contest import Fate, Point
 from translearn.data.dataset import Dataset, open_dataset
-from translearn.data.decode import decode_split
-from translearn.data.ingest import IngestOptions, ingest
-from translearn.data.plan import inspected, plan_ingest
-from translearn.fine_tune import fine_tune
+from translearn.data.images.decode import decode_split
+from translearn.data.ingest.ingest import IngestOptions, ingest
+from translearn.data.ingest.plan import inspected, plan_ingest
 from translearn.models.network import build
+from translearn.models.sources import Source, initial_network
 from translearn.models.weights import fingerprint
-from translearn.recipe import Recipe
-from translearn.sources import Source, initial_network
-from translearn.spec import StudySpec, parse_spec
-from translearn.storage import Folder
-from translearn.team import Team
+from translearn.storage.folder import Folder
+from translearn.training.config import Recipe
+from translearn.training.distributed import Team
+from translearn.training.loop import fine_tune
+from translearn.training.precision import prepare_process
 
 #: Of a trial, by its place: an (epoch, train loss, validation loss, validation error) an epoch, and the weights' hash.
 Table = dict[int, tuple[list[list[float]], str | None]]

@@ -152,13 +152,13 @@ def translearn(options: argparse.Namespace) -> dict[str, float]:
     """The public path: files decoded once, then ``fine_tune``; decoding is timed apart."""
     import numpy as np
 
-    from translearn.arithmetic import prepare_process
-    from translearn.data.image_set import ImageSet
-    from translearn.data.pixels import open_rgb
-    from translearn.fine_tune import fine_tune
+    from translearn.config import TrainSpec
+    from translearn.data.images.image_set import ImageSet
+    from translearn.data.images.pixels import open_rgb
     from translearn.models.network import build
-    from translearn.recipe import Recipe
-    from translearn.spec import TrainSpec
+    from translearn.training.config import Recipe
+    from translearn.training.loop import fine_tune
+    from translearn.training.precision import prepare_process
 
     prepare_process(torch.get_num_threads())
     started = time.perf_counter()

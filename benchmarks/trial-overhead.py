@@ -25,19 +25,19 @@ import ray.train.torch
 from ray import tune
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from translearn.arithmetic import prepare_process
-from translearn.cluster.group import scaling
+from translearn.cluster.data.shared import Shared, Task, fetch, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import run_search
 from translearn.cluster.session import session
-from translearn.cluster.shared import Shared, Task, fetch, share
-from translearn.data.image_set import ImageSet
-from translearn.fine_tune import fine_tune
-from translearn.recipe import Recipe
-from translearn.sources import initial_network, scratch
-from translearn.spec import StudySpec, parse_spec
-from translearn.storage import Folder
-from translearn.team import Team
+from translearn.cluster.training.group import scaling
+from translearn.config import StudySpec, parse_spec
+from translearn.data.images.image_set import ImageSet
+from translearn.models.sources import initial_network, scratch
+from translearn.storage.folder import Folder
+from translearn.training.config import Recipe
+from translearn.training.distributed import Team
+from translearn.training.loop import fine_tune
+from translearn.training.precision import prepare_process
 
 #: First step's begin and last epoch's end of each trial, in Unix seconds.
 Spans = list[tuple[float, float]]

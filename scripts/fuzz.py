@@ -23,10 +23,10 @@ import torch
 with atheris.instrument_imports(include=["translearn", "PIL", "yaml"]):
     from PIL import Image
 
-    from translearn.data.pixels import FORMATS, open_rgb
+    from translearn.config import load_spec
+    from translearn.data.images.pixels import FORMATS, open_rgb
     from translearn.errors import SpecError, WeightsError
     from translearn.models.weights import parse_state
-    from translearn.spec import load_spec
 
 _ROOT = Path(__file__).parents[1]
 _LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=4096", "-print_final_stats=1"]

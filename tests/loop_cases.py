@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from translearn.data.image_set import ImageSet
-from translearn.fine_tune import fine_tune
+from translearn.config import TrainSpec
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import Network, build
-from translearn.recipe import EpochResult, Recipe
 from translearn.seeds import example_key
-from translearn.spec import TrainSpec
+from translearn.training.config import EpochResult, Recipe
+from translearn.training.loop import fine_tune
 
 NUM_CLASSES = 3
 FIGURES = ("epoch", "train_loss", "val_loss", "val_error", "lr")

@@ -13,10 +13,10 @@ from loop_cases import curve, figures, images, in_float64, recipe, source
 from torch import nn
 
 from translearn.data.batches import worker_part
-from translearn.fine_tune import fine_tune, fine_tune_in_parts
-from translearn.inference import loss_and_error
-from translearn.recipe import EpochPart, EpochResult
-from translearn.team import Team, TeamBatchNorm2d
+from translearn.training.config import EpochPart, EpochResult
+from translearn.training.distributed import Team, TeamBatchNorm2d
+from translearn.training.inference import loss_and_error
+from translearn.training.loop import fine_tune, fine_tune_in_parts
 
 NUM_CHANNELS = 3
 # Training and validation images, pixels a side, recipe: sizes that do not divide, and batches of one.

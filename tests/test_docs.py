@@ -14,13 +14,13 @@ sys.path.insert(0, str(ROOT / "tests" / "report"))
 
 from report_cases import study  # noqa: E402
 
-from translearn.cluster.rank import Scored  # noqa: E402
+from translearn.cluster.scoring import Scored  # noqa: E402
 from translearn.models.network import build  # noqa: E402
-from translearn.sources import Source  # noqa: E402
-from translearn.study.rank import ranking_of  # noqa: E402
-from translearn.transferability.domains import domain_distances  # noqa: E402
-from translearn.transferability.scoring import stage_scores  # noqa: E402
-from translearn.transferability.stages import StageFeatures  # noqa: E402
+from translearn.models.sources import Source  # noqa: E402
+from translearn.ranking.domains import domain_distances  # noqa: E402
+from translearn.ranking.scoring import stage_scores  # noqa: E402
+from translearn.ranking.stages import StageFeatures  # noqa: E402
+from translearn.study.ranking.rank import ranking_of  # noqa: E402
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 

@@ -10,13 +10,14 @@ import torch
 from loop_cases import figures, images, recipe, source
 from torch import nn
 
-from translearn import lock_step, run
 from translearn.boundary import chain, feed
 from translearn.errors import NonFiniteLossError
-from translearn.fine_tune import Entrant, fine_tune, fine_tune_together
 from translearn.models.freeze import trained_state
 from translearn.models.network import Network, build
-from translearn.recipe import EpochResult, Recipe
+from translearn.training import epoch as lock_step
+from translearn.training import step as run
+from translearn.training.config import EpochResult, Recipe
+from translearn.training.loop import Entrant, fine_tune, fine_tune_together
 
 TRAIN, VAL = images(14), images(7, seed=1)
 

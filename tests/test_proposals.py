@@ -7,11 +7,11 @@ from typing import Any
 import optuna
 import pytest
 
+from translearn.config import StudySpec, parse_spec
 from translearn.contest import Fate, Point
-from translearn.prior import Past
+from translearn.models.sources import Source, scratch
 from translearn.proposals import OptunaProposals
-from translearn.sources import Source, scratch
-from translearn.spec import StudySpec, parse_spec
+from translearn.ranking.prior import Past
 
 States = optuna.trial.TrialState
 

@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from translearn.addresses import masked
-from translearn.archs import num_stages
+from translearn.config import IngestSpec, StudySpec, load_spec
+from translearn.config.archs import num_stages
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError, fault, raise_faults
-from translearn.spec import IngestSpec, StudySpec, load_spec
+from translearn.storage.uris import masked
 
 if TYPE_CHECKING:
     from translearn.study.run import Study
@@ -67,7 +67,7 @@ def _failed(options: argparse.Namespace, message: str, code: int) -> int:
 def _ingest(options: argparse.Namespace) -> dict[str, Any]:
     _quiet()
     from translearn.cluster.session import session
-    from translearn.data.options import IngestOptions
+    from translearn.data.ingest.options import IngestOptions
     from translearn.study.ingest import check_ingest, dry_run_ingest, run_ingest
 
     chosen = IngestOptions(
@@ -88,8 +88,8 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     spec = load_spec(options.study, options.set)
     _check_finetune(options, spec)
     _quiet()  # heavy imports wait until the file is known to be good
-    from translearn.cluster.console import say
     from translearn.cluster.session import session
+    from translearn.cluster.tracking.console import say
     from translearn.study.dry_run import dry_run
     from translearn.study.run import open_study, run_study
     from translearn.study.tracked import tracked
@@ -108,8 +108,8 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
 
 def _submit(options: argparse.Namespace) -> int:
     """What the job prints goes through as it is, its line of JSON too; there is one of ours where it has none."""
-    from translearn.cluster.submit import address_of, submit
-    from translearn.cluster.watch import how_to_attach, tell, watch
+    from translearn.cluster.jobs.submit import address_of, submit
+    from translearn.cluster.jobs.watch import how_to_attach, tell, watch
 
     if (options.study is None) == (options.attach is None):
         raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
@@ -147,7 +147,8 @@ def _drill(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
-    from translearn.study import matrix, run
+    from translearn.study import run
+    from translearn.study.matrix import matrix
 
     return {
         "run": run.run_study,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import optuna
 
+from translearn.config import StudySpec
 from translearn.contest import Fate, Point
-from translearn.first_points import depth_key, first_points
-from translearn.prior import NOTHING, Past, Prior
+from translearn.models.sources import Source
+from translearn.ranking.first_configurations import depth_key, first_points
+from translearn.ranking.prior import NOTHING, Past, Prior
 from translearn.seeds import derive_seed
-from translearn.sources import Source
-from translearn.spec import StudySpec
 
 
 class OptunaProposals:

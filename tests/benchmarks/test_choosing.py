@@ -15,9 +15,9 @@ from choosing_replay import followed, race_alone
 from choosing_table import EPOCHS, RATES, Table, kept_table, with_scratch
 from choosing_tasks import ARCH, SOURCES, TARGETS, Target
 
-from translearn.archs import num_stages
+from translearn.config.archs import num_stages
 from translearn.models.network import build
-from translearn.sources import Source
+from translearn.models.sources import Source
 
 BEST = ("glyphs", 2, 1e-2)
 

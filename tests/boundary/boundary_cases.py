@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from translearn.arithmetic import autocast
 from translearn.boundary.feed import Feed
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
 from translearn.data.transforms import augment, to_input
 from translearn.models.network import Network, build
 from translearn.seeds import example_key
+from translearn.training.precision import autocast
 
 CPU = torch.device("cpu")
 DEPTHS = (0, 1, 2, 3, 4, 5)

@@ -17,16 +17,16 @@ from boundary_cases import CPU, DEPTHS, feed, source, split
 from cache_cases import cache, digest, places, stored
 from torch import nn
 
-from translearn.arithmetic import autocast
 from translearn.boundary import ledger as ledgers
 from translearn.boundary import planning
 from translearn.boundary.cache import Cache
 from translearn.boundary.feed import Feed
 from translearn.data.batches import epoch_batches
-from translearn.data.examples import Examples
-from translearn.data.image_set import ImageSet
+from translearn.data.images.examples import Examples
+from translearn.data.images.image_set import ImageSet
 from translearn.errors import StorageError
 from translearn.models.weights import fingerprint
+from translearn.training.precision import autocast
 
 
 @pytest.fixture

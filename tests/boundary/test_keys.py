@@ -12,7 +12,7 @@ import torch
 from boundary_cases import CPU, source, split
 
 from translearn.boundary.keys import Wanted
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
 
 DATA = split(20)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.job_submission import JobStatus
 
-from translearn.cluster.follow import Follower
+from translearn.cluster.jobs.follow import Follower
 
 
 class PlayedClient:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from translearn.cluster import console
-from translearn.cluster.console import Board
+from translearn.cluster.tracking import console
+from translearn.cluster.tracking.console import Board
 
 
 class NoMetrics:

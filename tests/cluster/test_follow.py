@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from job_cases import PlayedClient, Screen
 
-from translearn.cluster.follow import WAITS_S, ConnectionLostError, Ended
+from translearn.cluster.jobs.follow import WAITS_S, ConnectionLostError, Ended
 
 LOST = RuntimeError("WebSocket connection closed unexpectedly with close code 1006")
 

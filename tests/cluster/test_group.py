@@ -6,8 +6,16 @@ import os
 
 import pytest
 
-from translearn.cluster.group import MAX_FAILURES, RESIZE_INTERVAL_S, Size, failures, refit_scaling, scaling, starts
 from translearn.cluster.resources import Resources
+from translearn.cluster.training.group import (
+    MAX_FAILURES,
+    RESIZE_INTERVAL_S,
+    Size,
+    failures,
+    refit_scaling,
+    scaling,
+    starts,
+)
 
 FIXED, ELASTIC = Resources(1, 0.0, 1, 2, 2, 4, 0.0), Resources(1, 1.0, 1, 2, 3, 4, 1.0, (2, 8))
 TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"

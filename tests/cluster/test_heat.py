@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from translearn import run as runs
 from translearn.boundary.cost import Decision
 from translearn.cluster import heat as heats
+from translearn.cluster.data.shared import Task
 from translearn.cluster.heat import Order, Setting, run_heat
 from translearn.cluster.node_cache import Readings
-from translearn.cluster.shared import Task
+from translearn.config import StudySpec, parse_spec
 from translearn.contest import Contestant, Heat, Point, Row
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
 from translearn.errors import StorageError
-from translearn.lock_step import Stored
 from translearn.models.network import build
+from translearn.models.sources import Source
 from translearn.models.weights import fingerprint
-from translearn.sources import Source
-from translearn.spec import StudySpec, parse_spec
-from translearn.team import Team
+from translearn.training import step as runs
+from translearn.training.distributed import Team
+from translearn.training.epoch import Stored
 
 GOOD, BAD = Contestant(1, Point("a", 4, 1e-3, 0.0, False)), Contestant(2, Point("a", 1, 1e12, 0.0, False))
 OTHER = Contestant(3, Point("a", 5, 1e-2, 0.0, False))

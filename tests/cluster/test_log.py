@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from translearn.cluster.log import log
+from translearn.cluster.tracking.log import log
 
 
 def test_a_line_is_json_with_study_trial_and_worker(capsys):

@@ -37,7 +37,7 @@ def test_a_run_is_begun_told_and_ended() -> None:
     assert run.data.params == {"lr": "0.1", "source": "glyphs"}
     assert run.data.tags == {
         "translearn.study": "one",
-        "translearn.run": "search/a",
+        "translearn.training.step": "search/a",
         "translearn.stage": "search",
         "translearn.ended": "failed 2",
         "reason": "it diverged",

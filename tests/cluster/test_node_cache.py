@@ -24,14 +24,14 @@ from translearn.boundary.measure import Chain, Rate, measure_chain
 from translearn.cluster import boundary_folders, node_cache, warm_worker
 from translearn.cluster.node_cache import Readings, Splits, close_node_cache, identity, stored_boundaries
 from translearn.cluster.warm_worker import Start
-from translearn.data.image_set import ImageSet
+from translearn.config import ClusterSpec, StudySpec, parse_spec
+from translearn.data.images.image_set import ImageSet
 from translearn.errors import StorageError
-from translearn.fine_tune import Entrant
-from translearn.lock_step import Stored
 from translearn.models.network import build
-from translearn.recipe import Recipe
-from translearn.spec import ClusterSpec, StudySpec, parse_spec
-from translearn.team import Team
+from translearn.training.config import Recipe
+from translearn.training.distributed import Team
+from translearn.training.epoch import Stored
+from translearn.training.loop import Entrant
 
 STAGE_S = 1e-3
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translearn.cluster.piped import piped, reblocked
-from translearn.data.image_set import ImageSet
+from translearn.cluster.data.piped import piped, reblocked
+from translearn.data.images.image_set import ImageSet
 
 LENGTHS = st.lists(st.integers(0, 9), max_size=12)
 
@@ -32,6 +32,6 @@ def test_blocks_are_copies_that_may_be_written_to() -> None:
 
 
 def test_images_that_are_at_hand_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("translearn.cluster.piped._MIN_IMAGES", 1)
+    monkeypatch.setattr("translearn.cluster.data.piped._MIN_IMAGES", 1)
     images = ImageSet(np.zeros((2, 8, 8, 3), np.uint8), np.zeros(2, np.int64), np.zeros(2, np.uint64))
     assert piped(images) is images

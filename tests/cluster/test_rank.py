@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from translearn.cluster.rank import score
-from translearn.data.image_set import ImageSet
+from translearn.cluster.scoring import score
+from translearn.config import StudySpec, parse_spec
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
-from translearn.sources import Source
-from translearn.spec import StudySpec, parse_spec
-from translearn.transferability import FEATURE_SCORES, PROBABILITY_SCORES
+from translearn.models.sources import Source
+from translearn.ranking.scores import FEATURE_SCORES, PROBABILITY_SCORES
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ from translearn.cluster.referee import Referee, known_rows
 from translearn.contest import Contestant, Fate, Heat, Point, Row
 from translearn.errors import TranslearnError
 from translearn.race import Race
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 class Numbered:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from translearn.cluster.each_node import in_turn
 from translearn.cluster.resources import Resources, plan_resources
+from translearn.config import ClusterSpec
 from translearn.errors import InputError
-from translearn.spec import ClusterSpec
 
 LAPTOP = [{"CPU": 2.0}]
 GPU_CLUSTER = [{"CPU": 48.0, "GPU": 8.0}] * 4

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translearn.cluster.referee import known_rows
-from translearn.cluster.sealed import sealed, sealed_rows, unsealed, unsealed_rows
 from translearn.cluster.states import Places
-from translearn.cluster.train import _drop_damaged
-from translearn.cluster.worker import load_state, save_state
-from translearn.storage import Folder
+from translearn.cluster.training.checkpoints import sealed, sealed_rows, unsealed, unsealed_rows
+from translearn.cluster.training.runs import _drop_damaged
+from translearn.cluster.training.worker import load_state, save_state
+from translearn.storage.folder import Folder
 
 STATE: dict[str, Any] = {"run": "a", "curve": [{"loss": 0.1 + 0.2}], "state": {"w": torch.arange(5.0), "epoch": 3}}
 CONTENT = sealed(STATE)

@@ -11,7 +11,7 @@ import pytest
 
 from translearn.cluster import states
 from translearn.cluster.states import Places, Writer
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 class Desk:

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from job_cases import PlayedClient
 
-import translearn.cluster.submit as submitting
+import translearn.cluster.jobs.submit as submitting
 from translearn.cli import main
-from translearn.cluster.submit import address_of, connected, submit
+from translearn.cluster.jobs.submit import address_of, connected, submit
 from translearn.errors import InputError, SpecError, TranslearnError
 
 TREE = {

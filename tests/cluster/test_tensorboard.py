@@ -8,10 +8,10 @@ import pytest
 from s3_server import S3Server
 from tensorboardX.proto.event_pb2 import Event
 
-from translearn.cluster.tensorboard import EventFiles
+from translearn.cluster.tracking.tensorboard import EventFiles
 from translearn.errors import StorageError
-from translearn.file_systems import Patience
-from translearn.storage import Folder
+from translearn.storage.file_systems import Patience
+from translearn.storage.folder import Folder
 
 
 def points(folder: Folder, run: str) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ from mlflow_fake import FakeMlflow
 from translearn.cluster import tracking as module
 from translearn.cluster.outbox import Outbox
 from translearn.cluster.run_report import RunReport, Step
-from translearn.cluster.tracking import tell, tracking
+from translearn.cluster.tracking.tracking import tell, tracking
 
 pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
 

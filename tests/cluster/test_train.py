@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
-from translearn.cluster.train import _failures_told, _fit
+from translearn.cluster.training.runs import _failures_told, _fit
 from translearn.errors import WorkersLostError
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 class Trainer:

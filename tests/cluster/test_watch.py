@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from job_cases import PlayedClient, Screen
 
-from translearn.cluster.watch import Watched, _ask, watch
+from translearn.cluster.jobs.watch import Watched, _ask, watch
 from translearn.errors import InputError, TranslearnError
 
 WHERE = "http://127.0.0.1:1"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import torch
 
-from translearn.cluster.rows import facts
-from translearn.cluster.shared import Shared
+from translearn.cluster.data.shared import Shared
 from translearn.cluster.states import CheckpointClock
-from translearn.cluster.worker import FAILED, Job, Orders, _remaining
+from translearn.cluster.training.rows import facts
+from translearn.cluster.training.worker import FAILED, Job, Orders, _remaining
+from translearn.config import TrainSpec
 from translearn.models.model_dir import MARKER
-from translearn.recipe import Recipe
-from translearn.spec import TrainSpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
+from translearn.training.config import Recipe
 
 RECIPE = Recipe(0, 0.1, 2, 0, TrainSpec(precision="fp32"))
 

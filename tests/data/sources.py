@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from translearn.data.pixels import encode_png
+from translearn.data.images.pixels import encode_png
 
 
 def image(number: int, size: int = 12) -> bytes:

@@ -12,7 +12,7 @@ from sources import hugging_face, image
 
 from translearn.data import bounded
 from translearn.data.formats.source import open_source
-from translearn.data.plan import inspected, plan_ingest
+from translearn.data.ingest.plan import inspected, plan_ingest
 from translearn.errors import DataError
 
 

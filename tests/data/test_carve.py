@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.data.carve import carve_splits, example_keys, first_per_class
+from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
 
 FRACTIONS = {"train": 0.7, "val": 0.15, "test": 0.15}
 

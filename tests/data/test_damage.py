@@ -10,8 +10,8 @@ from sources import flat_folder
 
 from translearn.data.damage import damaged_shards
 from translearn.data.dataset import Dataset, open_dataset
-from translearn.data.ingest import ingest, inspected, plan_ingest
-from translearn.storage import Folder
+from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
+from translearn.storage.folder import Folder
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from sources import flat_folder
 
 from translearn.data.dataset import open_dataset
-from translearn.data.ingest import ingest, inspected, plan_ingest
+from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
 from translearn.errors import DataError, StorageError
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 @pytest.fixture

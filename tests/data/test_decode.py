@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from sources import flat_folder
 
-from translearn.cluster import stored
-from translearn.data import decode, streamed
-from translearn.data.decode import decode_image, decode_split, num_threads, select_split
-from translearn.data.ingest import ingest, inspected, plan_ingest
-from translearn.data.pixels import encode_png
+from translearn.cluster.data import stored
+from translearn.data.images import decode, streamed
+from translearn.data.images.decode import decode_image, decode_split, num_threads, select_split
+from translearn.data.images.pixels import encode_png
+from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
 from translearn.errors import DataError
 from translearn.seeds import example_key
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_torchvision_arrays_from_its_cache(tmp_path):
     table = reader.listing()
     assert table["id"].to_pylist() == ["train/0", "train/1", "test/0", "test/1"]
     assert table["label"].to_pylist() == ["7 - seven", "1 - one"] * 2
-    from translearn.data.pixels import open_rgb
+    from translearn.data.images.pixels import open_rgb
 
     [content] = reader.read(["test/1"])
     assert np.array_equal(np.asarray(open_rgb(content))[..., 0], pixels[1])

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from sources import hugging_face, image, write_files
 
 from translearn.data.formats.source import open_source
-from translearn.data.ingest import ingest
-from translearn.data.options import IngestOptions
-from translearn.data.plan import inspected, plan_ingest
+from translearn.data.ingest.ingest import ingest
+from translearn.data.ingest.options import IngestOptions
+from translearn.data.ingest.plan import inspected, plan_ingest
 from translearn.errors import DataError
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _plain = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(), st.binary())
 _values = st.recursive(

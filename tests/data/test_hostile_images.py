@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from sources import image, write_files
 
-from translearn.data.options import IngestOptions
-from translearn.data.pixels import FORMATS, open_rgb
-from translearn.data.plan import inspected, plan_ingest
+from translearn.data.images.pixels import FORMATS, open_rgb
+from translearn.data.ingest.options import IngestOptions
+from translearn.data.ingest.plan import inspected, plan_ingest
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(ls) (r) file\n"
 OTHERS = {
@@ -132,7 +132,9 @@ def test_what_a_damaged_image_warns_of_is_not_logged(tmp_path: Path) -> None:
     """In a process of its own, because pytest has its own filter of warnings."""
     content = png(chunk(b"eXIf", tags(*((tag, 1, 2**31, 8) for tag in range(100)))))
     (tmp_path / "a.png").write_bytes(content)
-    program = "import sys, pathlib, translearn.data.pixels as p; p.open_rgb(pathlib.Path(sys.argv[1]).read_bytes())"
+    program = (
+        "import sys, pathlib, translearn.data.images.pixels as p; p.open_rgb(pathlib.Path(sys.argv[1]).read_bytes())"
+    )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.png")], capture_output=True, check=True)
     assert done.stderr == b""
 

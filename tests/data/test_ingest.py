@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from sources import flat_folder, hugging_face, image, split_folder, write_files
 
-from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.errors import DataError
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 def _ingest(source: Path | str, out: Path, batch_rows: int = 64, **options):

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from translearn.data.inspection import inspect_batch, pixel_digest
-from translearn.data.pixels import encode_png
-from translearn.data.schema import INSPECTED
+from translearn.data.images.pixels import encode_png
+from translearn.data.ingest.inspection import inspect_batch, pixel_digest
+from translearn.data.ingest.schema import INSPECTED
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 30, 3)).astype(np.uint8)
 

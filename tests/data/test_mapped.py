@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translearn.data.mapped import is_mapped, open_mapped, write_mapped
+from translearn.data.images.mapped import is_mapped, open_mapped, write_mapped
 from translearn.errors import StorageError
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (23, 4, 5, 3), dtype=np.uint8)
@@ -90,7 +90,7 @@ def test_memory_of_writer_and_of_readers_does_not_grow_with_the_array(tmp_path):
     """256 MiB under a limit of the heap that 64 MiB more would break; mapped files do not count as heap."""
     script = """
 import resource, sys, pathlib, numpy as np
-from translearn.data.mapped import write_mapped
+from translearn.data.images.mapped import write_mapped
 resource.setrlimit(resource.RLIMIT_DATA, (int(resource_used()) + 64 * 2**20,) * 2)
 mapped = write_mapped(pathlib.Path(sys.argv[1]), (np.full((4, 2**20), n, np.uint8) for n in range(64)))
 print(mapped[np.array([0, 255, 100])][:, 7].tolist())

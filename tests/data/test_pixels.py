@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from translearn.data.pixels import encode_png, open_rgb
+from translearn.data.images.pixels import encode_png, open_rgb
 
 
 def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:

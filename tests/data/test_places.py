@@ -16,17 +16,17 @@ import pyarrow.parquet as pq
 import pytest
 from sources import flat_folder
 
-from translearn.data import on_disk
 from translearn.data.dataset import Dataset
-from translearn.data.decode import decode_split, decoded, select_split
-from translearn.data.ingest import ingest, inspected, plan_ingest
-from translearn.data.mapped import is_mapped
-from translearn.data.on_disk import DiskImages, disk_root, remove_idle, sweep
-from translearn.data.placement import Room, choose_place
-from translearn.data.shards import ShardWriter
-from translearn.data.streamed import stream
+from translearn.data.images import on_disk
+from translearn.data.images.decode import decode_split, decoded, select_split
+from translearn.data.images.mapped import is_mapped
+from translearn.data.images.on_disk import DiskImages, disk_root, remove_idle, sweep
+from translearn.data.images.placement import Room, choose_place
+from translearn.data.images.streamed import stream
+from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
+from translearn.data.ingest.shards import ShardWriter
 from translearn.errors import DataError, StorageError
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def dataset(tmp_path_factory) -> Dataset:
     """40 images, in shards of at most 5."""
     plan = plan_ingest(str(flat_folder(tmp_path_factory.mktemp("in"))))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("translearn.data.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=5))
+        patch.setattr("translearn.data.ingest.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=5))
         found = ingest(plan, Folder.open(tmp_path_factory.mktemp("out")), inspected(plan))
     assert len(found.shards("train")) > 3
     return found
@@ -63,7 +63,7 @@ def test_every_place_has_the_bits_of_memory(dataset, make, per_class):
 
 
 def test_blocks_of_shards_are_the_whole_in_order(dataset, monkeypatch):
-    monkeypatch.setattr("translearn.data.decode._BLOCK_BYTES", 2 * 3 * 16**2)
+    monkeypatch.setattr("translearn.data.images.decode._BLOCK_BYTES", 2 * 3 * 16**2)
     parts = list(decoded(select_split(dataset, "train", 16)))
     assert max(len(part) for part in parts) == 2
     assert np.array_equal(np.concatenate(parts), decode_split(dataset, "train", 16).images)
@@ -91,7 +91,7 @@ def test_a_writer_that_was_killed_holds_up_nobody(dataset, tmp_path):
     (tmp_path / "pickled").write_bytes(pickle.dumps(images))
     script = """
 import os, pickle, signal, sys, tempfile, pathlib
-from translearn.data import on_disk
+from translearn.data.images import on_disk
 tempfile.tempdir = sys.argv[2]
 def killed(selection):
     yield from [next(on_disk_decoded(selection))]

@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from translearn.data.formats.builtin import PROCEDURES, Procedural, SklearnDigits
-from translearn.data.glyphs import fonts
+from translearn.data.procedural.glyphs import fonts
 
 
 @pytest.mark.parametrize("name", PROCEDURES)

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.data.schema import ROWS
-from translearn.data.shards import ShardWriter, by_split
-from translearn.storage import Folder
+from translearn.data.ingest.schema import ROWS
+from translearn.data.ingest.shards import ShardWriter, by_split
+from translearn.storage.folder import Folder
 
 
 def _rows(sizes: list[int]) -> pa.Table:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.data.schema import INSPECTED
-from translearn.data.tally import Tally
+from translearn.data.ingest.schema import INSPECTED
+from translearn.data.ingest.tally import Tally
 
 ROWS = [("t1", "test", "A"), ("v1", "val", "A"), ("v2", "val", "B"), ("v3", "val", "B"), ("r1", "train", "B")]
 

@@ -21,8 +21,8 @@ import yaml
 from translearn.drill.hook import epoch_name, install
 from translearn.drill.trap import Snare
 from translearn.errors import InputError, StorageError, TranslearnError
-from translearn.storage import Folder
-from translearn.study.lock import only_driver
+from translearn.storage.folder import Folder
+from translearn.study.lock.lock import only_driver
 
 NAME, EPOCHS, SOUND = "drill", 3, b"a sound shard"  # what imports torch is not imported here
 

@@ -122,7 +122,7 @@ import sys
 from pathlib import Path
 from translearn.drill.hook import install
 from translearn.drill.trap import Snare
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 install(Snare.read(Path(sys.argv[1])))
 for name in sys.argv[3:]:
     Folder.open(sys.argv[2]).write_bytes(name, b"whole")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from translearn.archs import STAGES, num_stages
+from translearn.config.archs import STAGES, num_stages
 from translearn.errors import InputError
 from translearn.models.freeze import freeze, freeze_account, parameter_groups, trained_state
 from translearn.models.network import Network, build, skeleton

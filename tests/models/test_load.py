@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from translearn.archs import STAGES
+from translearn.config.archs import STAGES
 from translearn.errors import WeightsError
 from translearn.models.load import fit_faults, load_source
 from translearn.models.network import build, skeleton

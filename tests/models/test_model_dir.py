@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from translearn.errors import WeightsError
 from translearn.models.model_dir import ModelInfo, Preprocessing, TaskErrors, load_model, save_model
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 STATE = {"conv.weight": torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last)}
 PREPROCESSING = Preprocessing(image_size=64, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1), resize="short side")

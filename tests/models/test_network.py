@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from translearn.archs import HEAD, STAGES, num_stages
+from translearn.config.archs import HEAD, STAGES, num_stages
 from translearn.errors import InputError
 from translearn.models.network import Network, build, skeleton
 

@@ -9,7 +9,7 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from translearn.archs import STAGES
+from translearn.config.archs import STAGES
 from translearn.errors import WeightsError
 from translearn.models.pretrained import cached_file, find_weights, pretrained_state
 

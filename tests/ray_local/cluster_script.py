@@ -31,14 +31,14 @@ from ray.tune.result import DONE
 from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
 from translearn.cluster import lane, search, warm_run
-from translearn.cluster.group import scaling
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import Resources, plan_resources
 from translearn.cluster.session import _QUICK, free_port, listen_here_only
+from translearn.cluster.training.group import scaling
+from translearn.config import ClusterSpec
 from translearn.errors import InputError
-from translearn.spec import ClusterSpec
-from translearn.storage import Folder
-from translearn.team import Team
+from translearn.storage.folder import Folder
+from translearn.training.distributed import Team
 
 GPUS = 2
 NODE = {"num_cpus": 4, "num_gpus": GPUS, "object_store_memory": 80 * 2**20, "include_dashboard": False}

@@ -12,7 +12,7 @@ import pytest
 from s3_server import CREDENTIALS
 
 from translearn.cluster.session import session
-from translearn.spec import StudySpec, parse_spec
+from translearn.config import StudySpec, parse_spec
 
 
 @pytest.fixture(scope="session")

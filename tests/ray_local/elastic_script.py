@@ -15,20 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from translearn.cluster import group
+from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import plan_resources
 from translearn.cluster.session import session
-from translearn.cluster.shared import Task, share
 from translearn.cluster.simulated import SimulatedCluster, hook_workers
-from translearn.cluster.train import train_jobs
-from translearn.cluster.worker import Job
-from translearn.data.image_set import ImageSet
+from translearn.cluster.training import group
+from translearn.cluster.training.runs import train_jobs
+from translearn.cluster.training.worker import Job
+from translearn.config import ClusterSpec, TrainSpec
+from translearn.data.images.image_set import ImageSet
 from translearn.drill.hook import setup_hook
 from translearn.drill.trap import Snare, Trap
-from translearn.recipe import Recipe
-from translearn.sources import scratch
-from translearn.spec import ClusterSpec, TrainSpec
-from translearn.storage import Folder
+from translearn.models.sources import scratch
+from translearn.storage.folder import Folder
+from translearn.training.config import Recipe
 
 EPOCHS = 6
 TRAIN = TrainSpec(batch_size=16, precision="fp32", compile="never")

@@ -17,12 +17,12 @@ import ray
 from ray.cluster_utils import Cluster
 from ray.experimental import get_object_locations
 
+from translearn.cluster.data.stored import store
 from translearn.cluster.each_node import nodes_with_cpus, on_each
 from translearn.cluster.session import LOCAL
-from translearn.cluster.stored import store
-from translearn.data.decode import decode_split, select_split
-from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
-from translearn.storage import Folder
+from translearn.data.images.decode import decode_split, select_split
+from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.storage.folder import Folder
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 #: Small objects never leave the driver; these images are 18 kB each.

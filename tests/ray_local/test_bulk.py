@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
-from translearn.storage import Folder
+from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.storage.folder import Folder
 
 pytestmark = pytest.mark.ray
 
@@ -28,8 +28,8 @@ def _files(folder) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_parallel_ingest_writes_the_same_bytes(local_ray, tmp_path):
-    from translearn.cluster.bulk import inspected_in_parallel
-    from translearn.data.pixels import encode_png
+    from translearn.cluster.data.bulk import inspected_in_parallel
+    from translearn.data.images.pixels import encode_png
 
     source = tmp_path / "in"
     for number in range(300):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from translearn.cluster.console import board
-from translearn.cluster.metrics import show_quarantined
+from translearn.cluster.tracking.console import board
+from translearn.cluster.tracking.metrics import show_quarantined
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,8 @@ from translearn.cli import main
 from translearn.cluster import tracking
 from translearn.cluster.mlflow_client import connect
 from translearn.cluster.outbox import Outbox
-from translearn.study import refit, search
+from translearn.study import search
+from translearn.study.refits import refit
 
 pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
 

@@ -16,7 +16,7 @@ from conftest import small_tree
 from s3_server import CREDENTIALS, S3Server
 
 from translearn.cli import main
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -15,23 +15,23 @@ import numpy as np
 import pytest
 import ray
 
+from translearn.cluster.data.placed import measure_room, place_images, remove_images
+from translearn.cluster.data.shared import Task, fetch, share
+from translearn.cluster.data.stored import _ranges, store
 from translearn.cluster.each_node import nodes_with_cpus, on_each
-from translearn.cluster.placed import measure_room, place_images, remove_images
-from translearn.cluster.shared import Task, fetch, share
-from translearn.cluster.stored import _ranges, store
+from translearn.config import TrainSpec
 from translearn.data.dataset import Dataset
-from translearn.data.decode import decode_split, select_split
-from translearn.data.image_set import ImageSet
-from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
-from translearn.data.placement import Room
-from translearn.data.shards import ShardWriter
+from translearn.data.images.decode import decode_split, select_split
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.placement import Room
+from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.data.ingest.shards import ShardWriter
 from translearn.errors import DataError
-from translearn.fine_tune import fine_tune
 from translearn.models.network import build
-from translearn.recipe import Recipe
-from translearn.sources import scratch
-from translearn.spec import TrainSpec
-from translearn.storage import Folder
+from translearn.models.sources import scratch
+from translearn.storage.folder import Folder
+from translearn.training.config import Recipe
+from translearn.training.loop import fine_tune
 
 pytestmark = pytest.mark.ray
 
@@ -43,7 +43,7 @@ def dataset(tmp_path_factory) -> Dataset:
     """100 digits, in shards of at most 20."""
     plan = plan_ingest("sklearn:digits", IngestOptions(limit_per_class=6))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("translearn.data.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=20))
+        patch.setattr("translearn.data.ingest.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=20))
         return ingest(plan, Folder.open(tmp_path_factory.mktemp("out")), inspected(plan))
 
 
@@ -121,14 +121,14 @@ def test_images_of_a_node_that_is_lost_are_decoded_again_on_another_one_though_n
 def test_a_node_that_is_lost_before_it_is_asked_has_no_answer(ray_session, monkeypatch):
     lost = {**nodes_with_cpus()[0], "NodeID": "0f" * 28}
     assert on_each([*nodes_with_cpus(), lost], lambda: os.getpid()) == [os.getpid()]
-    monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", lambda: [*nodes_with_cpus(), lost])
+    monkeypatch.setattr("translearn.cluster.data.placed.nodes_with_cpus", lambda: [*nodes_with_cpus(), lost])
     assert measure_room().disk > 0
 
 
 @pytest.mark.parametrize("num_before", [0, 1])
 def test_where_every_node_is_lost_there_is_no_room(ray_session, monkeypatch, num_before):
     lost = [{**node, "NodeID": "0f" * 28} for node in nodes_with_cpus()][:num_before]
-    monkeypatch.setattr("translearn.cluster.placed.nodes_with_cpus", lambda: lost)
+    monkeypatch.setattr("translearn.cluster.data.placed.nodes_with_cpus", lambda: lost)
     assert measure_room() == Room(0, 0)
 
 

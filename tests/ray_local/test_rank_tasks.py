@@ -11,12 +11,12 @@ import torch
 from conftest import small_study
 from ray import cloudpickle
 
-from translearn.cluster.rank import score, score_sources
+from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import plan_resources
-from translearn.cluster.shared import Task
-from translearn.data.image_set import ImageSet
+from translearn.cluster.scoring import score, score_sources
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
-from translearn.sources import Source, scratch
+from translearn.models.sources import Source, scratch
 
 pytestmark = pytest.mark.ray
 

@@ -15,18 +15,18 @@ import torch
 from conftest import small_study
 from ray.util.state import list_actors
 
+from translearn.cluster.data.shared import Task
 from translearn.cluster.heat import recipe
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import Outcome, run_search
-from translearn.cluster.shared import Task
+from translearn.config import StudySpec
 from translearn.contest import Contestant, Fate, Point
-from translearn.data.image_set import ImageSet
-from translearn.fine_tune import fine_tune
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
+from translearn.models.sources import Source, initial_network, scratch
 from translearn.models.weights import fingerprint
-from translearn.sources import Source, initial_network, scratch
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
+from translearn.training.loop import fine_tune
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 

@@ -9,9 +9,9 @@ import pytest
 import ray
 import torch
 
-from translearn.cluster.shared import Shared, Task, fetch, share
-from translearn.data.image_set import ImageSet
-from translearn.sources import Source, scratch
+from translearn.cluster.data.shared import Shared, Task, fetch, share
+from translearn.data.images.image_set import ImageSet
+from translearn.models.sources import Source, scratch
 
 pytestmark = pytest.mark.ray
 

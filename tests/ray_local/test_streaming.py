@@ -20,18 +20,18 @@ from conftest import small_tree
 from loop_cases import curve, recipe
 
 from translearn.cli import main
-from translearn.cluster.piped import PipedImages, piped
-from translearn.cluster.placed import place_images
-from translearn.cluster.shared import Task, fetch, share
+from translearn.cluster.data.piped import PipedImages, piped
+from translearn.cluster.data.placed import place_images
+from translearn.cluster.data.shared import Task, fetch, share
 from translearn.data.batches import epoch_batches
 from translearn.data.dataset import Dataset
-from translearn.data.decode import select_split
-from translearn.data.image_set import ImageSet
-from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
-from translearn.data.shards import ShardWriter
+from translearn.data.images.decode import select_split
+from translearn.data.images.image_set import ImageSet
+from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.data.ingest.shards import ShardWriter
 from translearn.models.network import build
-from translearn.sources import scratch
-from translearn.storage import Folder
+from translearn.models.sources import scratch
+from translearn.storage.folder import Folder
 
 pytestmark = pytest.mark.ray
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers do not import tests
@@ -41,15 +41,17 @@ MIB = 2**20
 @pytest.fixture(autouse=True)
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few images are read through Ray Data as tests have, in several tasks."""
-    monkeypatch.setattr("translearn.cluster.piped._MIN_IMAGES", 1)
-    monkeypatch.setattr("translearn.cluster.piped._TASK_BYTES", 96 * 3 * 32**2)
+    monkeypatch.setattr("translearn.cluster.data.piped._MIN_IMAGES", 1)
+    monkeypatch.setattr("translearn.cluster.data.piped._TASK_BYTES", 96 * 3 * 32**2)
 
 
 def dataset_of(source: str, out: Path, max_rows: int) -> Dataset:
     """A data set in shards of at most so many rows."""
     plan = plan_ingest(source, IngestOptions(split=(0.9, 0.05, 0.05)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("translearn.data.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=max_rows))
+        patch.setattr(
+            "translearn.data.ingest.ingest.ShardWriter", lambda folder: ShardWriter(folder, max_rows=max_rows)
+        )
         return ingest(plan, Folder.open(out), inspected(plan))
 
 
@@ -161,7 +163,7 @@ def read_capped(images: PipedImages, cap: int) -> int:
 def test_memory_stays_flat_under_a_cap_that_the_images_would_break(
     ray_session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("translearn.cluster.piped._TASK_BYTES", 8 * MIB)
+    monkeypatch.setattr("translearn.cluster.data.piped._TASK_BYTES", 8 * MIB)
     grown = []
     for num in (6_000, 12_000):
         dataset = dataset_of(f"procedural:textures?num={num}", tmp_path / str(num), max_rows=1000)

@@ -15,7 +15,7 @@ import yaml
 from conftest import small_study, small_tree
 
 from translearn.cli import main
-from translearn.study.refit import refit_seeds
+from translearn.study.refits.refit import refit_seeds
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 

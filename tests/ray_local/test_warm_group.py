@@ -20,8 +20,8 @@ from ray.util.state import list_actors
 from translearn.cluster.resources import Resources
 from translearn.cluster.warm_group import WarmGroup
 from translearn.errors import WorkersLostError
-from translearn.storage import Folder
-from translearn.team import Team
+from translearn.storage.folder import Folder
+from translearn.training.distributed import Team
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 

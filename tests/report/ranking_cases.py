@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from translearn.transferability.card import report_card
+from translearn.ranking.card import report_card
 
 SOURCES = ("glyphs", "textures")
 WHY = {"glyphs": "ranked first", "textures": "every score lies below that of glyphs, by more than the intervals"}

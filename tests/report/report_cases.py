@@ -12,11 +12,11 @@ import pyarrow as pa
 from PIL import Image
 from ranking_cases import leaks, ranking
 
-from translearn.evaluate.dynamics import Curve, dynamics
-from translearn.evaluate.forgetting import DepthErrors, forgetting, forgetting_by_depth
-from translearn.evaluate.label_efficiency import LabelPoint, label_efficiency
-from translearn.evaluate.predictions import Predictions
-from translearn.evaluate.summary import evaluate
+from translearn.evaluation.dynamics import Curve, dynamics
+from translearn.evaluation.forgetting import DepthErrors, forgetting, forgetting_by_depth
+from translearn.evaluation.label_efficiency import LabelPoint, label_efficiency
+from translearn.evaluation.predictions import Predictions
+from translearn.evaluation.summary import evaluate
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
 from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA

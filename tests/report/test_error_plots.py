@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from translearn.report.error_plots import confusion_plot
+from translearn.report.plots.error_plots import confusion_plot
 
 
 def test_a_long_name_is_cut_and_leaves_room_for_the_matrix():

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 from matplotlib.figure import Figure
 
-from translearn.report.figure import MUTED, colours, draw
+from translearn.report.plots.figure import MUTED, colours, draw
 
 TEXTS = ["a$b$", "<b>&", 'id="x"', "漢字", "_hidden"]
 

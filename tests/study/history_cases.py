@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from translearn.data.image_set import ImageSet
-from translearn.sources import Source, scratch
-from translearn.spec import StudySpec, parse_spec
+from translearn.config import StudySpec, parse_spec
+from translearn.data.images.image_set import ImageSet
+from translearn.models.sources import Source, scratch
 
 #: Meta-features of a balanced target of 10 classes.
 TARGET = {"num_classes": 10, "images_per_class": 20.0, "label_entropy": 2.302585092994046, "image_size": 64}

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from translearn.config import StudySpec
+from translearn.config.check import parse_spec
 from translearn.data.batches import num_steps
 from translearn.errors import TranslearnError
-from translearn.spec import StudySpec
-from translearn.spec.check import parse_spec
-from translearn.study.candidates import candidates, final_choice
-from translearn.study.label_runs import label_runs, label_sizes, nested_rows
-from translearn.study.refit import refit_seeds, run_name
+from translearn.study.refits.candidates import candidates, final_choice
+from translearn.study.refits.label_runs import label_runs, label_sizes, nested_rows
+from translearn.study.refits.refit import refit_seeds, run_name
 
 SOURCES: dict[str, Any] = {
     "a": SimpleNamespace(kind="pretrain", arch="resnet18"),

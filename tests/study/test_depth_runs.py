@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from test_candidates import SOURCES, TRIALS, spec, trial
 
-from translearn.study.candidates import candidates
-from translearn.study.depth_runs import depth_runs
+from translearn.study.refits.candidates import candidates
+from translearn.study.refits.depth_runs import depth_runs
 
 
 def runs(trials, num=1, **refit):

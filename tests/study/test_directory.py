@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 import translearn
+from translearn.config import StudySpec, load_spec, parse_spec
 from translearn.errors import SpecError, StorageError
-from translearn.spec import StudySpec, load_spec, parse_spec
 from translearn.study.directory import PROVENANCE, SPEC, changes, dump_spec, open_study
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from history_cases import study
 
-from translearn.cluster.predict import Model
+from translearn.cluster.data.predict import Model
+from translearn.config import SourceSpec
 from translearn.models.network import build
-from translearn.sources import Source
-from translearn.spec import SourceSpec
-from translearn.storage import Folder
-from translearn.study import forgotten as module
+from translearn.models.sources import Source
+from translearn.storage.folder import Folder
+from translearn.study.evaluation import forgotten as module
 
 
 def dataset(fingerprint: str) -> Any:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from history_cases import Splits, row, sources, study
 
-from translearn.storage import Folder
-from translearn.study import history
-from translearn.study.history import HISTORY, HISTORY_SCHEMA, recall, remember, source_scores, target_features
+from translearn.storage.folder import Folder
+from translearn.study.ranking import history
+from translearn.study.ranking.history import HISTORY, HISTORY_SCHEMA, recall, remember, source_scores, target_features
 from translearn.study.tables import RANKING_SCHEMA, table
 
 TRIAL = {

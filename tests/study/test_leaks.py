@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from translearn.data.decode import select_split
-from translearn.data.ingest import ingest
-from translearn.data.options import IngestOptions
-from translearn.data.plan import inspected, plan_ingest
-from translearn.evaluate.sentences import leak_sentences
-from translearn.spec import StudySpec, parse_spec
-from translearn.storage import Folder
-from translearn.study import leaks
-from translearn.study.leaks import check_leaks
+from translearn.config import StudySpec, parse_spec
+from translearn.data.images.decode import select_split
+from translearn.data.ingest.ingest import ingest
+from translearn.data.ingest.options import IngestOptions
+from translearn.data.ingest.plan import inspected, plan_ingest
+from translearn.evaluation.verdict.sentences import leak_sentences
+from translearn.storage.folder import Folder
+from translearn.study.evaluation import leaks
+from translearn.study.evaluation.leaks import check_leaks
 
 NUM = 6
 

@@ -17,10 +17,10 @@ import pyarrow.fs as pafs
 import pytest
 
 from translearn.errors import TranslearnError
-from translearn.file_systems import PATIENT
-from translearn.storage import Folder
-from translearn.study.lock import only_driver
-from translearn.study.signed_lock import Pace
+from translearn.storage.file_systems import PATIENT
+from translearn.storage.folder import Folder
+from translearn.study.lock.lock import only_driver
+from translearn.study.lock.signed_lock import Pace
 
 LOCK = ".pets.lock"
 PACE = Pace(beat_s=0.2, silent_s=1000, settle_s=0.2)

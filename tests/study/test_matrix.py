@@ -9,12 +9,12 @@ import pytest
 from history_cases import study
 from PIL import Image
 
+from translearn.config import StudySpec
 from translearn.errors import InputError
-from translearn.spec import StudySpec
-from translearn.storage import Folder
-from translearn.study import matrix
-from translearn.study.matrix import find_targets
-from translearn.study.matrix_target import target_spec
+from translearn.storage.folder import Folder
+from translearn.study.matrix import matrix
+from translearn.study.matrix.matrix import find_targets
+from translearn.study.matrix.matrix_target import target_spec
 
 
 def spec(tmp_path: Path) -> StudySpec:

@@ -11,7 +11,7 @@ from history_cases import TARGET, row, sources
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translearn.study.near_studies import by_nearness
+from translearn.study.ranking.near_studies import by_nearness
 
 
 def distances(past: list[dict[str, Any]], scores: dict[str, float] | None = None) -> dict[str, float]:

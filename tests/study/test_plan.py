@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from translearn.cluster.resources import Resources
-from translearn.data.ingest import IngestOptions, ingest, inspected, plan_ingest
-from translearn.data.placement import Room
-from translearn.spec import IngestSpec, StudySpec, parse_spec
-from translearn.storage import Folder
+from translearn.config import IngestSpec, StudySpec, parse_spec
+from translearn.data.images.placement import Room
+from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
+from translearn.storage.folder import Folder
 from translearn.study import plan
 from translearn.study.directory import nearest
 from translearn.study.dry_run import tiny

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study.directory import CURVES, RANKING, RANKING_TABLE
-from translearn.study.rank_card import expected_best, ranking_figures
+from translearn.study.ranking.rank_card import expected_best, ranking_figures
 from translearn.study.tables import CURVE_SCHEMA, RANKING_SCHEMA, table
 
 ORDER = ["a", "b", "c"]

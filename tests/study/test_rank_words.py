@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.study.rank_words import ranking_lines
+from translearn.study.ranking.rank_words import ranking_lines
 
 
 def source(name: str, **more: Any) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from translearn.config import parse_spec
 from translearn.errors import TranslearnError
-from translearn.spec import parse_spec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study import run
 from translearn.study.directory import SPEC
-from translearn.study.lock import only_driver
+from translearn.study.lock.lock import only_driver
 
 
 def test_nothing_is_written_into_a_study_that_another_command_has(

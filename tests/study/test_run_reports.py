@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from translearn.config import StudySpec, parse_spec
 from translearn.contest import Point
 from translearn.errors import WeightsError
 from translearn.models.model_dir import ModelInfo, Preprocessing, save_model
 from translearn.models.network import build
-from translearn.spec import StudySpec, parse_spec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study import directory, tracked
 from translearn.study.run_reports import model_params, reports, steps, study_report, trial_params, trial_reports
 from translearn.study.tables import CURVE_SCHEMA, TRIAL_SCHEMA, table

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from translearn.cluster.worker import FAILED
+from translearn.cluster.training.worker import FAILED
+from translearn.config import StudySpec, parse_spec
 from translearn.errors import TranslearnError
-from translearn.evaluate.predictions import PROBE, SCRATCH, TRANSFER
-from translearn.spec import StudySpec, parse_spec
-from translearn.storage import Folder
-from translearn.study.candidates import Candidate
-from translearn.study.refit import REFIT
-from translearn.study.survivors import pairs, survivors
+from translearn.evaluation.predictions import PROBE, SCRATCH, TRANSFER
+from translearn.storage.folder import Folder
+from translearn.study.refits.candidates import Candidate
+from translearn.study.refits.refit import REFIT
+from translearn.study.refits.survivors import pairs, survivors
 
 WHY = "train_loss is nan in epoch 2 at lr 3e+01, freeze depth 0. A lower learning rate or train.clip_norm helps."
 

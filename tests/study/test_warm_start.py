@@ -9,11 +9,11 @@ import pytest
 from history_cases import TARGET, Splits, row, sources, study
 
 from translearn.contest import Point
-from translearn.prior import NOTHING, Past
-from translearn.storage import Folder
-from translearn.study.history import HISTORY, HISTORY_SCHEMA
+from translearn.ranking.prior import NOTHING, Past
+from translearn.storage.folder import Folder
+from translearn.study.ranking.history import HISTORY, HISTORY_SCHEMA
+from translearn.study.ranking.warm_start import suggestions, taught, warm_start
 from translearn.study.tables import table
-from translearn.study.warm_start import suggestions, taught, warm_start
 
 
 def points(past: list[dict[str, Any]], **search: Any) -> list[Point]:

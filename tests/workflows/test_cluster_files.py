@@ -17,7 +17,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from rayjob_schema import RAYJOB
 
 from translearn.cluster.resources import plan_resources
-from translearn.spec import load_spec
+from translearn.config import load_spec
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,8 @@ import pytest
 import yaml
 from ray.scripts.scripts import cli as ray_cli
 
-from translearn import cli, spec
+from translearn import cli
+from translearn import config as spec
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

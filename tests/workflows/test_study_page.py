@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from translearn import archs, spec
+from translearn import config as spec
+from translearn.config import archs
 from translearn.study import directory, tables
 
 STUDY_PAGE = (Path(__file__).parents[2] / "docs/study.md").read_text()

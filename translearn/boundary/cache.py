@@ -18,7 +18,7 @@ from translearn.boundary.keys import Wanted
 from translearn.boundary.node_folder import NodeFolder
 from translearn.boundary.planning import Budget, planned
 from translearn.boundary.refusal import refusals
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
 from translearn.errors import StorageError
 from translearn.models.network import Network
 

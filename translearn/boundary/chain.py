@@ -12,8 +12,8 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from translearn.arithmetic import autocast
 from translearn.models.network import Network
+from translearn.training.precision import autocast
 
 Pieces = tuple[Tensor, ...]
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from translearn.boundary.chain import starts
 from translearn.boundary.measure import Chain, Rate
-from translearn.data.placement import amount
+from translearn.data.images.placement import amount
 
 Place = Literal["recompute", "memory", "disk"]
 _PLACES: tuple[Place, ...] = ("recompute", "memory", "disk")

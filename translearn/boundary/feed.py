@@ -12,8 +12,8 @@ from torch import Tensor
 
 from translearn.boundary import chain
 from translearn.boundary.layout import to_boundary
-from translearn.data.examples import Examples, in_order
-from translearn.data.image_set import ImageSet
+from translearn.data.images.examples import Examples, in_order
+from translearn.data.images.image_set import ImageSet
 from translearn.data.prefetch import ahead
 from translearn.data.transforms import augment, to_input
 from translearn.models.network import Network

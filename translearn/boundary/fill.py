@@ -17,8 +17,8 @@ from translearn.boundary.feed import Feed
 from translearn.boundary.joined import Joined
 from translearn.boundary.layout import to_array
 from translearn.boundary.node_folder import claimed
-from translearn.data.mapped import is_mapped, open_mapped, write_mapped
-from translearn.inference import BATCH_SIZE
+from translearn.data.images.mapped import is_mapped, open_mapped, write_mapped
+from translearn.training.inference import BATCH_SIZE
 
 _WAIT_S = 0.02
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from translearn.data.examples import as_rows, gather
-from translearn.data.mapped import MappedArray
+from translearn.data.images.examples import as_rows, gather
+from translearn.data.images.mapped import MappedArray
 
 
 @dataclass(frozen=True, eq=False)

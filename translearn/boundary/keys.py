@@ -12,7 +12,7 @@ import torch
 import torchvision
 
 from translearn.data import transforms
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
 from translearn.models.network import Network
 from translearn.models.weights import fingerprint
 

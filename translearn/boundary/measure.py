@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from translearn.boundary import chain
-from translearn.data.image_set import ImageSet
-from translearn.data.mapped import write_mapped
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.mapped import write_mapped
 from translearn.data.transforms import augment, to_input
 from translearn.models.network import Network
 

@@ -10,21 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from translearn.cluster.data.shared import Shared, Task, fetch
 from translearn.cluster.keeper import Keeper
-from translearn.cluster.log import log
 from translearn.cluster.node_cache import Readings, Splits, identity, stored_boundaries
-from translearn.cluster.rows import diverged, facts, figures
-from translearn.cluster.shared import Shared, Task, fetch
 from translearn.cluster.states import Places, Saved
+from translearn.cluster.tracking.log import log
+from translearn.cluster.training.rows import diverged, facts, figures
+from translearn.config import StudySpec
 from translearn.contest import Contestant, Heat, Row
 from translearn.errors import NonFiniteLossError, StorageError
-from translearn.fine_tune import Entrant, fine_tune_together
-from translearn.lock_step import Stored
+from translearn.models.sources import initial_network
 from translearn.models.weights import fingerprint
-from translearn.recipe import EpochResult, Recipe
-from translearn.sources import initial_network
-from translearn.spec import StudySpec
-from translearn.team import Team
+from translearn.training.config import EpochResult, Recipe
+from translearn.training.distributed import Team
+from translearn.training.epoch import Stored
+from translearn.training.loop import Entrant, fine_tune_together
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from translearn.cluster.states import CheckpointClock, Places, Saved, Writer
+from translearn.config import StudySpec
 from translearn.contest import Heat, Row
 from translearn.errors import NonFiniteLossError
-from translearn.recipe import EpochResult
-from translearn.spec import StudySpec
+from translearn.training.config import EpochResult
 
 Results = dict[int, EpochResult | NonFiniteLossError]
 

@@ -18,15 +18,15 @@ import torch
 from ray import tune
 from ray.tune.result import DONE
 
-from translearn.arithmetic import prepare_process
 from translearn.cluster.heat import Order, Setting, run_heat
-from translearn.cluster.log import LOGGED, log
 from translearn.cluster.node_cache import close_node_cache
 from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.log import LOGGED, log
 from translearn.contest import Heat, Row
 from translearn.errors import TranslearnError, WorkersLostError
-from translearn.storage import Folder
-from translearn.team import Team
+from translearn.storage.folder import Folder
+from translearn.training.distributed import Team
+from translearn.training.precision import prepare_process
 
 
 class Crew(Protocol):

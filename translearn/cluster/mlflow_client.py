@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from translearn.addresses import masked
 from translearn.cluster.outbox import one_line
 from translearn.errors import fault
+from translearn.storage.uris import masked
 
 # By default a request is tried for minutes, and MLflow's makers are told that it is used.
 _ENVIRONMENT = {

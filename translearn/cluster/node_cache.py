@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from translearn.arithmetic import resolve_precision
 from translearn.boundary.cache import Budget, Cache
 from translearn.boundary.cache import Stored as Kept
 from translearn.boundary.cost import Decision
 from translearn.boundary.refusal import refusals
 from translearn.cluster import boundary_folders
-from translearn.data.image_set import ImageSet
-from translearn.data.on_disk import owned
-from translearn.data.selected import SelectedImages
+from translearn.config import ClusterSpec, StudySpec
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.on_disk import owned
+from translearn.data.images.selected import SelectedImages
 from translearn.errors import StorageError
-from translearn.fine_tune import Entrant
-from translearn.lock_step import Stored, prefix_chunk
-from translearn.spec import ClusterSpec, StudySpec
-from translearn.team import Team
+from translearn.training.distributed import Team
+from translearn.training.epoch import Stored, prefix_chunk
+from translearn.training.loop import Entrant
+from translearn.training.precision import resolve_precision
 
 #: Of what is free: Ray's object store lives in the same memory.
 _SHARE = 0.25

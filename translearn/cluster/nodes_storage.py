@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.cluster.each_node import GONE
 from translearn.errors import InputError, fault
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _ANSWER_S = 120.0
 _REMEDY = "Use s3:// or gs:// with credentials on every node, or a folder that all nodes mount at the same path."

@@ -11,12 +11,12 @@ from typing import Any
 from ray import tune
 from ray.tune.result import DONE
 
-from translearn.cluster.console import say
-from translearn.cluster.sealed import sealed_rows, unsealed_rows
+from translearn.cluster.tracking.console import say
+from translearn.cluster.training.checkpoints import sealed_rows, unsealed_rows
 from translearn.contest import Heat, Point, Row
 from translearn.errors import TranslearnError
 from translearn.race import Race
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _MAX_LOSSES = 3
 _MAX_IDLE_LOSSES = 10

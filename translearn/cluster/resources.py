@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import ray
 
 from translearn.cluster.each_node import in_turn
+from translearn.config import ClusterSpec
 from translearn.errors import fault, raise_faults
-from translearn.spec import ClusterSpec
 
 #: What helps where no node that is up has any.
 _NONE_UP = {

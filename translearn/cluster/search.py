@@ -16,23 +16,23 @@ from ray.tune import TuneError
 from ray.tune.execution import class_cache
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from translearn.archs import num_stages
 from translearn.cluster.boundary_folders import sweep_each_node
+from translearn.cluster.data.shared import Task, share
 from translearn.cluster.desk import Desk
 from translearn.cluster.heat import Setting
 from translearn.cluster.lane import Lane
 from translearn.cluster.referee import Referee, known_rows
 from translearn.cluster.resources import Resources, places
-from translearn.cluster.shared import Task, share
 from translearn.cluster.states import Places
+from translearn.config import SearchSpec, StudySpec
+from translearn.config.archs import num_stages
 from translearn.contest import Contestant, League, Point, Proposals, Row, scratch_apart
 from translearn.errors import TranslearnError
 from translearn.heats import group
 from translearn.proposals import OptunaProposals
 from translearn.race import Race
 from translearn.rungs import rungs
-from translearn.spec import SearchSpec, StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 #: What a lane that only looks after its workers takes; Tune allows no 0.
 _OWN_CPUS = 0.01

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import ray
 
-from translearn.cluster.sealed import sealed, unsealed
-from translearn.cluster.shared import laid_out, viewed
-from translearn.storage import Folder
+from translearn.cluster.data.shared import laid_out, viewed
+from translearn.cluster.training.checkpoints import sealed, unsealed
+from translearn.storage.folder import Folder
 
 #: ``curve``: the rows so far; ``state``: the loop's, of the last of them.
 Saved = dict[str, Any]

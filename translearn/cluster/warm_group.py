@@ -9,7 +9,7 @@ from translearn.cluster.resources import Resources
 from translearn.cluster.warm_run import WarmRun
 from translearn.cluster.warm_worker import Handle
 from translearn.errors import WorkersLostError
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _WORKERS = "workers"
 

@@ -15,12 +15,12 @@ import ray.train
 from ray.exceptions import RayActorError
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from translearn.cluster.group import scaling
 from translearn.cluster.mailbox import Mailbox, Message, train_loop
 from translearn.cluster.resources import Resources
+from translearn.cluster.training.group import scaling
 from translearn.cluster.warm_worker import Handle, Start
 from translearn.errors import WorkersLostError, fault
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 #: What a worker of a trial asks for less than its CPUs, so that ten trials that only look after their workers, at 0.01
 #: CPU each, still fit beside them on a node.

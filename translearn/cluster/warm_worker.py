@@ -13,10 +13,10 @@ from typing import Any
 import ray
 import ray.train.torch
 
-from translearn.arithmetic import prepare_process
 from translearn.cluster.mailbox import Message
 from translearn.cluster.node_cache import close_node_cache
-from translearn.team import Team
+from translearn.training.distributed import Team
+from translearn.training.precision import prepare_process
 
 #: Does an order with the team's other workers; each of them iterates to the end, the first one's rows are passed on.
 Handle = Callable[[Any, Team], Iterator[Any]]

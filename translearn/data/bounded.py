@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from translearn.errors import DataError, fault
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 #: The most rows of a file.
 MAX_ROWS = 20_000_000

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from translearn.data.manifest import MANIFEST, Manifest, Shard
 from translearn.errors import DataError, StorageError, fault, raise_faults
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 @dataclass(frozen=True)

@@ -108,4 +108,7 @@ def _end_epoch(snare: Snare, stage: str, run: str, epoch: int, rank: int, num_ru
     snare.step("epoch", name)
 
 
-_CHANGES: dict[str, Any] = {"translearn.cluster.heat": _change_heat, "translearn.cluster.worker": _change_worker}
+_CHANGES: dict[str, Any] = {
+    "translearn.cluster.heat": _change_heat,
+    "translearn.cluster.training.worker": _change_worker,
+}

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from translearn.cluster.console import say
 from translearn.cluster.simulated import SimulatedCluster
+from translearn.cluster.tracking.console import say
 from translearn.drill.case import Case, DrillError
 from translearn.drill.compare import differences
 from translearn.drill.disk import can_mount

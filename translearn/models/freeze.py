@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from translearn.archs import STAGES
+from translearn.config.archs import STAGES
 from translearn.models.network import Network
 
 

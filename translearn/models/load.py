@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from translearn.archs import HEAD, STAGES
+from translearn.config.archs import HEAD, STAGES
 from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.network import Network, skeleton
 

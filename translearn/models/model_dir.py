@@ -13,10 +13,10 @@ import safetensors.torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from torch import Tensor
 
-from translearn.archs import STAGES
+from translearn.config.archs import STAGES
 from translearn.errors import StorageError, WeightsError, fault
 from translearn.models.weights import State, parse_state
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 MARKER, TENSORS = "model.json", "model.safetensors"
 Error = Annotated[float, Field(ge=0, le=1)]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 
-from translearn.archs import HEAD, STAGES
+from translearn.config.archs import HEAD, STAGES
 from translearn.errors import InputError, fault
 from translearn.seeds import derive_seed
 

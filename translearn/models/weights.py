@@ -15,10 +15,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from translearn.addresses import split
 from translearn.errors import StorageError, WeightsError, fault
 from translearn.models.pickle_scan import MOST_VALUES, EndlessPickleError, check_pickles
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
+from translearn.storage.uris import split
 
 State = dict[str, Tensor]
 SUFFIXES = (".safetensors", ".pth", ".pt")

@@ -25,7 +25,7 @@ def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence
     Returns:
         The page. All that comes from users is escaped.
     """
-    from translearn.report.matrix_plot import matrix_plot
+    from translearn.report.plots.matrix_plot import matrix_plot
 
     environment = Environment(
         loader=PackageLoader("translearn", "report"),

@@ -25,7 +25,7 @@ def render(study: StudyRecord) -> str:
     Returns:
         The page. All that comes from users (names of classes and sources, paths) is escaped.
     """
-    from translearn.report.plots import plots
+    from translearn.report.plots.plots import plots
 
     environment = Environment(
         loader=PackageLoader("translearn", "report"),

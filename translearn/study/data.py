@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from translearn.cluster.bulk import inspected_in_parallel
-from translearn.cluster.console import say
-from translearn.cluster.metrics import show_quarantined
-from translearn.cluster.placed import measure_room, place_images
+from translearn.cluster.data.bulk import inspected_in_parallel
+from translearn.cluster.data.placed import measure_room, place_images
+from translearn.cluster.tracking.console import say
+from translearn.cluster.tracking.metrics import show_quarantined
+from translearn.config import IngestSpec, StudySpec
 from translearn.data.dataset import Dataset, open_dataset
-from translearn.data.decode import select_split
-from translearn.data.image_set import ImageSet
-from translearn.data.ingest import IngestOptions, ingest, plan_ingest
+from translearn.data.images.decode import select_split
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.placement import Place, Placement, choose_place
+from translearn.data.ingest.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.manifest import MANIFEST
-from translearn.data.placement import Place, Placement, choose_place
-from translearn.spec import IngestSpec, StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 import translearn
-from translearn.commit import source_commit
+from translearn.config import StudySpec
+from translearn.config.provenance import source_commit
 from translearn.errors import SpecError, fault, raise_faults
-from translearn.file_systems import HASTY
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.storage.file_systems import HASTY
+from translearn.storage.folder import Folder
 
 SPEC, PROVENANCE = "spec.yaml", "provenance.json"
 SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"

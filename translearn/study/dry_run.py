@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from translearn.cluster.console import say
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import plan_resources
-from translearn.spec import IngestSpec, SourceSpec, StudySpec
-from translearn.storage import Folder
+from translearn.cluster.tracking.console import say
+from translearn.config import IngestSpec, SourceSpec, StudySpec
+from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.plan import Size, check_study, plan_lines
 from translearn.study.run import Study

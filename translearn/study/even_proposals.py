@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 
+from translearn.config import StudySpec
 from translearn.contest import Fate, Point
+from translearn.models.sources import Source
 from translearn.proposals import OptunaProposals
-from translearn.sources import Source
-from translearn.spec import StudySpec
 
 
 class EvenProposals:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from translearn.cluster.bulk import inspected_in_parallel
-from translearn.cluster.console import say
-from translearn.cluster.metrics import show_quarantined
-from translearn.data.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, check_out, ingest, plan_ingest
-from translearn.data.schema import SPLITS
-from translearn.storage import Folder
+from translearn.cluster.data.bulk import inspected_in_parallel
+from translearn.cluster.tracking.console import say
+from translearn.cluster.tracking.metrics import show_quarantined
+from translearn.data.ingest.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, check_out, ingest, plan_ingest
+from translearn.data.ingest.schema import SPLITS
+from translearn.storage.folder import Folder
 from translearn.study.directory import nearest
 
 

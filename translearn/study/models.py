@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import translearn
-from translearn.cluster.predict import Model
-from translearn.cluster.worker import FAILED
+from translearn.cluster.data.predict import Model
+from translearn.cluster.training.worker import FAILED
+from translearn.config import StudySpec
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
 from translearn.models.model_dir import MARKER, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 
 def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:

@@ -8,27 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from translearn.cluster.data.placed import measure_room
 from translearn.cluster.mlflow_client import mlflow_faults
-from translearn.cluster.placed import measure_room
 from translearn.cluster.resources import Resources
+from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.data.batches import num_steps
 from translearn.data.damage import damaged_shards
 from translearn.data.dataset import open_dataset
-from translearn.data.image_set import ImageSet
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.placement import choose_place
+from translearn.data.ingest.plan import plan_ingest
 from translearn.data.manifest import MANIFEST
-from translearn.data.placement import choose_place
-from translearn.data.plan import plan_ingest
 from translearn.errors import DataError, TranslearnError, raise_faults
-from translearn.fine_tune import fine_tune
 from translearn.models.network import build
-from translearn.recipe import Recipe
+from translearn.models.sources import check_sources
 from translearn.rungs import epochs_to_run, rungs
 from translearn.seeds import generator
-from translearn.sources import check_sources
-from translearn.spec import IngestSpec, SourceSpec, StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study.data import ingest_options, is_ingested, limits, num_sets
 from translearn.study.directory import changes, nearest
+from translearn.training.config import Recipe
+from translearn.training.loop import fine_tune
 
 _STEPS, _BATCH_SIZE = 3, 16
 

@@ -7,37 +7,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from translearn.cluster.console import board, say
+from translearn.cluster.data.placed import remove_images
+from translearn.cluster.data.shared import Task, share
 from translearn.cluster.nodes_storage import check_shared
-from translearn.cluster.placed import remove_images
 from translearn.cluster.resources import Resources, plan_resources
-from translearn.cluster.shared import Task, share
-from translearn.cluster.train import train_jobs
-from translearn.cluster.worker import Job
+from translearn.cluster.tracking.console import board, say
+from translearn.cluster.training.runs import train_jobs
+from translearn.cluster.training.worker import Job
+from translearn.config import StudySpec
 from translearn.errors import InputError, fault
 from translearn.models.model_dir import read_info
-from translearn.recipe import Recipe
+from translearn.models.sources import Source, scratch
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
-from translearn.sources import Source, scratch
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study import directory
-from translearn.study.candidates import Candidate, candidates
 from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
-from translearn.study.depth_runs import depth_runs
-from translearn.study.evaluation import evaluate_study
-from translearn.study.lock import only_driver
+from translearn.study.evaluation.evaluation import evaluate_study
+from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
-from translearn.study.more_refits import refit_more
 from translearn.study.plan import check_study
-from translearn.study.rank import prior, rank
-from translearn.study.rank_words import ranking_lines
-from translearn.study.refit import refit
+from translearn.study.ranking.rank import prior, rank
+from translearn.study.ranking.rank_words import ranking_lines
+from translearn.study.refits.candidates import Candidate, candidates
+from translearn.study.refits.depth_runs import depth_runs
+from translearn.study.refits.more_refits import refit_more
+from translearn.study.refits.refit import refit
+from translearn.study.refits.survivors import pairs
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
-from translearn.study.survivors import pairs
 from translearn.study.tracked import catch_up, teller
+from translearn.training.config import Recipe
 
 
 @dataclass(frozen=True)

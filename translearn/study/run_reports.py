@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from translearn.cluster.run_report import RunReport, Step
-from translearn.cluster.worker import CURVE, has_ended
+from translearn.cluster.training.worker import CURVE, has_ended
+from translearn.config import StudySpec
 from translearn.contest import Row
 from translearn.models.model_dir import MARKER, ModelInfo, read_info
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.models import failure
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from translearn.cluster.console import Board, board, say, status_of
+from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import Resources
 from translearn.cluster.search import Outcome, run_search
-from translearn.cluster.shared import Task
-from translearn.cluster.tensorboard import EventFiles
+from translearn.cluster.tracking.console import Board, board, say, status_of
+from translearn.cluster.tracking.tensorboard import EventFiles
+from translearn.config import StudySpec
 from translearn.contest import League, Point, Proposals, Row, scratch_apart
-from translearn.prior import Prior
+from translearn.models.sources import Source
 from translearn.proposals import OptunaProposals
-from translearn.sources import Source
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.ranking.prior import Prior
+from translearn.storage.folder import Folder
 from translearn.study.data import Splits
 from translearn.study.directory import TRIALS
-from translearn.study.history import remember
+from translearn.study.ranking.history import remember
+from translearn.study.ranking.warm_start import warm_start
 from translearn.study.sources import pretrain_curves
 from translearn.study.tracked import tell_trial
 from translearn.study.trial_rows import keep_trials, summed
-from translearn.study.warm_start import warm_start
 
 SEARCH = "search"
 _EVENTS = "tensorboard"

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.cluster.console import board, say
-from translearn.cluster.piped import is_piped, piped
-from translearn.cluster.placed import place_images, remove_images
+from translearn.cluster.data.piped import is_piped, piped
+from translearn.cluster.data.placed import place_images, remove_images
+from translearn.cluster.data.shared import Task, fetch, share
 from translearn.cluster.resources import Resources
-from translearn.cluster.shared import Task, fetch, share
-from translearn.cluster.train import train_jobs
-from translearn.cluster.worker import CURVE, Job
+from translearn.cluster.tracking.console import board, say
+from translearn.cluster.training.runs import train_jobs
+from translearn.cluster.training.worker import CURVE, Job
+from translearn.config import SourceSpec, StudySpec, TrainSpec
 from translearn.data.dataset import Dataset
-from translearn.data.decode import select_split
+from translearn.data.images.decode import select_split
 from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.model_dir import MARKER
-from translearn.recipe import Recipe
-from translearn.sources import Source, from_model_dir, obtain, scratch
-from translearn.spec import SourceSpec, StudySpec, TrainSpec
-from translearn.storage import Folder
+from translearn.models.sources import Source, from_model_dir, obtain, scratch
+from translearn.storage.folder import Folder
 from translearn.study.data import dataset_of, decode, ingest_options, limits, num_sets
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.tables import SOURCE_SCHEMA, table
 from translearn.study.tracked import teller
+from translearn.training.config import Recipe
 
 
 def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: str | None = None) -> dict[str, Source]:

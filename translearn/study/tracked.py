@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from translearn.cluster.console import say
 from translearn.cluster.run_report import RunReport
-from translearn.cluster.tracking import tell, tracking
-from translearn.cluster.worker import Job
+from translearn.cluster.tracking.console import say
+from translearn.cluster.tracking.tracking import tell, tracking
+from translearn.cluster.training.worker import Job
+from translearn.config import StudySpec
 from translearn.contest import Point, Row
 from translearn.errors import TranslearnError
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 from translearn.study.directory import PROVENANCE
 from translearn.study.run_reports import model_params, reports, steps, trial_params
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from translearn.cluster.console import status_of
 from translearn.cluster.search import Outcome
+from translearn.cluster.tracking.console import status_of
+from translearn.config import StudySpec
 from translearn.models.freeze import freeze_account
 from translearn.models.network import skeleton
-from translearn.sources import Source
-from translearn.spec import StudySpec
-from translearn.storage import Folder
+from translearn.models.sources import Source
+from translearn.storage.folder import Folder
 from translearn.study.directory import CURVES, TRIALS
 from translearn.study.tables import CURVE_SCHEMA, TRIAL_SCHEMA, table
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from translearn.data.formats.reader import listing_table
-from translearn.data.glyphs import draw_glyph
-from translearn.data.pixels import encode_png
-from translearn.data.textures import TEXTURES, draw_texture
+from translearn.data.images.pixels import encode_png
+from translearn.data.procedural.glyphs import draw_glyph
+from translearn.data.procedural.textures import TEXTURES, draw_texture
 
 #: Draws an image: uint8, shape (size, size) or (size, size, 3), of a class, for a split, from (seed, index).
 Draw = Callable[[int, str, int, int, int], np.ndarray]

@@ -15,9 +15,9 @@ from PIL import Image
 
 from translearn.data.bounded import check_text, open_bounded, read_texts
 from translearn.data.formats.reader import MAX_BYTES, did_you_mean, listing_table
-from translearn.data.schema import LISTING, SPLIT_NAMES
+from translearn.data.ingest.schema import LISTING, SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _COLUMNS = ("path", "label", "split")
 _NUM_THREADS = 8  # an object store answers slowly, but many at a time

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from translearn.data.bounded import open_bounded, read_images, read_texts
 from translearn.data.formats.reader import MAX_BYTES, did_you_mean, distinct, listing_table
-from translearn.data.schema import SPLIT_NAMES
+from translearn.data.ingest.schema import SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _PREFIX = re.compile(rf"^({'|'.join(sorted(SPLIT_NAMES, key=len, reverse=True))})(?![A-Za-z0-9])")
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from translearn.data.schema import LISTING
+from translearn.data.ingest.schema import LISTING
 
 #: The most bytes that an encoded image may have.
 MAX_BYTES = 256 * 2**20

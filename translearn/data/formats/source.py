@@ -16,7 +16,7 @@ from translearn.data.formats.reader import Reader, did_you_mean
 from translearn.data.formats.torchvision_sets import KNOWN, TorchvisionImages, default_root
 from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, fault, raise_faults
-from translearn.storage import Folder
+from translearn.storage.folder import Folder
 
 _SCHEME = re.compile(r"^([A-Za-z]{2,}):(?!//)(.*)$")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst", ".7z", ".rar")

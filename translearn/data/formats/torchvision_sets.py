@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from translearn.data.formats.reader import MAX_BYTES, distinct, listing_table
-from translearn.data.pixels import encode_png
+from translearn.data.images.pixels import encode_png
 from translearn.errors import DataError, fault
 
 

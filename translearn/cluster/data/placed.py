@@ -1,0 +1,59 @@
+"""Acts on a placement: puts the decoded images where it says, and takes them away again."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ray
+
+from translearn.cluster.data.stored import store
+from translearn.cluster.each_node import nodes_with_cpus, on_each
+from translearn.data.images.decode import Selection
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.on_disk import DiskImages, disk_root, remove_idle
+from translearn.data.images.placement import Place, Room
+from translearn.data.images.streamed import stream
+
+_PATIENCE_S = 5.0  # workers that were told to end may still hold their images
+_PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": DiskImages, "stream": stream}
+
+
+def measure_room() -> Room:
+    """What the smallest node of the cluster has, among those that have CPUs; nothing where all were lost."""
+    nodes = nodes_with_cpus()
+    free = dict(on_each(nodes, _free))
+    memory = [node["Resources"].get("object_store_memory", 0.0) for node in nodes if node["NodeID"] in free]
+    return Room(int(min(memory, default=0)), min(free.values(), default=0))
+
+
+def place_images(selection: Selection, place: Place) -> ImageSet:
+    """The images of a selection in their place. In memory they are decoded now, on disk when first read.
+
+    Raises:
+        DataError: A shard is damaged; of images on disk, their first reader raises it.
+    """
+    return ImageSet(_PLACES[place](selection), selection.labels, selection.keys)
+
+
+def remove_images(sets: Iterable[ImageSet]) -> None:
+    """Deletes from every node's disk what these sets left there, unless other processes still read it."""
+    on_disk = [images.images for images in sets if isinstance(images.images, DiskImages)]
+    for images in on_disk:
+        images.close()
+    if on_disk:
+        on_each(nodes_with_cpus(), _remove, [images.selection.fingerprint() for images in on_disk])
+
+
+def _free() -> tuple[str, int]:
+    """This node, and what is free on its disk."""
+    return ray.get_runtime_context().get_node_id(), shutil.disk_usage(disk_root()).free
+
+
+def _remove(fingerprints: list[str]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    for fingerprint in fingerprints:
+        while not remove_idle(disk_root() / fingerprint) and time.monotonic() < deadline:
+            time.sleep(0.1)

@@ -1,0 +1,45 @@
+"""Predictions of several models on one split, each model in a task of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from translearn.cluster.resources import Resources
+from translearn.data.images.image_set import ImageSet
+from translearn.models.load import load_source
+from translearn.models.network import build
+from translearn.models.weights import State
+from translearn.training.inference import probabilities
+from translearn.training.precision import prepare_process, resolve_precision
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network, head included: its architecture, its tensors and how many classes it tells apart."""
+
+    arch: str
+    state: State
+    num_classes: int
+
+
+def predict(models: list[Model], images: ImageSet, precision: str, resources: Resources) -> list[np.ndarray]:
+    """The class probabilities that each model gives each image: float64, (N, C) a model, in order.
+
+    ``precision`` may be ``auto``; models run with the CPUs and the GPU of a refit's worker.
+    """
+    task = ray.remote(num_cpus=resources.refit_cpus, num_gpus=resources.refit_gpus)(_predict)
+    split = (ray.put(images),)  # in a tuple Ray hands on the reference
+    return list(ray.get([task.remote(model, split, precision, resources) for model in models]))
+
+
+def _predict(model: Model, split: tuple[Any], precision: str, resources: Resources) -> np.ndarray:
+    prepare_process(resources.refit_cpus)
+    device = torch.device("cuda" if resources.refit_gpus else "cpu")
+    network = build(model.arch, model.num_classes, seed=0)
+    load_source(network, model.state, keep_head=True, where=model.arch)
+    return probabilities(network.to(device), ray.get(split[0]), resolve_precision(precision, device), device)

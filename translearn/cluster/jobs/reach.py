@@ -1,0 +1,37 @@
+"""Which places of a study a cluster can not reach, told from their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from translearn.config import StudySpec
+from translearn.errors import fault
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")  # s3://, sklearn:digits
+_REMEDY = "Name an object store (s3:// or gs://), or the absolute path of a folder that all nodes share."
+
+
+def unreachable(spec: StudySpec) -> list[str]:
+    """A line for each place that is only on this machine: every path but an absolute one, which may be shared."""
+    rule = "must be a place that the cluster reaches"
+    return [fault(field, rule, repr(place), _REMEDY) for field, place in _places(spec) if not _may_be_shared(place)]
+
+
+def _may_be_shared(place: str) -> bool:
+    return bool(_SCHEME.match(place)) or PurePosixPath(place).is_absolute()
+
+
+def _places(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    yield "storage", spec.storage
+    yield "target.data", spec.target.data
+    for index, source in enumerate(spec.sources):
+        if source.checkpoint is not None:
+            yield f"sources.{index}.checkpoint", source.checkpoint
+        if source.pretrain is not None:
+            yield f"sources.{index}.pretrain.data", source.pretrain.data
+        if source.data is not None:
+            yield f"sources.{index}.data", source.data
+    if spec.search.warm_start not in ("auto", "off"):
+        yield "search.warm_start", spec.search.warm_start

@@ -1,0 +1,99 @@
+"""Scores of sources on a target, each source in a task of its own, sized like a trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import torch
+
+from translearn.cluster.data.shared import Shared, Task, fetch, share
+from translearn.cluster.resources import Resources
+from translearn.config import StudySpec
+from translearn.config.archs import HEAD
+from translearn.data.images.image_set import ImageSet
+from translearn.models.load import fit_faults, load_source
+from translearn.models.network import Network, build, skeleton
+from translearn.models.sources import Source
+from translearn.ranking.domains import Distances, domain_distances
+from translearn.ranking.scores import stratified_rows
+from translearn.ranking.scoring import StageScore, stage_scores
+from translearn.ranking.stages import stage_features
+from translearn.training.precision import prepare_process, resolve_precision
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was measured of a source.
+
+    Attributes:
+        scores: At every stage.
+        num_classes: Classes of the source's head; None where it has none.
+        num_features: Features at the last stage.
+        distances: Between the source's images and the target's; None where the source's are not at hand.
+        num_examples: Training images of the target that were used.
+        seconds: Wall time of it all.
+    """
+
+    scores: tuple[StageScore, ...]
+    num_classes: int | None
+    num_features: int
+    distances: Distances | None
+    num_examples: int
+    seconds: float
+
+
+def score_sources(
+    task: Task, own_images: Mapping[str, ImageSet], spec: StudySpec, resources: Resources
+) -> dict[str, Scored]:
+    """What is measured of each source but scratch, by name. Of the target, training images alone are read.
+
+    Args:
+        task: Target data and sources.
+        own_images: Images that a source was trained on, where they are at hand.
+        spec: The study.
+        resources: The layout; a source has what a worker of a trial has.
+    """
+    shared = share(task)
+    remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score)
+    names = [name for name, source in task.sources.items() if source.kind != "scratch"]
+    refs = [remote.remote(shared, name, own_images.get(name), spec, resources) for name in names]
+    return dict(zip(names, ray.get(refs), strict=True))
+
+
+def _score(shared: Shared, name: str, own: ImageSet | None, spec: StudySpec, resources: Resources) -> Scored:
+    prepare_process(resources.cpus)
+    task = fetch(shared)
+    return score(task.sources[name], task.train, own, spec, torch.device("cuda" if resources.gpus else "cpu"))
+
+
+def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec, device: torch.device) -> Scored:
+    """What is measured of a source on a target's training images."""
+    started = time.perf_counter()
+    network, has_head = _network(source, device)
+    how: dict[str, Any] = {"precision": resolve_precision(spec.train.precision, device), "device": device}
+    rows = stratified_rows(train.labels, spec.rank.max_examples, spec.seed)
+    found = stage_features(network, train, rows, has_head=has_head, **how)
+    scores = stage_scores(found, train.labels[rows], spec.seed)
+    distances = None
+    if own is not None:
+        own_rows = stratified_rows(own.labels, spec.rank.max_examples, spec.seed)
+        of_source = stage_features(network, own, own_rows, has_head=False, **how)
+        distances = domain_distances(of_source.last, found.last, spec.seed)
+    num_classes = None if found.probabilities is None else found.probabilities.shape[1]
+    seconds = time.perf_counter() - started
+    return Scored(tuple(scores), num_classes, found.last.shape[1], distances, len(rows), seconds)
+
+
+def _network(source: Source, device: torch.device) -> tuple[Network, bool]:
+    """The source's network, and whether its head is its own."""
+    assert source.state is not None
+    weight = source.state.get(f"{HEAD[source.arch][-1]}.weight")
+    num_classes = 1 if weight is None else len(weight)
+    has_head = not fit_faults(skeleton(source.arch, num_classes), source.state, keep_head=True)
+    network = build(source.arch, num_classes, seed=0)
+    load_source(network, source.state, keep_head=has_head, where=f"sources.{source.name}")
+    return network.to(device), has_head

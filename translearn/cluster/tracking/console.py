@@ -1,0 +1,111 @@
+"""What a person sees while it runs: one live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from translearn.cluster.tracking.metrics import StepMetrics
+
+_ROWS = 16
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def say(text: str = "") -> None:
+    """Prints a line, above the live table if there is one."""
+    _console.print(text, markup=False)
+
+
+class Board:
+    """The runs of one step and how they stand; ``update`` may be called from any thread."""
+
+    def __init__(self, title: str, num_runs: int, num_epochs: int, study: str) -> None:
+        self._metrics = StepMetrics(study, title)
+        self._title, self._num_runs, self._num_epochs = title, num_runs, num_epochs
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._started = time.monotonic()
+        self._live: Live | None = None
+
+    def update(self, run: str, row: dict[str, Any], status: str = "running") -> None:
+        """Takes the latest figures of a run; prints a line when it ended and there is no live table."""
+        self._rows[run] = {**self._rows.get(run, {}), **row, "status": status}
+        self._metrics.take(row, [row for row in self._rows.values() if row["status"] == "running" or _counts(row)])
+        if self._live:
+            self._live.update(self._table())
+        elif status != "running":
+            say(self._line(run))
+
+    def follow(self, row: dict[str, Any]) -> None:
+        """Takes a row of Ray Train's workers: they name their run and tell when it diverged."""
+        ended = row["epoch"] >= row["epochs"] or "reason" in row
+        self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
+
+    def _num_ended(self) -> int:
+        return sum(row["status"] != "running" and _counts(row) for row in self._rows.values())
+
+    def _line(self, run: str) -> str:
+        row = self._rows[run]
+        count = f"{self._title} {self._num_ended()}/{self._num_runs}"
+        reason = f"  {row['reason']}" if row.get("reason") else ""
+        return f"{count}  {run:32s} epoch {row.get('epoch', 0):>3}  val error {_error(row)}  {row['status']}{reason}"
+
+    def _table(self) -> Table:
+        elapsed = int(time.monotonic() - self._started)
+        caption = f"{self._num_ended()} of {self._num_runs} done, {elapsed // 60}:{elapsed % 60:02d}"
+        table = Table(title=self._title, caption=caption, title_justify="left", caption_justify="left")
+        for column in ("run", "epoch", "train loss", "val error", "images/s", "status"):
+            table.add_column(column, justify="left" if column in ("run", "status") else "right")
+        # What runs comes first, then the best.
+        ranked = sorted(self._rows.items(), key=lambda item: (item[1]["status"] != "running", _value(item[1])))
+        for run, row in ranked[:_ROWS]:
+            epoch = f"{row.get('epoch', 0)}/{self._num_epochs}"
+            loss = f"{row['train_loss']:.3f}" if "train_loss" in row else ""
+            speed = f"{row['images_per_s']:.0f}" if "images_per_s" in row else ""
+            table.add_row(run, epoch, loss, _error(row), speed, row["status"])
+        return table
+
+
+_board: Board | None = None
+
+
+@contextmanager
+def board(title: str, num_runs: int, num_epochs: int, study: str) -> Iterator[Board]:
+    """Shows a table while the block runs; the last state stays on the screen. Prometheus gets the figures."""
+    global _board
+    _board = Board(title, num_runs, num_epochs, study)
+    try:
+        if sys.stdout.isatty():
+            with Live(_board._table(), console=_console, refresh_per_second=4) as live:
+                _board._live = live
+                yield _board
+        else:
+            yield _board
+    finally:
+        _board = None
+
+
+def status_of(last: dict[str, Any], num_epochs: int) -> str:
+    """``done``, ``stopped`` (early) or ``failed``: how a trial ended, from its last result."""
+    if last.get("reason"):
+        return "failed"
+    return "done" if last.get("epoch", 0) >= num_epochs else "stopped"
+
+
+def _counts(row: dict[str, Any]) -> bool:
+    """Whether its end is one of the step's: a replay is shown, but is no trial."""
+    return not row.get("is_replay")
+
+
+def _value(row: dict[str, Any]) -> float:
+    return float(row.get("val_error", 1.0))
+
+
+def _error(row: dict[str, Any]) -> str:
+    return f"{100 * row['val_error']:5.1f} %" if "val_error" in row else "      "

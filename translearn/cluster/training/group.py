@@ -1,0 +1,62 @@
+"""Groups of workers: what Ray Train is told of their number, and what people are told where it follows the nodes.
+
+An elastic group has as many workers, within a range, as the nodes hold; Ray Train looks every 20 s what there is.
+Where one was lost, and where others came, it ends all workers, and starts others from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import ray.train
+
+from translearn.cluster.resources import Resources
+from translearn.cluster.session import quick_starts
+from translearn.cluster.tracking.console import say
+
+MAX_FAILURES = 3
+#: How often Ray Train may start more workers. Each time costs a start, and the epochs since the last checkpoint.
+RESIZE_INTERVAL_S = 60.0
+# After a loss Ray Train may ask twice for workers on the node that was lost, until it has looked again.
+_STARTS_PER_LOSS = 3
+
+
+def scaling(num_workers: int | tuple[int, int], cpus: float, gpus: float) -> ray.train.ScalingConfig:
+    """Ray's configuration of so many workers, or of a range, near each other, each with so many CPUs and GPUs."""
+    return ray.train.ScalingConfig(
+        num_workers=num_workers,
+        use_gpu=gpus > 0,
+        resources_per_worker={"CPU": float(cpus), **({"GPU": gpus} if gpus else {})},
+        elastic_resize_monitor_interval_s=RESIZE_INTERVAL_S,
+    )
+
+
+def refit_scaling(resources: Resources, spare_cpus: bool = False) -> ray.train.ScalingConfig:
+    """That of the workers of refits and of pre-training; ``spare_cpus``: they ask for half of their CPUs."""
+    cpus = resources.refit_cpus / 2 if spare_cpus else resources.refit_cpus
+    return scaling(resources.refit_range or resources.refit_workers, cpus, resources.refit_gpus)
+
+
+def failures(resources: Resources) -> ray.train.FailureConfig:
+    """How often workers may be lost. To become more costs nothing of that; a lost node is a failure as any other."""
+    num_starts = MAX_FAILURES * (_STARTS_PER_LOSS if resources.refit_range else 1)
+    return ray.train.FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=num_starts)
+
+
+def starts(resources: Resources) -> AbstractContextManager[None]:
+    """How long is waited for workers, as long as the block runs."""
+    return quick_starts() if resources.refit_range else nullcontext()
+
+
+class Size:
+    """The number of workers of an elastic group, told each time that it changes."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._range, self._num = resources.refit_range, 0
+
+    def take(self, row: dict[str, Any]) -> None:
+        """Takes a row of the group's first worker."""
+        if self._range and "workers" in row and row["workers"] != self._num:
+            self._num = row["workers"]
+            say(f"training on {self._num} worker(s), of at most {self._range[1]}")

@@ -1,0 +1,29 @@
+"""What is told of an epoch of a run, and of one that diverged."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from translearn.errors import NonFiniteLossError
+from translearn.training.config import EpochResult, Recipe
+from translearn.training.precision import resolve_precision
+
+_FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "state")
+
+
+def figures(result: EpochResult) -> dict[str, float]:
+    """An epoch's figures, as rows of ``curves.parquet`` have them."""
+    return {name: getattr(result, name) for name in _FIGURES}
+
+
+def facts(recipe: Recipe, threads: int, device: torch.device) -> dict[str, Any]:
+    """What else is recorded of a run: its precision and the threads of each worker."""
+    return {"precision": resolve_precision(recipe.train.precision, device), "threads": threads}
+
+
+def diverged(run: str, recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
+    """The last row of a run that diverged: the worst error there is, and why."""
+    return {"run": run, "epochs": recipe.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}

@@ -1,0 +1,178 @@
+"""What a worker does: runs of the fine-tune loop, one after the other, told to Ray Train.
+
+Refits, pre-training and single fine-tunes are all this one loop. It is the only caller of ``ray.train.report``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray.train
+import ray.train.torch
+from ray.util.queue import Queue
+
+from translearn.cluster.data.shared import Shared, Task, fetch
+from translearn.cluster.states import CheckpointClock
+from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
+from translearn.cluster.tracking.log import LOGGED, log
+from translearn.cluster.training.checkpoints import sealed, unsealed
+from translearn.cluster.training.rows import diverged, facts, figures
+from translearn.errors import NonFiniteLossError
+from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
+from translearn.models.network import Network
+from translearn.models.sources import initial_network
+from translearn.storage.folder import Folder
+from translearn.training.config import EpochPart, EpochResult, Recipe
+from translearn.training.distributed import Team
+from translearn.training.inference import loss_and_error
+from translearn.training.loop import fine_tune_in_parts
+from translearn.training.precision import prepare_process, resolve_precision
+
+CURVE, FAILED = "curve.parquet", "failed.json"
+_STATE = "state.pt"
+_PART_STEPS = 100  # how often, inside an epoch, it is asked whether loop state is due
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a source and what to do with it. ``run`` names it, ``info`` goes into its ``model.json``.
+
+    ``train_rows``: the rows of the training split that are used; None for all.
+    """
+
+    run: str
+    task: Shared
+    source: str
+    recipe: Recipe
+    info: ModelInfo | None = None
+    train_rows: np.ndarray | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the workers of a group are told. Models go into ``out``, a folder a job."""
+
+    jobs: tuple[Job, ...]
+    threads: int
+    checkpoint_interval_s: float
+    out: Folder
+    progress: Queue | None = None
+
+
+def work(orders: Orders) -> None:
+    """What every worker does: the jobs that have no model yet, one of them from the last checkpoint on."""
+    prepare_process(orders.threads)
+    sweep_checkpoint_folders()
+    saved = load_state(ray.train.get_checkpoint())
+    for job in _remaining(orders):
+        resumed = saved if saved and saved["run"] == job.run else None
+        try:
+            _do(job, fetch(job.task), orders, resumed)
+        except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
+            recorded = facts(job.recipe, orders.threads, ray.train.torch.get_device())
+            if ray.train.get_context().get_world_rank() == 0:
+                (orders.out / job.run).write_json(FAILED, {"reason": str(error)})
+            _tell({**diverged(job.run, job.recipe, error), **recorded}, orders)
+
+
+def _remaining(orders: Orders) -> list[Job]:
+    """The jobs that have not ended. The checkpoint does not say it: an earlier command may have had other jobs."""
+    return [job for job in orders.jobs if not has_ended(orders.out / job.run)]
+
+
+def has_ended(folder: Folder) -> bool:
+    """Whether a job has left its model in a folder, or why it diverged, as it would again."""
+    return folder.exists(MARKER) or folder.exists(FAILED)
+
+
+def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:
+    team = Team.joined(ray.train.torch.get_device(), job.recipe.train.sync_batchnorm)
+    network, _ = initial_network(task.sources[job.source], task.num_classes, job.recipe.seed)
+    curve: list[dict[str, float]] = list(saved["curve"]) if saved else []
+    clock = CheckpointClock(orders.checkpoint_interval_s)
+    state = saved["state"] if saved else None
+    train = task.train if job.train_rows is None else task.train.view(job.train_rows)
+    for result in fine_tune_in_parts(network, train, task.val, job.recipe, team, state, part_steps=_PART_STEPS):
+        if isinstance(result, EpochPart):
+            _keep_part(job, result, curve, clock, team, _study(orders))
+            continue
+        curve.append(figures(result))
+        is_last = result.epoch == job.recipe.epochs
+        if is_last:
+            _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
+        saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
+        recorded = facts(job.recipe, orders.threads, team.device)
+        row = {"run": job.run, "epochs": job.recipe.epochs, "workers": team.num_workers, **curve[-1], **recorded}
+        _tell(row, orders, saved_state)
+
+
+def _keep_part(
+    job: Job, part: EpochPart, curve: list[dict[str, float]], clock: CheckpointClock, team: Team, study: str
+) -> None:
+    """Loop state inside an epoch, where the first worker finds it due: a report waits for all workers."""
+    if not team.agreed(lambda: clock.due(False)):
+        return
+    row = {"run": job.run, "epoch": part.epoch, "step": part.step}
+    _report(row, {"run": job.run, "curve": curve, "state": part.state} if team.rank == 0 else None)
+    log("part", study, job.run, team.rank, epoch=part.epoch, step=part.step)
+
+
+def _errors(network: Network, task: Task, job: Job, team: Team, last: EpochResult) -> TaskErrors:
+    if task.test is None:
+        return TaskErrors(validation=last.val_error)
+    precision = resolve_precision(job.recipe.train.precision, team.device)
+    _, test_error = loss_and_error(network, task.test, precision, team)
+    return TaskErrors(validation=last.val_error, test=test_error)
+
+
+def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder, errors: TaskErrors) -> None:
+    if ray.train.get_context().get_world_rank() > 0 or job.info is None:
+        return
+    folder = out / job.run
+    folder.write_table(CURVE, pa.Table.from_pylist(curve))
+    save_model(folder, network.state_dict(), job.info.model_copy(update={"errors": errors}))
+
+
+def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = None) -> None:
+    """Reports an epoch to Ray Train, from every worker, with loop state from the first where it is due."""
+    is_first = ray.train.get_context().get_world_rank() == 0
+    _report(row, saved if is_first else None)
+    told = {name: row[name] for name in LOGGED if name in row}
+    log("epoch", _study(orders), row["run"], ray.train.get_context().get_world_rank(), **told)
+    if is_first and orders.progress is not None:  # an empty queue is false
+        orders.progress.put(row)
+
+
+def _study(orders: Orders) -> str:
+    return PurePosixPath(orders.out.path).parent.name  # its directory bears its name
+
+
+def _report(row: dict[str, Any], saved: dict[str, Any] | None) -> None:
+    """The only call of ``ray.train.report``: on every worker as often, with loop state from one at most."""
+    if saved is None:
+        ray.train.report(row)
+        return
+    with checkpoint_folder() as folder:
+        save_state(folder, {**saved, "state": saved["state"]()})
+        ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+
+def save_state(folder: Path, saved: dict[str, Any]) -> None:
+    """Writes loop state into a checkpoint's directory."""
+    (folder / _STATE).write_bytes(sealed(saved))
+
+
+def load_state(checkpoint: Any) -> dict[str, Any] | None:
+    """The loop state in a checkpoint of Ray Train; None without one, or where it is damaged.
+
+    A run without loop state begins anew, with the same bits.
+    """
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        file = Path(folder) / _STATE
+        return unsealed(file.read_bytes()) if file.exists() else None

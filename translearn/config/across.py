@@ -1,0 +1,86 @@
+"""The rules between values of a study file, checked on plain data, so that they need no value to be sound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from translearn.config.archs import STAGES, num_stages
+from translearn.errors import fault
+
+_ORIGINS = ("weights", "checkpoint", "pretrain")
+
+
+def faults_between_values(tree: dict[str, Any]) -> list[str]:
+    """A line for each rule between values that is broken; values of the wrong type are passed over."""
+    listed = tree.get("sources")
+    sources = {
+        index: source
+        for index, source in enumerate(listed if isinstance(listed, list) else [])
+        if isinstance(source, dict)
+    }
+    origins = [line for index, source in sources.items() for line in _origin_faults(index, source)]
+    names, archs = (_texts(sources, key) for key in ("name", "arch"))
+    search = _section(tree, "search")
+    across = _name_faults(names) + _depth_faults(archs, search) + _trial_faults(archs, search)
+    return origins + across + _gpu_faults(tree)
+
+
+def _section(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    section = tree.get(key)
+    return section if isinstance(section, dict) else {}
+
+
+def _texts(sources: dict[int, dict[str, Any]], key: str) -> list[str]:
+    return [source[key] for source in sources.values() if isinstance(source.get(key), str)]
+
+
+def _origin_faults(index: int, source: dict[str, Any]) -> list[str]:
+    given = [key for key in _ORIGINS if source.get(key) is not None]
+    if given == ["pretrain"] and source.get("data") is not None:
+        rule = "must be left out of a source that is pre-trained here"
+        return [fault(f"sources.{index}.data", rule, repr(source["data"]), "pretrain.data says it.")]
+    if len(given) == 1:
+        return []
+    rule = f"must have exactly one of {', '.join(_ORIGINS[:-1])} and {_ORIGINS[-1]}"
+    got = " and ".join(given) or "none of them"
+    return [fault(f"sources.{index}", rule, got, "Scratch needs no entry: it is always added.")]
+
+
+def _name_faults(names: list[str]) -> list[str]:
+    return [
+        fault("sources", "must have different names", f"{name!r} {names.count(name)} times", "Rename all but one.")
+        for name in sorted(set(names))
+        if names.count(name) > 1
+    ]
+
+
+def _depth_faults(archs: list[str], search: dict[str, Any]) -> list[str]:
+    depths = search.get("freeze_depth")
+    return [
+        fault(
+            "search.freeze_depth",
+            f"must be at most {num_stages(arch)}, the number of stages in {arch}",
+            depth,
+            f"Use {num_stages(arch)} for a linear probe.",
+        )
+        for arch in dict.fromkeys(archs)
+        for depth in (depths if isinstance(depths, list) else [])
+        if arch in STAGES and isinstance(depth, int) and depth > num_stages(arch)
+    ]
+
+
+def _trial_faults(archs: list[str], search: dict[str, Any]) -> list[str]:
+    least, trials = len(archs) + len(set(archs)), search.get("trials")
+    if not isinstance(trials, int) or isinstance(trials, bool) or not 1 <= trials < least:
+        return []
+    rule = f"must be at least {least}, one for each source and one for scratch of each architecture"
+    return [fault("search.trials", rule, trials, f"Use {least} or more.")]
+
+
+def _gpu_faults(tree: dict[str, Any]) -> list[str]:
+    cluster = _section(tree, "cluster")
+    gpus, workers = cluster.get("gpus_per_worker"), cluster.get("workers_per_trial")
+    if not (isinstance(gpus, float) and 0 < gpus < 1 and isinstance(workers, int) and workers > 1):
+        return []
+    rule = "must be a whole number where workers_per_trial is more than 1"
+    return [fault("cluster.gpus_per_worker", rule, gpus, "Workers of one trial can not share a GPU.")]

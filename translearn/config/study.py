@@ -1,0 +1,271 @@
+"""What a study is: frozen models of the study file, and the rules for each of its values."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+from translearn.config.archs import STAGES, num_stages
+from translearn.storage.uris import SECRETS_REMEDY, has_secrets, is_remote
+
+SCRATCH = "scratch"
+_MLFLOW_REMEDY = (
+    "Leave them out: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from "
+    "the environment."
+)
+
+
+def _broken(rule: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "{rule}", {"rule": rule, "remedy": remedy})
+
+
+def _known_arch(arch: str) -> str:
+    if arch not in STAGES:
+        near = difflib.get_close_matches(arch, STAGES, n=1, cutoff=0.3)
+        remedy = f"Did you mean {near[0]!r}?" if near else f"One of {', '.join(STAGES)}."
+        raise _broken("must be a known backbone", remedy)
+    return arch
+
+
+def _no_baseline(name: str) -> str:
+    if name == SCRATCH or name.startswith(f"{SCRATCH}-"):
+        raise _broken("must not be the baseline's name", "Scratch is always added.")
+    return name
+
+
+def _ascending(range_: tuple[float, float]) -> tuple[float, float]:
+    if range_[0] > range_[1]:
+        raise _broken("must be [lowest, highest]", "Swap them.")
+    return range_
+
+
+def _sums_to_one(fractions: tuple[float, float, float]) -> tuple[float, float, float]:
+    if abs(sum(fractions) - 1) > 1e-6:
+        raise _broken("must sum to 1", "For example [0.7, 0.15, 0.15].")
+    return fractions
+
+
+def _without_secrets(location: str) -> str:
+    if has_secrets(location):
+        raise _broken("must hold no keys, passwords or tokens", SECRETS_REMEDY)
+    return location
+
+
+def _tracking_address(address: str) -> str:
+    if has_secrets(address):
+        raise _broken("must hold no keys, passwords or tokens", _MLFLOW_REMEDY)
+    if not is_remote(address) and address != "databricks":
+        raise _broken("must be the tracking address of an MLflow server", "For example http://127.0.0.1:5000.")
+    return address
+
+
+def _gpus(number: float) -> float:
+    if number > 1 and number % 1:
+        raise _broken("must be a whole number where it is more than 1", "Ray divides single GPUs only.")
+    return number
+
+
+def _workers(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    """One fault, where pydantic has one for each form that the value has not and one for each end of the range."""
+    try:
+        found = parse(tuple(value) if isinstance(value, list) else value)  # what JSON has, as Python has it
+    except ValidationError:
+        rule = "must be 'auto', a whole number of at least 1, or two of them, [lowest, highest]"
+        raise _broken(rule, "For example 2, or [1, 4].") from None
+    return _ascending(found) if isinstance(found, tuple) else found
+
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Location = Annotated[str, AfterValidator(_without_secrets)]
+TrackingAddress = Annotated[str, AfterValidator(_tracking_address)]
+Split = Annotated[
+    tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
+]
+Place = Literal["auto", "memory", "disk", "stream"]
+Workers = Annotated[Literal["auto"] | Count | tuple[Count, Count], WrapValidator(_workers)]
+Augment = Literal["none", "crop", "flip_crop", "resized_crop"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class IngestSpec(_Model):
+    """How a data set that is not ingested yet becomes one; ``limit_per_class`` holds for any."""
+
+    split: Split = (0.7, 0.15, 0.15)
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
+    drop_leaks: bool = False
+    limit_per_class: Annotated[Count | None, Field(description="images of each class and split, at most")] = None
+
+
+class TargetSpec(_Model):
+    """The target task."""
+
+    data: Location
+    image_size: Annotated[int, Field(ge=16, le=1024)] = 224
+    train_per_class: Count | None = None
+    images: Place = "auto"
+    ingest: IngestSpec = IngestSpec()
+
+
+class PretrainSpec(_Model):
+    """How a source is trained from scratch on a source data set; ``null`` means as in ``train``."""
+
+    data: Location
+    epochs: Count = 30
+    lr: Positive = 0.1
+    batch_size: Count | None = None
+    augment: Augment | None = None
+    images: Place = "auto"
+    ingest: IngestSpec = IngestSpec()
+
+
+class SourceSpec(_Model):
+    """A candidate source: exactly one of weights, checkpoint and pretrain.
+
+    ``data``: what weights or a checkpoint were trained on, where it is at hand.
+    """
+
+    name: Annotated[Name, AfterValidator(_no_baseline)]
+    arch: Annotated[str, AfterValidator(_known_arch)]
+    weights: str | None = None
+    checkpoint: Location | None = None
+    pretrain: PretrainSpec | None = None
+    data: Location | None = None
+
+    @property
+    def own_data(self) -> tuple[str, IngestSpec] | None:
+        """Where the data set lies that the source was trained on, and how it is ingested; None: not at hand."""
+        if self.pretrain:
+            return self.pretrain.data, self.pretrain.ingest
+        return (self.data, IngestSpec()) if self.data is not None else None
+
+
+class RankSpec(_Model):
+    """How sources are ranked before the search: on at most so many training images of the target."""
+
+    max_examples: Annotated[int, Field(ge=20)] = 2000
+
+
+class SearchSpec(_Model):
+    """Which trials are made, and how. ``freeze_depth: null`` means every depth of the architecture.
+
+    ``warm_start``: where past studies are, ``auto`` for the study's own storage; ``off`` for none.
+    """
+
+    trials: Count = 32
+    freeze_depth: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    lr: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = (1e-4, 1e-1)
+    weight_decay: Annotated[tuple[NonNegative, ...], Field(min_length=1)] | None = None
+    epochs: Count = 20
+    mode: Literal["race", "exhaustive"] = "race"
+    algorithm: Literal["optuna", "random"] = "optuna"
+    prior: Literal["auto", "off"] = "auto"
+    warm_start: Location = "off"
+    grace_epochs: Count = 2
+    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    trials_together: Count = 16
+    boundaries: Literal["auto", "compute"] = "auto"
+    views: Annotated[int, Field(ge=0)] = 0
+
+
+class TrainSpec(_Model):
+    """How a network is trained, in every trial, refit and pre-training. ``batch_size`` is global."""
+
+    batch_size: Count = 64
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: Fraction = 0.9
+    weight_decay: NonNegative = 1e-4
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup_epochs: NonNegative = 1.0
+    label_smoothing: Fraction = 0.0
+    clip_norm: Positive | None = None
+    augment: Augment = "flip_crop"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
+    sync_batchnorm: bool = True
+
+
+class ClusterSpec(_Model):
+    """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
+
+    ``refit_workers``: as ``[lowest, highest]``, their number follows the nodes that are there.
+    ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
+    follow another within so many seconds. ``boundary_*_gb``: of a node, for stored boundaries; ``auto``: a
+    quarter of what is free. ``mlflow``: a server that is told of every run; it may change within a study.
+    """
+
+    workers_per_trial: Count = 1
+    gpus_per_worker: Literal["auto"] | Annotated[NonNegative, AfterValidator(_gpus)] = "auto"
+    cpus_per_worker: Count = 1
+    refit_workers: Workers = "auto"
+    checkpoint_interval_s: NonNegative = 30.0
+    boundary_memory_gb: Literal["auto"] | NonNegative = "auto"
+    boundary_disk_gb: Literal["auto"] | NonNegative = "auto"
+    mlflow: TrackingAddress | None = None
+
+
+class RefitSpec(_Model):
+    """How the best trials are trained again. ``epochs: null``: as in the search.
+
+    ``candidates``: so many trials with transfer, and as many of scratch. ``label_fractions``: parts of the training
+    labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds. ``forgetting``:
+    one more run at each freeze depth of the best source, to show what each keeps of the source task.
+    """
+
+    candidates: Count = 2
+    seeds: Count = 3
+    epochs: Count | None = None
+    label_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    label_seeds: Count = 1
+    forgetting: bool = False
+
+
+class StudySpec(_Model):
+    """A whole study, as its file says, with every default filled in."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    storage: Location = "runs"
+    target: TargetSpec
+    sources: Annotated[tuple[SourceSpec, ...], Field(min_length=1)]
+    rank: RankSpec = RankSpec()
+    search: SearchSpec = SearchSpec()
+    train: TrainSpec = TrainSpec()
+    cluster: ClusterSpec = ClusterSpec()
+    refit: RefitSpec = RefitSpec()
+
+    def scratch_name(self, arch: str) -> str:
+        """The name of the scratch source of an architecture: qualified where there are several."""
+        return SCRATCH if len(self.archs) == 1 else f"{SCRATCH}-{arch}"
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """The architectures of the sources, in order of first appearance."""
+        return tuple(dict.fromkeys(source.arch for source in self.sources))
+
+    def freeze_depths(self, arch: str) -> tuple[int, ...]:
+        """The freeze depths that trials of an architecture may have."""
+        return self.search.freeze_depth or tuple(range(num_stages(arch) + 1))
+
+    @property
+    def default_lr(self) -> float:
+        """The usual learning rate of the optimizer, within the range searched."""
+        usual = 1e-2 if self.train.optimizer == "sgd" else 1e-3
+        return min(max(usual, self.search.lr[0]), self.search.lr[1])

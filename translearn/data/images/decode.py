@@ -1,0 +1,180 @@
+"""A split of a data set to pixels: which images, how each is decoded, and all of them shard by shard."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import PIL
+import pyarrow as pa
+from PIL import Image, ImageOps
+
+from translearn.data.dataset import Dataset
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.pixels import MAX_PIXELS, open_rgb
+from translearn.data.ingest.carve import example_keys
+from translearn.errors import DataError, fault
+from translearn.seeds import generator
+
+_MAX_THREADS = 8
+_BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The images of a split that are used, in the data set's order, not decoded yet.
+
+    Attributes:
+        dataset: An ingested data set.
+        split: train, val or test.
+        image_size: The side to which they are decoded, in pixels.
+        rows: int64, shape (N,): their rows in the split, ascending.
+        labels: int64, shape (N,).
+        keys: uint64, shape (N,), as an ``ImageSet`` has them.
+    """
+
+    dataset: Dataset
+    split: str
+    image_size: int
+    rows: np.ndarray
+    labels: np.ndarray
+    keys: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the decoded images: (N, S, S, 3)."""
+        return (len(self.rows), self.image_size, self.image_size, 3)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the decoded images."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def max_pixels(self) -> int:
+        """The most pixels of an image that are decoded."""
+        return int(self.dataset.manifest.options.get("max_pixels", MAX_PIXELS))
+
+    def per_shard(self) -> list[np.ndarray]:
+        """The selected rows of each of the split's shards, counted from the shard's first."""
+        ends = np.cumsum([shard.rows for shard in self.dataset.shards(self.split)])
+        parts = np.split(self.rows, np.searchsorted(self.rows, ends)[:-1])
+        return [part - start for part, start in zip(parts, [0, *ends[:-1]], strict=True)]
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of all that the decoded bits depend on: files, rows, size and decoder."""
+        shards = [shard.sha256 for shard in self.dataset.shards(self.split)]
+        facts = f"{shards} {self.image_size} {self.max_pixels} {PIL.__version__}"
+        return hashlib.sha256(facts.encode() + self.rows.tobytes()).hexdigest()
+
+
+def select_split(
+    dataset: Dataset, split: str, image_size: int, per_class: int | None = None, seed: int = 0
+) -> Selection:
+    """Which images of a split are used; reads ids and labels only.
+
+    Args:
+        dataset: An ingested data set.
+        split: train, val or test.
+        image_size: The side to which they are decoded, in pixels; see ``decode_image``.
+        per_class: At most so many images of each class, drawn at random: a smaller number draws a
+            subset of a larger one's. None for all.
+        seed: What they are drawn from.
+
+    Raises:
+        DataError: There is no such split.
+    """
+    if not dataset.num_examples(split):
+        rule = f"must have images in the split {split!r}"
+        raise DataError(fault(dataset.folder.uri, rule, list(dataset.manifest.counts), "Ingest the data set again."))
+    table = pa.concat_tables(dataset.tables(split, columns=["id", "label"]))
+    labels = table["label"].to_numpy().astype(np.int64)
+    rows = np.arange(len(labels)) if per_class is None else _drawn(labels, split, per_class, seed)
+    ids = table["id"].take(pa.array(rows)).to_pylist()
+    return Selection(dataset, split, image_size, rows, labels[rows], example_keys(ids))
+
+
+def decode_split(
+    dataset: Dataset, split: str, image_size: int, per_class: int | None = None, seed: int = 0
+) -> ImageSet:
+    """Decodes the images of a split into this process's memory; see ``select_split``.
+
+    Raises:
+        DataError: There is no such split, or a shard is damaged.
+    """
+    selection = select_split(dataset, split, image_size, per_class, seed)
+    images, done = np.empty(selection.shape, dtype=np.uint8), 0
+    for part in decoded(selection):
+        images[done : done + len(part)] = part
+        done += len(part)
+    return ImageSet(images, selection.labels, selection.keys)
+
+
+def num_threads() -> int:
+    """Threads that decode, while Pillow lets others run: this process's share of its node, at most 8.
+
+    OMP_NUM_THREADS is the share: Ray sets it to a task's CPUs, ``arithmetic.prepare_process`` to a worker's.
+    Without it, it is the cores that this process may run on.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, min(_MAX_THREADS, int(share) if share.isdigit() else len(os.sched_getaffinity(0))))
+
+
+def decoded(selection: Selection, shards: slice = slice(None), threads: int | None = None) -> Iterator[np.ndarray]:
+    """The decoded images, an array of at most 64 MiB at a time; of some of the split's shards where they are given.
+
+    Args:
+        selection: Which.
+        shards: Of which shards.
+        threads: How many decode; ``num_threads`` when None.
+
+    Raises:
+        DataError: A shard is damaged.
+    """
+    dataset, step = selection.dataset, max(1, _BLOCK_BYTES // (3 * selection.image_size**2))
+    for shard, rows in zip(dataset.shards(selection.split)[shards], selection.per_shard()[shards], strict=True):
+        if len(rows):
+            contents = dataset.table(shard)["image"].take(pa.array(rows))
+            for first in range(0, len(rows), step):
+                block = contents.slice(first, step).to_pylist()
+                yield decode_images(block, selection.image_size, selection.max_pixels, threads)
+
+
+def decode_images(
+    contents: list[bytes], image_size: int, max_pixels: int = MAX_PIXELS, threads: int | None = None
+) -> np.ndarray:
+    """Several encoded images, decoded in parallel as ``decode_image`` does: uint8, shape (N, S, S, 3)."""
+    images = np.empty((len(contents), image_size, image_size, 3), dtype=np.uint8)
+    with ThreadPoolExecutor(threads or num_threads()) as pool:
+        for row, image in enumerate(pool.map(lambda content: decode_image(content, image_size, max_pixels), contents)):
+            images[row] = image
+    return images
+
+
+def decode_image(content: bytes, image_size: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """An encoded image to pixels of one size: short side scaled to ``image_size``, centre square.
+
+    Args:
+        content: An encoded image.
+        image_size: The side of the result, in pixels.
+        max_pixels: The most pixels that are decoded; ValueError beyond.
+
+    Returns:
+        uint8, shape (image_size, image_size, 3), RGB; bilinear with antialiasing.
+    """
+    # Three times the size that is needed is indistinguishable from the whole: Pillow's advice for drafts.
+    image = open_rgb(content, max_pixels, draft_size=3 * image_size)
+    return np.asarray(ImageOps.fit(image, (image_size, image_size), Image.Resampling.BILINEAR))
+
+
+def _drawn(labels: np.ndarray, split: str, per_class: int, seed: int) -> np.ndarray:
+    """The sorted rows of at most ``per_class`` images of each class."""
+    drawn = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        drawn.append(generator(seed, "per_class", split, label).permutation(rows)[:per_class])
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,140 @@
+"""Decoded images on each node's disk: made there once, by whoever reads them first, and shared by its processes.
+
+A folder is in use while a process holds a shared lock on its lock file, and being written while one holds it alone.
+The system takes a lock back when its holder dies, so nothing has to be cleaned up after a crash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from translearn.data.images.decode import decoded
+from translearn.data.images.mapped import MappedArray, is_mapped, open_mapped, write_mapped
+from translearn.data.images.selected import SelectedImages
+from translearn.errors import StorageError, fault
+
+_LOCK = "lock"
+_STALE_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, eq=False)
+class DiskImages(SelectedImages):
+    """Images on each node's disk; pickles as the selection."""
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        """The images in these rows; the first call on a node decodes all, calls meanwhile wait for it."""
+        return self._opened[0][rows]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DiskImages, (self.selection,)
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie on this node."""
+        return disk_root() / self.selection.fingerprint()
+
+    def close(self) -> None:
+        """Gives this process's hold on the folder back; the next reading takes it again."""
+        self.__dict__.pop("_opened", None)
+
+    @cached_property
+    def _opened(self) -> tuple[MappedArray, IO[bytes]]:
+        """The array, and the file whose lock lasts as long as it is open."""
+        sweep()
+        while True:
+            held = _held(self.folder)
+            if is_mapped(self.folder):
+                return open_mapped(self.folder), held
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if _is_current(held, self.folder) and not is_mapped(self.folder):
+                write_mapped(self.folder, decoded(self.selection))
+            held.close()
+
+
+def disk_root() -> Path:
+    """This user's folder for decoded images on this node's temporary disk, made where it is missing.
+
+    Raises:
+        StorageError: It is another user's.
+    """
+    return owned(Path(tempfile.gettempdir()) / f"translearn-{os.getuid()}")
+
+
+def owned(folder: Path) -> Path:
+    """A folder that nobody else can write to, made where it is missing.
+
+    Raises:
+        StorageError: It is another user's.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    owner = folder.lstat().st_uid
+    if owner != os.getuid():
+        rule = f"must belong to user {os.getuid()}"
+        raise StorageError(fault(str(folder), rule, f"user {owner}", "Set TMPDIR to a folder of your own."))
+    return folder
+
+
+def remove_idle(folder: Path) -> bool:
+    """Deletes decoded images that no process of this node holds; whether they are gone."""
+    with _alone():
+        return _removed(folder)
+
+
+def sweep(older_than_s: float = _STALE_S) -> None:
+    """Deletes what no process holds and none has opened for a day: left by drivers that were killed."""
+    with _alone() as root:
+        for folder in root.iterdir():
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than_s:
+                _removed(folder)
+
+
+@contextmanager
+def _alone() -> Iterator[Path]:
+    """The root, while no other process makes, opens or deletes a folder in it."""
+    root = disk_root()
+    with (root / _LOCK).open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield root
+
+
+def _removed(folder: Path) -> bool:
+    if not folder.exists():
+        return True
+    with (folder / _LOCK).open("ab") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        shutil.rmtree(folder)
+    return True
+
+
+def _held(folder: Path) -> IO[bytes]:
+    """The folder's lock file, locked for reading; a folder that was deleted meanwhile is made again."""
+    while True:
+        with _alone():
+            folder.mkdir(exist_ok=True)
+            os.utime(folder)
+            held = (folder / _LOCK).open("ab")
+        fcntl.flock(held, fcntl.LOCK_SH)  # not while alone: a writer may hold it for long
+        if _is_current(held, folder):
+            return held
+        held.close()
+
+
+def _is_current(held: IO[bytes], folder: Path) -> bool:
+    """Whether the open file is still the folder's lock file, not that of a deleted folder."""
+    lock = folder / _LOCK
+    return lock.exists() and os.path.samestat(os.fstat(held.fileno()), lock.stat())

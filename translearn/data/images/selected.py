@@ -1,0 +1,36 @@
+"""What arrays of decoded images have in common, wherever the images live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from translearn.data.images.decode import Selection
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedImages:
+    """The decoded images of a selection, uint8, shape (N, S, S, 3); a kind of ``Examples`` once it can be indexed.
+
+    Attributes:
+        selection: Which images.
+    """
+
+    selection: Selection
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.selection.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8)
+
+    @property
+    def ndim(self) -> int:
+        return 4
+
+    def __len__(self) -> int:
+        return self.shape[0]

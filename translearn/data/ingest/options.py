@@ -1,0 +1,48 @@
+"""How a source becomes a data set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from translearn.data.images.pixels import MAX_PIXELS
+from translearn.errors import fault
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How a source becomes a data set.
+
+    Attributes:
+        split: Fractions of train, val and test where the source does not say; they sum to 1.
+        max_bad_fraction: The largest part of the images, in [0, 1], that may be bad.
+        drop_leaks: Whether training images that are exact duplicates of val or test images are left out.
+        limit_per_class: At most so many images of each class and split; None for all.
+        max_pixels: The most pixels an image may have.
+        root: Where torchvision's data sets are kept; None for the usual place.
+    """
+
+    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    max_bad_fraction: float = 0.01
+    drop_leaks: bool = False
+    limit_per_class: int | None = None
+    max_pixels: int = MAX_PIXELS
+    root: str | None = None
+
+    def recorded(self) -> dict[str, Any]:
+        """What a manifest holds: all but places of this machine, as JSON values."""
+        return {key: value for key, value in (asdict(self) | {"split": list(self.split)}).items() if key != "root"}
+
+    def faults(self) -> list[str]:
+        """What breaks a rule, a line each."""
+        faults = []
+        if abs(sum(self.split) - 1) > 1e-6 or min(self.split) < 0:
+            rule = "must be three fractions (train, val, test) that sum to 1"
+            faults.append(fault("ingest.split", rule, list(self.split), "For example 0.7 0.15 0.15."))
+        if not 0 <= self.max_bad_fraction <= 1:
+            faults.append(fault("ingest.max_bad_fraction", "must lie in [0, 1]", self.max_bad_fraction, ""))
+        for name in ("limit_per_class", "max_pixels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                faults.append(fault(f"ingest.{name}", "must be at least 1", value, ""))
+        return faults

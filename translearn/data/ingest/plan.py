@@ -1,0 +1,135 @@
+"""What an ingest will do: the source's examples, their classes and splits, checked before images are read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from translearn.data.formats.reader import Reader
+from translearn.data.formats.source import open_source
+from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
+from translearn.data.ingest.inspection import inspect_batch
+from translearn.data.ingest.options import IngestOptions
+from translearn.data.ingest.schema import SPLITS, class_order
+from translearn.errors import DataError, fault, raise_faults
+
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class IngestPlan:
+    """A checked source.
+
+    Attributes:
+        source: As the user named it.
+        options: As the user set them.
+        reader: Reads the images.
+        listing: id, label (int32, null where there is none), split and key of every example, the
+            splits in the order test, val, train.
+        classes: The names of the labels.
+    """
+
+    source: str
+    options: IngestOptions
+    reader: Reader
+    listing: pa.Table
+    classes: tuple[str, ...]
+
+    def batches(self, batch_rows: int) -> Iterator[pa.Table]:
+        """The listing in slices of this many rows."""
+        return (self.listing.slice(start, batch_rows) for start in range(0, len(self.listing), batch_rows))
+
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of the classes and of the listing but the keys."""
+        digest = hashlib.sha256("\x1f".join(self.classes).encode())
+        for batch in self.listing.select(["id", "label", "split"]).to_batches(max_chunksize=4096):
+            digest.update(
+                "".join(f"\n{row['id']}\x1f{row['label']}\x1f{row['split']}" for row in batch.to_pylist()).encode()
+            )
+        return digest.hexdigest()
+
+
+def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan:
+    """Lists a source and checks all that can be checked without its images.
+
+    Args:
+        source: See ``formats.source.open_source``.
+        options: The defaults where None.
+
+    Raises:
+        DataError: With every fault: options, unknown source, no images, ids that occur twice, classes
+            that differ between the splits.
+    """
+    options = options or IngestOptions()
+    raise_faults(options.faults(), DataError)
+    reader = open_source(source, options.root)
+    offered = reader.listing()
+    names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None})
+    labels = pc.index_in(offered["label"], value_set=pa.array(names, pa.string()))
+    listing = _with_splits(offered.set_column(1, "label", labels), options)
+    raise_faults(_faults(source, offered, listing, names), DataError)
+    return IngestPlan(source, options, reader, listing, tuple(names))
+
+
+def inspected(plan: IngestPlan, batch_rows: int = 64) -> Iterator[pa.Table]:
+    """The plan's examples, read and checked one batch after the other; tables of schema ``INSPECTED``."""
+    for batch in plan.batches(batch_rows):
+        yield inspect_batch(batch, plan.reader, plan.options.max_pixels)
+
+
+def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:
+    keys = example_keys(listing["id"].to_pylist())
+    labels = listing["label"].fill_null(-1).to_numpy().astype(np.int64)
+    fractions = dict(zip(("train", "val", "test"), options.split, strict=True))
+    splits = carve_splits(keys, labels, np.array(listing["split"].to_pylist(), dtype="<U5"), fractions)
+    rows = np.arange(len(splits))
+    if options.limit_per_class is not None:
+        rows = first_per_class(keys, labels, splits, options.limit_per_class)
+    ordered = np.concatenate([rows[splits[rows] == split] for split in SPLITS])
+    listing = listing.set_column(2, "split", pa.array(splits.tolist(), pa.string()))
+    return listing.take(pa.array(ordered)).combine_chunks()
+
+
+def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str]) -> list[str]:
+    counts = pc.value_counts(offered["id"])
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
+    faults = _name_faults(source, names)
+    if twice:
+        shown = f"{len(twice)} that occur more than once: {_some(twice)}"
+        faults.append(fault(source, "must have one row for each id", shown, "Delete the repeated rows."))
+    if len(names) < 2:
+        remedy = "Put each class's images into a folder named after it."
+        shown = f"{len(names)} in {len(offered)} examples"
+        return [*faults, fault(source, "must have labelled images of at least 2 classes", shown, remedy)]
+    return faults + _class_faults(source, listing, names)
+
+
+def _name_faults(source: str, names: list[str]) -> list[str]:
+    strange = [name for name in names if len(name) > _LONGEST_NAME or not name.isprintable()]
+    if not strange:
+        return []
+    rule = f"must have class names of at most {_LONGEST_NAME} printable characters"
+    shown = f"{len(strange)} others: {_some([ascii(name[:40]) for name in strange])}"
+    return [fault(source, rule, shown, "Rename these classes.")]
+
+
+def _class_faults(source: str, listing: pa.Table, names: list[str]) -> list[str]:
+    labels, splits = listing["label"], listing["split"]
+    faults = []
+    for split in SPLITS:
+        present = set(pc.unique(labels.filter(pc.equal(splits, split))).to_pylist())
+        missing = [name for label, name in enumerate(names) if label not in present]
+        if missing:
+            shown = f"{len(missing)} missing: {_some(missing)}"
+            remedy = "Classes must be the same in train, val and test; a class whose splits are carved needs 3 images."
+            faults.append(fault(f"{source}: {split}", f"must have images of all {len(names)} classes", shown, remedy))
+    return faults
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

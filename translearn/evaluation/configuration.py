@@ -1,0 +1,61 @@
+"""One configuration over its seeds: target error, each seed's model, and selection's optimism."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from translearn.evaluation.intervals.interval import crossed_wilson, over_seeds, wilson
+from translearn.evaluation.intervals.optimism import optimism
+from translearn.evaluation.predictions import Predictions
+from translearn.evaluation.verdict.transfer import method
+
+
+def configuration(
+    trial: dict[str, Any], test: Sequence[Predictions], validation: Sequence[Predictions]
+) -> dict[str, Any]:
+    """The figures of one configuration, as JSON.
+
+    Args:
+        trial: The trial that was refitted; ``val_error`` is its validation error in the search.
+        test: Its refits' predictions on test, one a seed.
+        validation: The same models' predictions on validation, in the same order.
+    """
+    errors_SN = np.stack([p.errors for p in test])
+    spread = over_seeds([p.error for p in test])
+    return {
+        "trial": dict(trial),
+        "error": float(errors_SN.mean()),
+        **asdict(crossed_wilson(errors_SN)),
+        "method": method(len(test)),
+        "over_seeds": asdict(spread) if spread else None,
+        "optimism": optimism(trial.get("val_error"), validation, test),
+        "models": [_model(t, v) for t, v in zip(test, validation, strict=True)],
+    }
+
+
+def winner(configurations: dict[str, dict[str, Any]]) -> str:
+    """The role with the lowest mean validation error over the seeds; test has no say. The first on a tie."""
+    means = {
+        role: float(np.mean([model["validation_error"] for model in made["models"]]))
+        for role, made in configurations.items()
+    }
+    return min(means, key=lambda role: means[role])
+
+
+def best_model(models: list[dict[str, Any]]) -> dict[str, Any]:
+    """The model with the lowest validation error; test has no say. The lowest seed on a tie."""
+    return dict(min(models, key=lambda m: (m["validation_error"], m["seed"])))
+
+
+def _model(test: Predictions, validation: Predictions) -> dict[str, Any]:
+    return {
+        "seed": test.seed,
+        "error": test.error,
+        **asdict(wilson(int(test.errors.sum()), len(test.errors))),
+        "validation_error": validation.error,
+        "validation_minus_test": validation.error - test.error,
+    }

@@ -1,0 +1,101 @@
+"""The content of evaluation.json: every figure of the report, with its interval. docs/evaluation.md lists the keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from translearn.errors import fault, raise_faults
+from translearn.evaluation.calibration import calibration
+from translearn.evaluation.classification import classification
+from translearn.evaluation.configuration import best_model, configuration, winner
+from translearn.evaluation.intervals.comparisons import compare
+from translearn.evaluation.intervals.interval import CONFIDENCE
+from translearn.evaluation.predictions import PROBE, SCRATCH, TRANSFER, Predictions, comparable_faults, of_role
+from translearn.evaluation.verdict.class_gain import class_gains
+from translearn.evaluation.verdict.sentences import sentence
+
+_ROLES = (TRANSFER, SCRATCH, PROBE)
+
+
+def evaluate(
+    predictions: Sequence[Predictions],
+    validation: Sequence[Predictions],
+    classes: Sequence[str],
+    *,
+    trials: dict[str, dict[str, Any]],
+    num_train: int | None = None,
+    test_reads: int = 1,
+    more: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Everything a study claims about its models, as JSON without NaN or infinity.
+
+    Args:
+        predictions: On test, of the best transferred configuration, of scratch and, where there is one, of the linear
+            probe, with the same seeds.
+        validation: The same models' predictions on validation. They choose the winner and the deployed model.
+        classes: The C class names, in order of the labels.
+        trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
+        num_train: How many training examples the models had.
+        test_reads: How often the study has read test, this time included.
+        more: Sections that need more than predictions, as they are to stand in the result.
+
+    Returns:
+        The keys of docs/evaluation.md.
+
+    Raises:
+        InputError: Predictions are missing or do not fit each other; every fault at once.
+    """
+    raise_faults(_faults(predictions, validation, classes))
+    test, val = ({role: of_role(group, role) for role in _ROLES} for group in (predictions, validation))
+    made = {role: configuration(trials[role], test[role], val[role]) for role in _ROLES if test[role]}
+    best = winner(made)
+    deployed = {"role": best, **best_model(made[best]["models"])}
+    model, on_val = (next(p for p in of[best] if p.seed == deployed["seed"]) for of in (test, val))
+    verdicts = compare(test[TRANSFER], {role: test[role] for role in (SCRATCH, PROBE) if test[role]})
+    evaluation: dict[str, Any] = {
+        "confidence": CONFIDENCE,
+        "classes": list(classes),
+        "num_train": num_train,
+        "num_test": len(model.labels),
+        "num_validation": len(on_val.labels),
+        "test_reads": test_reads,
+        "winner": {"role": best, **trials[best]},
+        "target": made[best],
+        "configurations": made,
+        "transfer": verdicts[SCRATCH],
+        "over_probe": verdicts.get(PROBE),
+        "deployed": deployed,
+        "classification": classification(model, list(classes)),
+        "class_gains": class_gains(test[TRANSFER], test[SCRATCH], classes),
+        "calibration": calibration(model, on_val),
+        **(more or {}),
+    }
+    whole: dict[str, Any] = finite({"summary": sentence(evaluation), **evaluation})
+    return whole
+
+
+def finite(value: Any) -> Any:
+    """The same nest of dicts and lists with None for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _faults(predictions: Sequence[Predictions], validation: Sequence[Predictions], classes: Sequence[str]) -> list[str]:
+    faults = []
+    test_runs, validation_runs = ([(p.role, p.seed) for p in group] for group in (predictions, validation))
+    missing = sorted({TRANSFER, SCRATCH} - {role for role, _ in test_runs})
+    if missing:
+        faults.append(fault("evaluation", "needs predictions of both roles", f"none of {missing}", "Refit both."))
+    if sorted(test_runs) != sorted(validation_runs):
+        value = f"{sorted(test_runs)} on test and {sorted(validation_runs)} on validation"
+        faults.append(fault("evaluation", "every model must predict both splits", value, "Predict both."))
+    widths = {p.probabilities.shape[1] for p in (*predictions, *validation)}
+    if widths - {len(classes)}:
+        rule = f"probabilities must have {len(classes)} columns, one a class"
+        faults.append(fault("evaluation", rule, sorted(widths), "Give the classes of the head."))
+    return faults + comparable_faults("test", predictions) + comparable_faults("validation", validation)

@@ -1,0 +1,152 @@
+"""Candidate sources: where a network's first weights come from, verified and with provenance.
+
+A source of kind "pretrain" is trained by the caller and then read by ``from_model_dir``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from translearn.config import SCRATCH, SourceSpec
+from translearn.errors import TranslearnError, WeightsError, fault, raise_faults
+from translearn.models.load import LoadAccount, fit_faults, load_source
+from translearn.models.model_dir import MARKER, load_model
+from translearn.models.network import Network, build, skeleton
+from translearn.models.pretrained import find_weights, pretrained_state
+from translearn.models.weights import State, fingerprint, read_state
+from translearn.storage.folder import Folder
+
+Kind = Literal["weights", "checkpoint", "pretrain", "scratch"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A candidate source.
+
+    Attributes:
+        name: Its name in the study.
+        arch: Its architecture in ``archs.STAGES``.
+        kind: Where its weights come from.
+        state: Its tensors, on the CPU, under torchvision's names; None for scratch. The head may be missing.
+        classes: The source task's classes, in the order of the head's logits; None where unknown.
+        source_error: Error on the source task's held-out images, 0 to 1, as its maker reports it; None where unknown.
+        fingerprint: Of ``state``, see ``models.weights.fingerprint``; None for scratch.
+        provenance: Where it was found, and what its maker recorded; JSON.
+    """
+
+    name: str
+    arch: str
+    kind: Kind
+    state: State | None = None
+    classes: tuple[str, ...] | None = None
+    source_error: float | None = None
+    fingerprint: str | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def scratch(arch: str, name: str = SCRATCH) -> Source:
+    """The source that has no weights."""
+    return Source(name, arch, "scratch")
+
+
+def obtain(spec: SourceSpec) -> Source:
+    """A source of kind "weights" or "checkpoint", read and checked against its architecture.
+
+    Args:
+        spec: With ``weights`` (a name in torchvision) or ``checkpoint`` (a .safetensors, .pth or .pt file, or a
+            directory as ``save_model`` writes it; local, ``s3://`` or ``gs://``).
+
+    Raises:
+        WeightsError: It is missing, unsafe, damaged, or does not fit ``spec.arch``.
+        StorageError: Its storage cannot be reached.
+    """
+    if spec.weights is not None:
+        return _from_torchvision(spec, spec.weights)
+    assert spec.checkpoint is not None, "a pre-trained source is read by from_model_dir"
+    if Folder.open(spec.checkpoint).exists(MARKER):
+        return from_model_dir(spec.name, Folder.open(spec.checkpoint), arch=spec.arch, kind="checkpoint")
+    state = read_state(spec.checkpoint)
+    return _verified(Source(spec.name, spec.arch, "checkpoint", state, provenance={"checkpoint": spec.checkpoint}))
+
+
+def from_model_dir(name: str, folder: Folder, *, arch: str | None = None, kind: Kind = "pretrain") -> Source:
+    """The source in a model directory.
+
+    Args:
+        name: The source's name in the study.
+        folder: As ``save_model`` wrote it.
+        arch: The architecture that it must have, where one was asked for.
+        kind: How it got there.
+
+    Raises:
+        WeightsError: It is unfinished, damaged, or of another architecture.
+    """
+    state, info = load_model(folder)
+    if arch not in (None, info.arch):
+        rule = f"must be the architecture of {folder.uri}, {info.arch}"
+        raise WeightsError(fault(f"sources.{name}.arch", rule, repr(arch), f"Set `arch: {info.arch}`."))
+    error = info.errors.validation if info.errors.test is None else info.errors.test
+    provenance = {"checkpoint": folder.uri, **info.provenance}
+    return _verified(Source(name, info.arch, kind, state, info.classes, error, provenance=provenance))
+
+
+def check_sources(specs: Sequence[SourceSpec]) -> list[str]:
+    """Why sources cannot be used, a line each; nothing is downloaded, and nothing trained.
+
+    Files and model directories are read and checked whole; of torchvision's weights only the name is checked.
+    """
+    return [line for spec in specs for line in _faults(spec)]
+
+
+def initial_network(source: Source, num_classes: int, seed: int) -> tuple[Network, LoadAccount]:
+    """The network that fine-tuning on the target starts from: the source's backbone and a fresh head.
+
+    Args:
+        source: Where the backbone comes from; for scratch it is a function of the seed.
+        num_classes: C of the target.
+        seed: Seeds the head (the same for every source of an architecture) and what scratch starts from.
+
+    Returns:
+        The network, on the CPU, and which of its parameters and buffers were loaded and which are fresh.
+    """
+    network = build(source.arch, num_classes, seed)
+    if source.state is None:
+        return network, LoadAccount(loaded=(), reinitialised=tuple(network.state_dict()))
+    return network, load_source(network, source.state, where=f"sources.{source.name}")
+
+
+def _from_torchvision(spec: SourceSpec, name: str) -> Source:
+    entry = find_weights(spec.arch, name)
+    accuracy = entry.meta["_metrics"]["ImageNet-1K"]["acc@1"]
+    return _verified(
+        Source(
+            spec.name,
+            spec.arch,
+            "weights",
+            state=pretrained_state(entry),
+            classes=tuple(entry.meta["categories"]),
+            source_error=round(1 - accuracy / 100, 6),
+            provenance={"weights": str(entry), "url": entry.url},
+        )
+    )
+
+
+def _verified(source: Source) -> Source:
+    assert source.state is not None
+    where = f"sources.{source.name}"
+    raise_faults(fit_faults(skeleton(source.arch), source.state, where=where), WeightsError)
+    return replace(source, fingerprint=fingerprint(source.state))
+
+
+def _faults(spec: SourceSpec) -> list[str]:
+    try:
+        if spec.weights is not None:
+            find_weights(spec.arch, spec.weights)
+        elif spec.checkpoint is not None:
+            obtain(spec)
+    except TranslearnError as error:
+        where = f"sources.{spec.name}"
+        return [line if line.startswith(where) else f"{where}: {line}" for line in str(error).splitlines()]
+    return []

@@ -1,0 +1,218 @@
+"""Directories on any file system of pyarrow (local, s3, gs), written so that nothing is half there.
+
+A file appears whole or not at all: on a local disk it is written beside its place and renamed; object
+stores do the same by themselves. What consists of several files has a marker (a manifest, a
+``model.json``) that is written last; readers trust only the marker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from translearn.errors import StorageError
+from translearn.storage.file_systems import PATIENT, Patience, open_file_system
+from translearn.storage.uris import is_remote, join, split
+
+_WITHOUT_FOLDERS = {"s3", "gcs"}  # a file's name is all there is of the folders that it seems to be in
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory on a pyarrow file system.
+
+    Attributes:
+        fs: The file system.
+        path: The directory's path on it, without a scheme or a trailing slash.
+        uri: What the user would write to name it; absolute for a local directory. It holds no secrets.
+        anchor: The path of a file without which nothing is written in it: its disk is away then. Empty for none.
+    """
+
+    fs: pafs.FileSystem
+    path: str
+    uri: str
+    anchor: str = field(default="", compare=False)
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str], patience: Patience = PATIENT) -> Folder:
+        """The directory at a local path or at an address (``s3://``, ``gs://``, ``file://``).
+
+        Args:
+            location: Where it is, whether it exists or not. Credentials come from the environment.
+            patience: How long a request waits for an object store that does not answer.
+
+        Raises:
+            StorageError: The address is malformed, or holds secrets.
+        """
+        text = os.fspath(location)
+        if not is_remote(text):
+            absolute = str(Path(text).expanduser().resolve())
+            return cls(pafs.LocalFileSystem(), absolute, absolute)
+        fs, path = open_file_system(text, patience)
+        return cls(fs, path.rstrip("/"), text.rstrip("/"))
+
+    @classmethod
+    def holding(cls, location: str | os.PathLike[str]) -> tuple[Folder, str]:
+        """The directory that a file is in, and the file's name there. Raises as ``open``."""
+        text = os.fspath(location)
+        folder, name = split(text if is_remote(text) else str(Path(text).expanduser().resolve()))
+        return cls.open(folder or "/"), name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether ordinary file functions reach it."""
+        return isinstance(self.fs, pafs.LocalFileSystem)
+
+    def __truediv__(self, name: str) -> Folder:
+        return Folder(self.fs, f"{self.path}/{name}", join(self.uri, name), self.anchor)
+
+    def anchored(self, name: str) -> Folder:
+        """Itself, in which nothing is written, at any depth, where its file ``name`` is not there any more."""
+        return replace(self, anchor=self.file(name))
+
+    @property
+    def parent(self) -> Folder:
+        """The directory that it is in."""
+        return Folder(self.fs, self.path.rpartition("/")[0], split(self.uri)[0])
+
+    def file(self, name: str) -> str:
+        """The path, on ``fs``, of a file in it."""
+        return f"{self.path}/{name}"
+
+    def address(self, name: str) -> str:
+        """What the user would write to name a file in it."""
+        return join(self.uri, name)
+
+    def exists(self, name: str = "") -> bool:
+        """Whether the file or directory ``name`` (or the directory itself) is there."""
+        with _reading(self.uri):
+            return bool(self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound)
+
+    def names(self) -> list[str]:
+        """The sorted names of what lies directly in it; empty when it does not exist."""
+        selector = pafs.FileSelector(self.path, allow_not_found=True)
+        with _reading(self.uri):
+            return sorted(info.base_name for info in self.fs.get_file_info(selector))
+
+    def make(self) -> Folder:
+        """Creates the directory and its parents where missing; returns itself."""
+        with _writing(self.uri):
+            self.fs.create_dir(self.path, recursive=True)
+        return self
+
+    def remove(self) -> None:
+        """Deletes the directory and all in it; does nothing when it does not exist."""
+        if self.exists():
+            with _writing(self.uri):
+                self.fs.delete_dir(self.path)
+
+    def remove_file(self, name: str) -> None:
+        """Deletes a file in it; does nothing when it does not exist."""
+        if self.exists(name):
+            with _writing(self.address(name)):
+                self.fs.delete_file(self.file(name))
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content of a file in it."""
+        with _reading(self.address(name)), self.fs.open_input_file(self.file(name)) as stream:
+            return bytes(stream.read())
+
+    def write_bytes(self, name: str, content: bytes | memoryview) -> None:
+        """Writes a file whole or not at all, replacing what was there."""
+        if self.fs.type_name not in _WITHOUT_FOLDERS:
+            self._check_anchor()
+            self.make()
+        with _writing(self.address(name)):
+            if self.is_local:
+                _write_local(Path(self.file(name)), content)
+                return
+            with self.fs.open_output_stream(self.file(name)) as stream:
+                stream.write(content)
+
+    def _check_anchor(self) -> None:
+        """Making the folder anew, where another disk has come off, would hide what is written when it is back."""
+        if self.anchor and self.fs.get_file_info(self.anchor).type == pafs.FileType.NotFound:
+            message = f"{self.uri}: cannot be written ({self.anchor} is not there any more)."
+            raise StorageError(f"{message} Bring the storage back, and run the same command again.")
+
+    def read_json(self, name: str) -> Any:
+        """The value in a JSON file."""
+        try:
+            return json.loads(self.read_bytes(name))
+        except ValueError as error:
+            message = f"{self.address(name)}: is not JSON ({error}). Delete it to have it made again."
+            raise StorageError(message) from error
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a value as indented JSON, keys in the order given."""
+        self.write_bytes(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+    def read_table(self, name: str) -> pa.Table:
+        """The table in a Parquet file."""
+        try:
+            return pq.read_table(pa.BufferReader(self.read_bytes(name)))
+        except pa.ArrowInvalid as error:
+            message = f"{self.address(name)}: is not Parquet ({error}). Delete it to have it made again."
+            raise StorageError(message) from error
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Writes a table as one Parquet file."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd")
+        self.write_bytes(name, sink.getvalue().to_pybytes())
+
+    def sweep(self) -> None:
+        """Deletes what writers that were killed left beside the files in it, at any depth. Nobody may be writing."""
+        for path in list(Path(self.path).rglob(".*.part")) if self.is_local else []:
+            if _PART.fullmatch(path.name):
+                with _writing(str(path)):
+                    path.unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Writes and deletes a marker file; StorageError says why when that fails."""
+        name = f".translearn-{uuid.uuid4().hex[:8]}"
+        self.write_bytes(name, b"ok")
+        self.remove_file(name)
+
+
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
+
+def _write_local(path: Path, content: bytes | memoryview) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{where}: cannot be read ({error}).") from error
+
+
+@contextmanager
+def _writing(where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"{where}: cannot be written ({error}). Free space or choose another `storage`."
+        raise StorageError(message) from error

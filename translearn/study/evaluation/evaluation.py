@@ -1,0 +1,129 @@
+"""The evaluation step: the final choice, by validation; then test, of what was chosen alone."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from translearn.cluster.data.predict import Model, predict
+from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.console import say
+from translearn.config import StudySpec
+from translearn.data.images.image_set import ImageSet
+from translearn.evaluation.mistakes import Mistake, worst_mistakes
+from translearn.evaluation.predictions import TRANSFER, Predictions
+from translearn.evaluation.summary import evaluate
+from translearn.models.model_dir import TaskErrors
+from translearn.models.sources import Source
+from translearn.storage.folder import Folder
+from translearn.study.data import Splits
+from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
+from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
+from translearn.study.evaluation.leaks import check_leaks
+from translearn.study.evaluation.reading import Reading, read_test
+from translearn.study.evaluation.sections import candidate_rows, dynamics_of, labels_of
+from translearn.study.models import load, publish
+from translearn.study.ranking.rank_card import ranking_figures
+from translearn.study.refits.candidates import Candidate, final_choice, is_probe
+from translearn.study.refits.depth_runs import depth_runs
+from translearn.study.refits.refit import REFIT, refit_errors, refit_seeds, run_name
+from translearn.study.tables import MISTAKE_SCHEMA, table
+
+_THUMBNAIL = 96  # pixels
+
+Models = dict[tuple[str, int], Model]
+
+
+def evaluate_study(
+    spec: StudySpec,
+    folder: Folder,
+    splits: Splits,
+    sources: dict[str, Source],
+    candidates: list[Candidate],
+    resources: Resources,
+) -> dict[str, Any]:
+    """Every figure of the report, read from ``evaluation.json`` where the study has it already.
+
+    Leaves ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``.
+    """
+    if folder.exists(EVALUATION):
+        return dict(folder.read_json(EVALUATION))
+    errors = refit_errors(spec, folder, candidates)
+    chosen = final_choice(candidates, {name: float(np.mean(found)) for name, found in errors.items()})
+    models: Models = {
+        (role, seed): load(folder / REFIT / run_name(candidate, index))
+        for role, candidate in chosen.items()
+        for index, seed in enumerate(refit_seeds(spec))
+    }
+    source, trials = sources[chosen[TRANSFER].trial["source"]], folder.read_table(TRIALS).to_pylist()
+    depths = depth_runs(spec, trials, candidates)
+    more = {
+        "candidates": candidate_rows(candidates, errors, chosen),
+        "dynamics": dynamics_of(spec, folder, chosen),
+        "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
+        "forgetting": forgotten(spec, folder, source, models[TRANSFER, refit_seeds(spec)[0]], resources),
+        "forgetting_by_depth": forgotten_by_depth(spec, folder, sources, depths, len(splits.val), resources),
+        "ranking": ranking_figures(folder, trials),
+        "leaks": check_leaks(spec, folder),
+    }
+    on_val = _predictions(models, splits.val, spec, resources)
+    say("evaluating on test")
+    test = read_test(spec, folder, splits)
+    on_test = _predictions(models, test.images, spec, resources)
+    evaluation = evaluate(
+        on_test,
+        on_val,
+        splits.dataset.manifest.classes,
+        trials={role: _trial(candidate) for role, candidate in chosen.items()},
+        num_train=len(splits.train),
+        test_reads=test.count,
+        more=more,
+    )
+    _deploy(spec, folder, chosen, evaluation)
+    _keep_mistakes(folder, on_test, test, evaluation)
+    folder.write_json(EVALUATION, evaluation)
+    return evaluation
+
+
+def _trial(candidate: Candidate) -> dict[str, Any]:
+    return {**candidate.trial, "candidate": candidate.name, "is_probe": is_probe(candidate.trial)}
+
+
+def _predictions(models: Models, images: ImageSet, spec: StudySpec, resources: Resources) -> list[Predictions]:
+    found = predict(list(models.values()), images, spec.train.precision, resources)
+    return [Predictions(role, seed, p, images.labels) for (role, seed), p in zip(models, found, strict=True)]
+
+
+def _deploy(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate], evaluation: dict[str, Any]) -> None:
+    deployed = evaluation["deployed"]
+    run = run_name(chosen[deployed["role"]], refit_seeds(spec).index(deployed["seed"]))
+    errors = TaskErrors(validation=deployed["validation_error"], test=deployed["error"])
+    publish(folder / REFIT / run, folder / MODEL, errors, evaluation["calibration"]["temperature"])
+
+
+def _keep_mistakes(folder: Folder, on_test: list[Predictions], test: Reading, evaluation: dict[str, Any]) -> None:
+    deployed = evaluation["deployed"]
+    model = next(p for p in on_test if (p.role, p.seed) == (deployed["role"], deployed["seed"]))
+    rows = [_mistake_row(mistake, test, evaluation["classes"]) for mistake in worst_mistakes(model)]
+    folder.write_table(MISTAKES, table(rows, MISTAKE_SCHEMA))
+
+
+def _mistake_row(mistake: Mistake, test: Reading, classes: list[str]) -> dict[str, Any]:
+    return {
+        "id": test.names[mistake.row],
+        "class": classes[mistake.label],
+        "predicted": classes[mistake.predicted],
+        "confidence": mistake.confidence,
+        "loss": mistake.loss,
+        "image": _png(test.images.images[np.array([mistake.row])][0]),
+    }
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    image, content = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image.save(content, "PNG")
+    return content.getvalue()

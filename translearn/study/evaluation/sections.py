@@ -1,0 +1,72 @@
+"""Sections of evaluation.json that the refits' own figures on validation give, without any reading of test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from translearn.config import StudySpec
+from translearn.evaluation.dynamics import Curve, dynamics
+from translearn.evaluation.intervals.interval import over_seeds
+from translearn.evaluation.label_efficiency import LabelPoint, label_efficiency
+from translearn.storage.folder import Folder
+from translearn.study.directory import CURVES
+from translearn.study.refits.candidates import Candidate
+from translearn.study.refits.label_runs import best_pair, label_run_name, label_sizes
+from translearn.study.refits.refit import REFIT, run_error, run_name
+
+
+def candidate_rows(
+    candidates: list[Candidate], errors: dict[str, list[float]], chosen: dict[str, Candidate]
+) -> list[dict[str, Any]]:
+    """A row a candidate: its trial, its error in the search and over its refits, and for what it was chosen."""
+    return [_candidate_row(candidate, errors[candidate.name], chosen) for candidate in candidates]
+
+
+def dynamics_of(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate]) -> dict[str, Any]:
+    """How fast the chosen configurations learnt, from the curves of their refits."""
+    rows = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] == REFIT]
+    return dynamics(
+        {
+            role: [_curve(rows, run_name(candidate, index)) for index in range(spec.refit.seeds)]
+            for role, candidate in chosen.items()
+        }
+    )
+
+
+def labels_of(
+    spec: StudySpec, folder: Folder, labels: np.ndarray, candidates: list[Candidate], errors: dict[str, list[float]]
+) -> dict[str, Any] | None:
+    """The label-efficiency curve of the best trials with transfer and from scratch; None where none was asked for."""
+    if not spec.refit.label_fractions:
+        return None
+    sizes, draws = label_sizes(spec, labels), range(spec.refit.label_seeds)
+    pair = best_pair(candidates)
+    points = {
+        role: [
+            LabelPoint(num, [run_error(folder, label_run_name(role, fraction, index)) for index in draws])
+            for fraction, num in sizes.items()
+        ]
+        + [LabelPoint(len(labels), errors[candidate.name])]
+        for role, candidate in pair.items()
+    }
+    return {"candidates": {role: candidate.name for role, candidate in pair.items()}, **label_efficiency(**points)}
+
+
+def _candidate_row(candidate: Candidate, errors: list[float], chosen: dict[str, Candidate]) -> dict[str, Any]:
+    interval, trial = over_seeds(errors), candidate.trial
+    return {
+        "name": candidate.name,
+        **{key: trial[key] for key in ("trial_id", "source", "arch", "freeze_depth", "lr", "weight_decay")},
+        "search_error": trial["val_error"],
+        "refit_error": sum(errors) / len(errors),
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "chosen_as": [role for role, found in chosen.items() if found is candidate],
+    }
+
+
+def _curve(rows: list[dict[str, Any]], run: str) -> Curve:
+    mine = sorted((row for row in rows if row["run"] == run), key=lambda row: row["epoch"])
+    return Curve([row["val_error"] for row in mine], [row["seconds"] for row in mine])

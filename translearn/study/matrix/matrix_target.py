@@ -1,0 +1,181 @@
+"""One target of a matrix: every source is searched for itself, refitted, and read on test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from translearn.cluster.data.placed import remove_images
+from translearn.cluster.data.predict import predict
+from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.console import say
+from translearn.config import StudySpec
+from translearn.errors import TranslearnError
+from translearn.evaluation.gain_matrix import Outcome
+from translearn.evaluation.predictions import SCRATCH, TRANSFER, Predictions
+from translearn.evaluation.verdict.sentences import leak_sentences, read_again_sentence
+from translearn.models.sources import Source
+from translearn.storage.folder import Folder
+from translearn.study.data import Splits, decode, limits, target_dataset
+from translearn.study.directory import TEST_READS, TRIALS, open_study
+from translearn.study.evaluation.leaks import check_leaks
+from translearn.study.evaluation.reading import num_reads, read_test
+from translearn.study.even_proposals import EvenProposals
+from translearn.study.models import load
+from translearn.study.refits.candidates import Candidate
+from translearn.study.refits.refit import REFIT, refit, refit_errors, refit_seeds, run_name
+from translearn.study.refits.survivors import survivors
+from translearn.study.search import kept_trials, make_trials
+from translearn.study.sources import source_dataset
+from translearn.study.tables import TRIAL_SCHEMA, ranked_trials, table
+
+ERRORS = "errors.parquet"
+_TRIAL = ("freeze_depth", "lr", "weight_decay")
+ERROR_SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("arch", pa.string()),
+        ("is_scratch", pa.bool_()),
+        ("source_data", pa.string()),
+        *(TRIAL_SCHEMA.field(name) for name in _TRIAL),
+        ("data", pa.string()),
+        ("seed", pa.int64()),
+        ("wrong", pa.list_(pa.bool_())),
+    ]
+)
+
+
+def target_spec(spec: StudySpec, root: Folder, name: str, data: str) -> StudySpec:
+    """The study of one target of the matrix; it lies in ``root``. Every source has as many trials as the others."""
+    return spec.model_copy(
+        update={
+            "name": name,
+            "storage": root.uri,
+            "target": spec.target.model_copy(update={"data": data}),
+            "search": spec.search.model_copy(update={"prior": "off", "warm_start": "off"}),
+            "cluster": spec.cluster.model_copy(update={"mlflow": None}),  # it has experiments for studies only
+            "refit": spec.refit.model_copy(update={"label_fractions": (), "forgetting": False}),
+        }
+    )
+
+
+def outcomes_on(
+    spec: StudySpec, sources: dict[str, Source], home: Folder, resources: Resources, command: str
+) -> list[Outcome]:
+    """What every source and scratch come to on a target, read from ``errors.parquet`` where it is there.
+
+    Before test is read, it is looked for among the images that sources were trained on; both is said.
+
+    Args:
+        spec: As ``target_spec`` makes it.
+        sources: All sources by name, scratch among them.
+        home: The directory of the study whose sources they are.
+        resources: The layout.
+        command: What the user can repeat to get it.
+    """
+    folder = open_study(spec, command)
+    leaks = check_leaks(spec, folder, home)
+    for line in leak_sentences(leaks):
+        say(f"{spec.name}: {line}")
+    if not folder.exists(ERRORS):
+        splits = decode(
+            target_dataset(spec, folder),
+            spec.target.image_size,
+            limits(spec.target.ingest, spec.target.train_per_class),
+            spec.seed,
+            spec.target.images,
+            num_sets=1,
+        )
+        try:
+            rows = _tried(spec, folder, splits, sources, home, resources)
+        finally:
+            remove_images([splits.train, splits.val])
+        folder.write_table(ERRORS, table(rows, ERROR_SCHEMA))
+        (folder / REFIT).remove()
+    if (reads := num_reads(folder)) > 1:
+        say(f"{spec.name}: {read_again_sentence(reads, folder.address(TEST_READS))}")
+    return _outcomes(spec.name, folder.read_table(ERRORS).to_pylist(), leaks, reads)
+
+
+def _tried(
+    spec: StudySpec,
+    folder: Folder,
+    splits: Splits,
+    sources: dict[str, Source],
+    home: Folder,
+    resources: Resources,
+) -> list[dict[str, Any]]:
+    if not folder.exists(TRIALS):
+        proposals = EvenProposals(spec, sources)
+        make_trials(spec, folder, splits, sources, resources, proposals, league=lambda point: point.source)
+    trials = kept_trials(folder)
+    num = spec.refit.candidates
+    found = {name: _candidates(trials, source, num) for name, source in sources.items()}
+    refit(spec, folder, splits, sources, [one for own in found.values() for one in own], resources)
+    best = [_best(spec, folder, own) for own in found.values()]
+    runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
+    models = [load(folder / REFIT / run_name(*run)) for run in runs]
+    images = read_test(spec, folder, splits).images
+    probabilities = predict(models, images, spec.train.precision, resources)
+    known = {name: _known(source, spec, home) for name, source in sources.items()}
+    return [
+        {
+            **known[candidate.trial["source"]],
+            **{key: candidate.trial[key] for key in _TRIAL},
+            "data": splits.dataset.manifest.fingerprint,
+            "seed": refit_seeds(spec)[index],
+            "wrong": Predictions(candidate.roles[0], index, p, images.labels).errors.tolist(),
+        }
+        for (candidate, index), p in zip(runs, probabilities, strict=True)
+    ]
+
+
+def _candidates(trials: list[dict[str, Any]], source: Source, num: int) -> list[Candidate]:
+    """The best trials of one source."""
+    role = SCRATCH if source.kind == "scratch" else TRANSFER
+    best = ranked_trials([row for row in trials if row["source"] == source.name])[:num]
+    if not best:
+        message = f"search: no trial of {source.name} gave a result, so there is nothing to compare."
+        raise TranslearnError(f"{message} Raise search.trials, or lower the range of search.lr.")
+    return [Candidate(f"{source.name}-{rank}", (role,), trial) for rank, trial in enumerate(best)]
+
+
+def _best(spec: StudySpec, folder: Folder, own: list[Candidate]) -> Candidate:
+    """The candidate of a source with the lowest mean validation error over its refits, none of which diverged."""
+    left = survivors(spec, folder, own)
+    if not left:
+        raise TranslearnError(f"refit: all of {own[0].trial['source']} diverged. Lower the range of search.lr.")
+    means = {name: float(np.mean(errors)) for name, errors in refit_errors(spec, folder, left).items()}
+    return min(left, key=lambda one: means[one.name])
+
+
+def _known(source: Source, spec: StudySpec, home: Folder) -> dict[str, Any]:
+    datasets = [source_dataset(one, home) for one in spec.sources if one.name == source.name]
+    at_hand = next((dataset.manifest.fingerprint for dataset in datasets if dataset), None)
+    return {
+        "source": source.name,
+        "arch": source.arch,
+        "is_scratch": source.kind == "scratch",
+        "source_data": at_hand or source.provenance.get("data_fingerprint"),
+    }
+
+
+def _outcomes(target: str, rows: list[dict[str, Any]], leaks: dict[str, Any], test_reads: int) -> list[Outcome]:
+    """A row a source and seed, gathered by source."""
+    leaked = {row["source"]: (row["num_exact"], row["num_near"]) for row in leaks["sources"]}
+    of_source: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        of_source.setdefault(row["source"], []).append(row)
+    return [
+        Outcome(
+            target=target,
+            **{key: own[0][key] for key in ("data", "source", "arch", "is_scratch", "source_data")},
+            trial={key: own[0][key] for key in _TRIAL},
+            errors={row["seed"]: np.array(row["wrong"]) for row in own},
+            leaks=leaked.get(own[0]["source"]),
+            test_reads=test_reads,
+        )
+        for own in of_source.values()
+    ]

@@ -1,0 +1,70 @@
+"""Runs of the refit step beside the candidates': on parts of the labels, and at every freeze depth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from translearn.cluster.data.shared import Shared
+from translearn.cluster.resources import Resources
+from translearn.cluster.training.worker import Job
+from translearn.config import StudySpec
+from translearn.models.sources import Source
+from translearn.storage.folder import Folder
+from translearn.study.data import Splits
+from translearn.study.models import check_trained
+from translearn.study.refits.candidates import Candidate, Trial
+from translearn.study.refits.label_runs import label_runs
+from translearn.study.refits.refit import (
+    REFIT,
+    add_refit_curves,
+    refit_epochs,
+    refit_job,
+    refit_seeds,
+    refit_task,
+    train_refits,
+)
+
+
+def refit_more(
+    spec: StudySpec,
+    folder: Folder,
+    splits: Splits,
+    sources: dict[str, Source],
+    candidates: list[Candidate],
+    resources: Resources,
+    others: Mapping[str, Trial],
+) -> None:
+    """Trains the runs of the label-efficiency curve, and more trials, once each; leaves models in ``refit/``.
+
+    Args:
+        spec: The study.
+        folder: Its directory.
+        splits: The target's.
+        sources: All sources by name.
+        candidates: What ``survivors`` gave; the best of them are trained on fewer labels.
+        resources: The layout.
+        others: More trials, each trained with the first seed, by the names of their runs.
+
+    Raises:
+        TranslearnError: One diverged.
+    """
+    task = refit_task(splits, sources, candidates)
+    more = [Candidate(name, (), trial) for name, trial in others.items()]
+    jobs = _label_jobs(spec, splits, candidates, task)
+    jobs += [refit_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], refit_epochs(spec)) for one in more]
+    if jobs:
+        train_refits(spec, folder, jobs, resources)
+        for job in jobs:
+            check_trained(folder / REFIT / job.run)
+        add_refit_curves(folder, [job.run for job in jobs])
+
+
+def _label_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
+    return [
+        replace(
+            refit_job(spec, splits, run.candidate, run.name, task, run.seed, run.epochs),
+            train_rows=run.rows,
+        )
+        for run in label_runs(spec, splits.train.labels, candidates)
+    ]

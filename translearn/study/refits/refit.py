@@ -1,0 +1,133 @@
+"""The refit step: the best trials of each role, trained again with several seeds, in one group of workers."""
+
+from __future__ import annotations
+
+from translearn.cluster.data.shared import Shared, Task, share
+from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.console import board, say
+from translearn.cluster.training.runs import train_jobs
+from translearn.cluster.training.worker import CURVE, Job
+from translearn.config import StudySpec
+from translearn.models.model_dir import read_info
+from translearn.models.sources import Source
+from translearn.seeds import derive_seed
+from translearn.storage.folder import Folder
+from translearn.study.data import Splits
+from translearn.study.directory import CURVES
+from translearn.study.models import check_trained, failure, model_info
+from translearn.study.refits.candidates import Candidate
+from translearn.study.tables import CURVE_SCHEMA, table
+from translearn.study.tracked import teller
+from translearn.training.config import Recipe
+
+REFIT = "refit"
+
+
+def refit_seeds(spec: StudySpec) -> list[int]:
+    """The seeds of the refits, the same for all candidates, so that runs pair up; none is the search's."""
+    return [derive_seed(spec.seed, "refit", index) % 2**31 for index in range(spec.refit.seeds)]
+
+
+def run_name(candidate: Candidate, index: int) -> str:
+    """The name of a refit: its candidate and which of the seeds it has."""
+    return f"{candidate.name}-{index}"
+
+
+def refit(
+    spec: StudySpec,
+    folder: Folder,
+    splits: Splits,
+    sources: dict[str, Source],
+    candidates: list[Candidate],
+    resources: Resources,
+) -> None:
+    """Trains all candidates with every seed under the same budget.
+
+    Leaves a model directory of each in ``refit/``, or ``failed.json`` where one diverged.
+
+    Args:
+        spec: The study.
+        folder: Its directory.
+        splits: The target's.
+        sources: All sources by name.
+        candidates: What is refitted.
+        resources: The layout.
+    """
+    jobs = _refit_jobs(spec, splits, candidates, refit_task(splits, sources, candidates))
+    train_refits(spec, folder, jobs, resources)
+    add_refit_curves(folder, [job.run for job in jobs if not failure(folder / REFIT / job.run)])
+
+
+def refit_task(splits: Splits, sources: dict[str, Source], candidates: list[Candidate]) -> Shared:
+    used = {one.trial["source"]: sources[one.trial["source"]] for one in candidates}
+    return share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
+
+
+def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Resources) -> None:
+    epochs = max(job.recipe.epochs for job in jobs)
+    say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_size} worker(s)")
+    with board("refits", len(jobs), epochs, spec.name) as shown:
+        followers = (shown.follow, teller(spec, REFIT, jobs))
+        train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, followers)
+    for job in jobs:
+        if not failure(folder / REFIT / job.run):
+            check_trained(folder / REFIT / job.run)
+
+
+def refit_errors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[float]]:
+    """The validation error of each candidate's refits, by its name, in the order of ``refit_seeds``."""
+    return {c.name: [run_error(folder, run_name(c, n)) for n in range(spec.refit.seeds)] for c in candidates}
+
+
+def run_error(folder: Folder, run: str) -> float:
+    """The validation error of one finished refit."""
+    error = read_info(folder / REFIT / run).errors.validation
+    assert error is not None
+    return error
+
+
+def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
+    return [
+        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, refit_epochs(spec))
+        for index, seed in enumerate(refit_seeds(spec))
+        for candidate in candidates
+    ]
+
+
+def refit_epochs(spec: StudySpec) -> int:
+    return spec.refit.epochs or spec.search.epochs
+
+
+def refit_job(
+    spec: StudySpec,
+    splits: Splits,
+    candidate: Candidate,
+    run: str,
+    task: Shared,
+    seed: int,
+    epochs: int,
+) -> Job:
+    manifest, trial = splits.dataset.manifest, candidate.trial
+    provenance = {
+        "roles": list(candidate.roles),
+        "source": trial["source"],
+        "freeze_depth": trial["freeze_depth"],
+        "lr": trial["lr"],
+        "weight_decay": trial["weight_decay"],
+        "epochs": epochs,
+        "refit_seed": seed,
+        "data_fingerprint": manifest.fingerprint,
+    }
+    train = spec.train.model_copy(update={"weight_decay": trial["weight_decay"]})
+    recipe = Recipe(trial["freeze_depth"], trial["lr"], epochs, seed, train)
+    return Job(run, task, trial["source"], recipe, model_info(trial["arch"], manifest.classes, spec, provenance))
+
+
+def add_refit_curves(folder: Folder, runs: list[str]) -> None:
+    old = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] != REFIT or row["run"] not in runs]
+    new = [
+        {**row, "stage": REFIT, "run": run}
+        for run in runs
+        for row in (folder / REFIT / run).read_table(CURVE).to_pylist()
+    ]
+    folder.write_table(CURVES, table(old + new, CURVE_SCHEMA))
