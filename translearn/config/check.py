@@ -17,6 +17,16 @@ from translearn.errors import SpecError, fault, raise_faults
 from translearn.storage.uris import masked
 
 _LONGEST_VALUE = 120
+#: Keys of earlier versions, and what took their place.
+RENAMED = {
+    "search.mode": "Use search.scheduler: asha stops trials early, none runs all to their end.",
+    "search.algorithm": "Use search.sampler.",
+    "search.views": "Leave it out: every epoch augments anew.",
+    "search.boundaries": "Leave it out: features of linear probes are shared by themselves.",
+    "search.trials_together": "Leave it out: each trial runs for itself.",
+    "cluster.boundary_memory_gb": "Leave it out: nothing is stored between trials.",
+    "cluster.boundary_disk_gb": "Leave it out: nothing is stored between trials.",
+}
 
 
 def parse_spec(tree: object) -> StudySpec:
@@ -106,6 +116,8 @@ def _shown(value: object) -> str:
 
 
 def _unknown_key(path: str, location: tuple[int | str, ...]) -> str:
+    if path in RENAMED:
+        return f"{path}: is not a known key any more. {RENAMED[path]}"
     known = _known_keys(StudySpec, location[:-1])
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     remedy = f"Did you mean {near[0]!r}?" if near else f"Known here: {', '.join(known)}."

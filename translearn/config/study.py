@@ -164,8 +164,10 @@ class RankSpec(_Model):
 
 
 class SearchSpec(_Model):
-    """Which trials are made, and how. ``freeze_depth: null`` means every depth of the architecture.
+    """The trials. ``freeze_depth: null`` means every depth of the architecture.
 
+    ``sampler`` suggests configurations, ``scheduler`` stops trials: not before ``grace_epochs``, and then all but the
+    best 1/``reduction_factor`` of those that came as far. After ``time_budget_s`` seconds no trial goes on.
     ``warm_start``: where past studies are, ``auto`` for the study's own storage; ``off`` for none.
     """
 
@@ -174,15 +176,13 @@ class SearchSpec(_Model):
     lr: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = (1e-4, 1e-1)
     weight_decay: Annotated[tuple[NonNegative, ...], Field(min_length=1)] | None = None
     epochs: Count = 20
-    mode: Literal["race", "exhaustive"] = "race"
-    algorithm: Literal["optuna", "random"] = "optuna"
-    prior: Literal["auto", "off"] = "auto"
-    warm_start: Location = "off"
+    sampler: Literal["optuna", "random"] = "optuna"
+    scheduler: Literal["asha", "hyperband", "median", "none"] = "asha"
     grace_epochs: Count = 2
     reduction_factor: Annotated[int, Field(ge=2)] = 3
-    trials_together: Count = 16
-    boundaries: Literal["auto", "compute"] = "auto"
-    views: Annotated[int, Field(ge=0)] = 0
+    time_budget_s: Positive | None = None
+    prior: Literal["auto", "off"] = "auto"
+    warm_start: Location = "off"
 
 
 class TrainSpec(_Model):
@@ -207,8 +207,7 @@ class ClusterSpec(_Model):
 
     ``refit_workers``: as ``[lowest, highest]``, their number follows the nodes that are there.
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
-    follow another within so many seconds. ``boundary_*_gb``: of a node, for stored boundaries; ``auto``: a
-    quarter of what is free. ``mlflow``: a server that is told of every run; it may change within a study.
+    follow another within so many seconds. ``mlflow``: a server that is told of every run; it may change within a study.
     """
 
     workers_per_trial: Count = 1
@@ -216,8 +215,6 @@ class ClusterSpec(_Model):
     cpus_per_worker: Count = 1
     refit_workers: Workers = "auto"
     checkpoint_interval_s: NonNegative = 30.0
-    boundary_memory_gb: Literal["auto"] | NonNegative = "auto"
-    boundary_disk_gb: Literal["auto"] | NonNegative = "auto"
     mlflow: TrackingAddress | None = None
 
 

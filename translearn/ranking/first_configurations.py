@@ -1,19 +1,20 @@
-"""What a search tries first, before its sampler says more."""
+"""The first configurations of a search, which its searcher evaluates before its own suggestions."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import cycle, islice
 from typing import Any
 
 from translearn.config import StudySpec
 from translearn.config.archs import num_stages
-from translearn.contest import Point, is_same_rate
 from translearn.models.sources import Source
-from translearn.ranking.prior import NOTHING, Past, Prior
+from translearn.ranking.prior import NOTHING, Past, Prior, TrialConfig, is_same_rate
 
-#: A configuration as Optuna takes it; what is left out, its sampler draws.
-FirstPoint = dict[str, Any]
+#: A configuration with the keys ``source``, ``freeze_depth``, ``lr`` and ``weight_decay``. The searcher suggests the
+#: values of keys that are left out.
+FirstConfig = dict[str, Any]
 #: The fewest trials of scratch.
 _LEAST = 3
 #: Of a linear probe, over the default: so few parameters take larger steps.
@@ -22,22 +23,22 @@ _PROBE_FACTOR = 3.0
 _SWEPT = 4
 
 
-def first_points(
+def first_configurations(
     spec: StudySpec, sources: Mapping[str, Source], prior: Prior | None = None, past: Past = NOTHING
-) -> list[FirstPoint]:
-    """The default configuration, the same for every other source, what the ranking recommends, and scratch's share.
+) -> list[FirstConfig]:
+    """Return the configurations to evaluate first, at most ``search.trials`` of them.
 
-    Past studies say which learning rate all of these begin with, in place of the default one; what else they suggest
-    follows the default configurations and scratch's first three, that of the first source at the study's own default
-    rate among it. Without a ranking their best suggestion comes first of all.
+    They are the default configuration of each source and of scratch, the recommendations of the ranking, the best
+    configurations of past studies, and the share of scratch. Past studies give the learning rate of the default
+    configurations, in place of the usual one of the optimizer.
 
-    Scratch has but a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
-    rates around the first one: the gain over a baseline that nobody tuned would mean nothing.
+    Scratch has only a learning rate to choose. It gets as many trials as there are for each source, at least 3, at
+    rates around the first one: a gain over an untuned baseline would mean nothing.
 
-    With a ranking the best source comes first. Its linear probe follows the default configurations; scratch's first
-    three come next, and then the best source's other learning rates, for a default may be wrong, and the better half of
-    the sources at their recommended freeze depths, at the first rate and at the next one. What is left of the first
-    generation goes to the sources in proportion to their weights; what does not fit into it begins the second one.
+    With a ranking the best source comes first. Its linear probe follows the default configurations; the first three
+    trials of scratch come next, then the other learning rates of the best source (a default may be wrong), and the
+    better half of the sources at their recommended freeze depths, at two rates. The rest of the first half of the
+    trials goes to the sources in proportion to their weights.
     """
     plain = [name for name, source in sources.items() if source.kind != "scratch"]
     names = list(prior.order) if prior else plain
@@ -45,21 +46,26 @@ def first_points(
     tuned = _tuned(spec, sources, past)
     least = (_LEAST - 1) * len(_baselines(sources))
     if prior is None:
-        best = [_again(spec, sources[point.source], point) for point in past.points if not point.is_scratch]
-        return _once([*best[:1], *defaults, *tuned[:least], *suggested]) + tuned[least:]
+        best = [_again(spec, sources[one.source], one) for one in past.configs if not _is_scratch(sources, one)]
+        given = _once([*best[:1], *defaults, *tuned[:least], *suggested]) + tuned[least:]
+        return given[: spec.search.trials]
     ranked = _of_the_best(spec, sources[names[0]], past) + _recommended(spec, sources, prior, past)
     given = _once([*defaults, *ranked[:1], *tuned[:least], *suggested, *ranked[1:]]) + tuned[least:]
-    first_generation = math.ceil(spec.search.trials / (1 if spec.search.algorithm == "random" else 2))
-    return given + _shares(prior, first_generation - len(given))
+    first_half = math.ceil(spec.search.trials / (1 if spec.search.sampler == "random" else 2))
+    return (given + _shares(prior, first_half - len(given)))[: spec.search.trials]
 
 
-def depth_key(arch: str) -> str:
-    """The searcher's name of the freeze depth of an architecture: their ranges differ."""
-    return f"freeze_depth_{arch}"
+def sources_in_turn(spec: StudySpec, sources: Mapping[str, Source]) -> list[FirstConfig]:
+    """Return the first configurations of a search that prefers no source: each has as many trials as the others.
+
+    The first trial of each source is its default configuration; of the others only the source is given.
+    """
+    defaults = [_default(spec, source) for source in sources.values()]
+    return [*defaults, *islice(cycle({"source": name} for name in sources), spec.search.trials)][: spec.search.trials]
 
 
 def rates(spec: StudySpec, first: float, num: int) -> list[float]:
-    """At most so many learning rates of the range: the first one, three times and a third of it, and so on."""
+    """Return at most ``num`` learning rates of the range: the first one, three times and a third of it, and so on."""
     low, high = spec.search.lr
     exponents = sorted(range(-num, num + 1), key=lambda exponent: (abs(exponent), -exponent))
     found = [first * 3.0**exponent for exponent in exponents]
@@ -70,27 +76,37 @@ def _baselines(sources: Mapping[str, Source]) -> list[str]:
     return [name for name, source in sources.items() if source.kind == "scratch"]
 
 
-def _defaults(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstPoint]:
-    """The default configuration of each source and of scratch, at the rates that past studies teach."""
+def _is_scratch(sources: Mapping[str, Source], config: TrialConfig) -> bool:
+    return sources[config.source].kind == "scratch"
+
+
+def _default(spec: StudySpec, source: Source) -> FirstConfig:
+    if source.kind == "scratch":
+        return {"source": source.name, "lr": spec.default_lr}
+    return _at(spec, source, _lowest(spec, source), spec.default_lr)
+
+
+def _defaults(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstConfig]:
+    """The default configuration of each source and of scratch, at the rates of past studies."""
     lr, scratch_lr = past.lr or spec.default_lr, past.scratch_lr or spec.default_lr
     own = [_at(spec, sources[name], _lowest(spec, sources[name]), lr) for name in names]
     return own + [{"source": name, "lr": scratch_lr} for name in _baselines(sources)]
 
 
-def _suggested(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstPoint]:
-    """The first source at the study's own default rate, in case that the past does not hold, and what it suggests."""
+def _suggested(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstConfig]:
+    """The first source at the study's own default rate, in case that the past does not hold, and the past's."""
     plain = [_at(spec, sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
-    return plain + [_again(spec, sources[point.source], point) for point in past.points]
+    return plain + [_again(spec, sources[config.source], config) for config in past.configs]
 
 
-def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[FirstPoint]:
+def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[FirstConfig]:
     """What is left of scratch's share."""
     share = max(_LEAST, spec.search.trials // len(sources))
     later = rates(spec, past.scratch_lr or spec.default_lr, share)[1:]
     return [{"source": name, "lr": lr} for lr in later for name in _baselines(sources)]
 
 
-def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstPoint]:
+def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstConfig]:
     """The best source's linear probe, or its default configuration where the study has none, and its other rates."""
     first, lowest, last = past.lr or spec.default_lr, _lowest(spec, source), num_stages(source.arch)
     probe = _at(spec, source, last, min(_PROBE_FACTOR * first, spec.search.lr[1]))
@@ -100,7 +116,7 @@ def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstPoint
     ]
 
 
-def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, past: Past) -> list[FirstPoint]:
+def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, past: Past) -> list[FirstConfig]:
     """The better half of the sources at their recommended depths."""
     first = past.lr or spec.default_lr
     better = prior.order[: math.ceil(len(prior.order) / 2)]
@@ -108,38 +124,38 @@ def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, p
     return [_at(spec, sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, first, 2)]
 
 
-def _shares(prior: Prior, num: int) -> list[FirstPoint]:
-    """So many points of which the source alone is given, in proportion to the weights (D'Hondt's method)."""
+def _shares(prior: Prior, num: int) -> list[FirstConfig]:
+    """So many configurations of which the source alone is given, in proportion to the weights (D'Hondt's method)."""
     counts = dict.fromkeys(prior.weights, 0)
     for _ in range(num):
         counts[max(counts, key=lambda name: prior.weights[name] / (counts[name] + 1))] += 1
     return [{"source": name} for name, count in counts.items() for _ in range(count)]
 
 
-def _once(points: list[FirstPoint]) -> list[FirstPoint]:
+def _once(configs: list[FirstConfig]) -> list[FirstConfig]:
     """Each configuration once: the first of those that differ by little in their rate, if at all."""
-    kept: list[FirstPoint] = []
-    for point in points:
-        if not any(_is_same(point, other) for other in kept):
-            kept.append(point)
+    kept: list[FirstConfig] = []
+    for config in configs:
+        if not any(_is_same(config, other) for other in kept):
+            kept.append(config)
     return kept
 
 
-def _is_same(one: FirstPoint, other: FirstPoint) -> bool:
+def _is_same(one: FirstConfig, other: FirstConfig) -> bool:
     return {**one, "lr": None} == {**other, "lr": None} and is_same_rate(one["lr"], other["lr"])
 
 
-def _again(spec: StudySpec, source: Source, point: Point) -> FirstPoint:
-    decay = {"weight_decay": point.weight_decay} if spec.search.weight_decay else {}
-    depth = {} if point.is_scratch else {depth_key(source.arch): point.freeze_depth}
-    return {"source": point.source, "lr": point.lr, **depth, **decay}
+def _again(spec: StudySpec, source: Source, config: TrialConfig) -> FirstConfig:
+    decay = {"weight_decay": config.weight_decay} if spec.search.weight_decay else {}
+    depth = {} if source.kind == "scratch" else {"freeze_depth": config.freeze_depth}
+    return {"source": config.source, "lr": config.lr, **depth, **decay}
 
 
-def _at(spec: StudySpec, source: Source, depth: int, lr: float) -> FirstPoint:
+def _at(spec: StudySpec, source: Source, depth: int, lr: float) -> FirstConfig:
     """A configuration at the study's own weight decay, or that of its list which is nearest to it."""
     decays = spec.search.weight_decay
     decay = {"weight_decay": min(decays, key=lambda one: abs(one - spec.train.weight_decay))} if decays else {}
-    return {"source": source.name, "lr": lr, depth_key(source.arch): depth, **decay}
+    return {"source": source.name, "lr": lr, "freeze_depth": depth, **decay}
 
 
 def _lowest(spec: StudySpec, source: Source) -> int:

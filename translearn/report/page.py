@@ -48,8 +48,6 @@ def _tables(study: StudyRecord) -> dict[str, Any]:
     return {
         "sources": study.sources.to_pylist(),
         "trials": finished[:_MAX_TRIALS],
-        "saved": {name: sum(t[name] for t in trials) for name in ("reused_s", "fused_s", "cached_s")},
-        "replayed": next((t for t in trials if t["replayed"] is not None), None),
         "statuses": {s: sum(t["status"] == s for t in trials) for s in ("done", "stopped", "failed")},
         "failures": [t for t in trials if t["status"] == "failed"][:_MAX_FAILURES],
         "comparisons": [gain for gain in (study.evaluation["transfer"], study.evaluation["over_probe"]) if gain],

@@ -48,16 +48,6 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def how(trial: dict[str, Any]) -> str:
-    """How a trial was run, as ``trials.parquet`` tells: ``reused, fused 4, cached``."""
-    marks = {
-        "reused": trial["reused_s"] > 0,
-        f"fused {trial['fused']}": trial["fused"] > 1,
-        "cached": trial["cached_s"] > 0,
-    }
-    return ", ".join(mark for mark, holds in marks.items() if holds) or "plain"
-
-
 def chance(p: float | None) -> str:
     """A p-value: two digits, or ``< 0.0001``."""
     return DASH if p is None else "< 0.0001" if p < 1e-4 else f"{p:.2g}"
@@ -80,7 +70,6 @@ FILTERS = {
     "duplicates": duplicates,
     "chance": chance,
     "labels": labels,
-    "how": how,
     "percent": percent,
     "points": points,
     "percent_interval": percent_interval,

@@ -22,7 +22,6 @@ from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, TranslearnError, raise_faults
 from translearn.models.network import build
 from translearn.models.sources import check_sources
-from translearn.rungs import epochs_to_run, rungs
 from translearn.seeds import generator
 from translearn.storage.folder import Folder
 from translearn.study.data import ingest_options, is_ingested, limits, num_sets
@@ -127,7 +126,7 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
         f"{resources.concurrent_trials} at once, {trial_workers} a trial: at most {_duration(search_s)}",
         f"refit: up to {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
     ]
-    lines[2:2] = _race_lines(spec)
+    lines[2:2] = _scheduler_lines(spec)
     pretrains = [_pretrain_line(source, spec, sizes, seconds) for source in spec.sources if source.pretrain]
     return [lines[0], _images_line(spec, target), *pretrains, *lines[1:]]
 
@@ -141,14 +140,13 @@ def _num_refits(spec: StudySpec) -> int:
     return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds + depths
 
 
-def _race_lines(spec: StudySpec) -> list[str]:
+def _scheduler_lines(spec: StudySpec) -> list[str]:
     search = spec.search
-    if search.mode != "race":
+    if search.scheduler != "asha":
         return []
-    stops = rungs(search.epochs, search.grace_epochs, search.reduction_factor)
-    run = epochs_to_run(search.trials, stops, search.reduction_factor)
-    at = ", ".join(map(str, stops))
-    return [f"race: compared after {at} epochs: about {run} of {search.trials * search.epochs} epochs are run"]
+    rungs = [search.grace_epochs * search.reduction_factor**index for index in range(search.epochs)]
+    at = ", ".join(str(rung) for rung in rungs if rung < search.epochs)
+    return [f"asha: the best 1/{search.reduction_factor} go on after {at} epochs"] if at else []
 
 
 def _images_line(spec: StudySpec, target: Size) -> str:

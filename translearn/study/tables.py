@@ -51,13 +51,7 @@ TRIAL_SCHEMA = pa.schema(
         ("threads", _int),
         ("precision", _text),
         ("num_trained_parameters", _int),
-        ("reused_s", _float),
-        ("fused", _int),
-        ("fused_s", _float),
-        ("cached_s", _float),
-        ("views", _int),
         ("weights", _text),
-        ("replayed", pa.bool_()),
     ]
 )
 CURVE_SCHEMA = pa.schema(

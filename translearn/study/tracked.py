@@ -11,11 +11,10 @@ from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.tracking import tell, tracking
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
-from translearn.contest import Point, Row
 from translearn.errors import TranslearnError
 from translearn.storage.folder import Folder
 from translearn.study.directory import PROVENANCE
-from translearn.study.run_reports import model_params, reports, steps, trial_params
+from translearn.study.run_reports import model_params, reports, steps
 
 
 @contextmanager
@@ -40,14 +39,7 @@ def catch_up(spec: StudySpec, folder: Folder) -> None:
         say(f"warning: MLflow: not all could be sent: {error}")
 
 
-def tell_trial(spec: StudySpec, row: Row, point: Point) -> None:
-    """Tells an epoch of a trial; plain replays are none."""
-    if not row["is_replay"]:
-        params = trial_params(spec, vars(point))
-        tell(spec.cluster.mlflow, RunReport("search", row["run"], params, steps([row])))
-
-
-def teller(spec: StudySpec, stage: str, jobs: Iterable[Job]) -> Callable[[Row], None]:
+def teller(spec: StudySpec, stage: str, jobs: Iterable[Job]) -> Callable[[dict], None]:
     """What tells the epochs of these jobs."""
     params = {job.run: model_params(job.info) for job in jobs if job.info}
     return lambda row: tell(spec.cluster.mlflow, RunReport(stage, row["run"], params.get(row["run"], {}), steps([row])))

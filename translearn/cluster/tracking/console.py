@@ -36,7 +36,7 @@ class Board:
     def update(self, run: str, row: dict[str, Any], status: str = "running") -> None:
         """Takes the latest figures of a run; prints a line when it ended and there is no live table."""
         self._rows[run] = {**self._rows.get(run, {}), **row, "status": status}
-        self._metrics.take(row, [row for row in self._rows.values() if row["status"] == "running" or _counts(row)])
+        self._metrics.take(row, self._rows.values())
         if self._live:
             self._live.update(self._table())
         elif status != "running":
@@ -48,7 +48,7 @@ class Board:
         self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 
     def _num_ended(self) -> int:
-        return sum(row["status"] != "running" and _counts(row) for row in self._rows.values())
+        return sum(row["status"] != "running" for row in self._rows.values())
 
     def _line(self, run: str) -> str:
         row = self._rows[run]
@@ -96,11 +96,6 @@ def status_of(last: dict[str, Any], num_epochs: int) -> str:
     if last.get("reason"):
         return "failed"
     return "done" if last.get("epoch", 0) >= num_epochs else "stopped"
-
-
-def _counts(row: dict[str, Any]) -> bool:
-    """Whether its end is one of the step's: a replay is shown, but is no trial."""
-    return not row.get("is_replay")
 
 
 def _value(row: dict[str, Any]) -> float:

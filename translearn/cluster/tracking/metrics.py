@@ -29,8 +29,6 @@ class StepMetrics:
         """
         if "epoch" in row and "images_per_s" in row:
             _counter("translearn_epochs", "Epochs trained").inc(tags=self._tags)
-            if row.get("cached_s", 0) > 0:
-                _counter("translearn_cached_epochs", "Epochs from stored boundaries").inc(tags=self._tags)
         listed = list(runs)
         states = Counts(run["status"] for run in listed)
         for state in _STATES:

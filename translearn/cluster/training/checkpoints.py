@@ -1,22 +1,54 @@
-"""What a run needs to go on, with its checksum before it: what is read is what was written, or nothing.
-
-torch's own archive does not notice a flipped bit in a tensor, and a JSON file none in a digit.
-"""
+"""Loop states in checkpoints: when one is due, and files that give back what was written, or nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
+import time
+from pathlib import Path
 from typing import Any
 
 import torch
 
+_STATE = "state.pt"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
+class CheckpointClock:
+    """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
+
+    def __init__(self, interval_s: float) -> None:
+        """Begin an interval of so many seconds."""
+        self._interval_s, self._last = interval_s, time.monotonic()
+
+    def due(self, is_last: bool) -> bool:
+        """Return whether loop state is due now; the next interval then begins."""
+        now = time.monotonic()
+        if is_last or now - self._last < self._interval_s:
+            return False
+        self._last = now
+        return True
+
+
+def save_state(folder: Path, saved: dict[str, Any]) -> None:
+    """Write loop state into the directory of a checkpoint."""
+    (folder / _STATE).write_bytes(sealed(saved))
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return the loop state in the directory of a checkpoint; None where there is none, or it is damaged.
+
+    A run without loop state begins anew, with the same bits.
+    """
+    file = folder / _STATE
+    return unsealed(file.read_bytes()) if file.exists() else None
+
+
 def sealed(saved: dict[str, Any]) -> bytes:
-    """Loop state, nested dicts and lists of tensors and plain values, as bytes."""
+    """Return loop state, nested dicts and lists of tensors and plain values, as bytes behind their checksum.
+
+    torch's own archive does not notice a flipped bit in a tensor.
+    """
     stream = io.BytesIO()
     torch.save(saved, stream)
     content = stream.getvalue()
@@ -24,30 +56,9 @@ def sealed(saved: dict[str, Any]) -> bytes:
 
 
 def unsealed(content: bytes) -> dict[str, Any] | None:
-    """The loop state in bytes that ``sealed`` made, on the CPU; None where they were changed or cut off."""
+    """Return the loop state in bytes that ``sealed`` made, on the CPU; None where they were changed or cut off."""
     digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(body).digest() != digest:
         return None
     saved: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
     return saved
-
-
-def sealed_rows(rows: list[dict[str, Any]]) -> bytes:
-    """Rows of plain values as a JSON file."""
-    content = json.dumps(rows, allow_nan=False)
-    return json.dumps({"sha256": _digest(content), "rows": content}).encode()
-
-
-def unsealed_rows(content: bytes) -> list[dict[str, Any]] | None:
-    """The rows in a file that ``sealed_rows`` made; None where it was changed or cut off."""
-    try:
-        file = json.loads(content)
-        is_sound = file["sha256"] == _digest(file["rows"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    rows: list[dict[str, Any]] = json.loads(file["rows"]) if is_sound else []
-    return rows if is_sound else None
-
-
-def _digest(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()

@@ -24,6 +24,6 @@ def facts(recipe: Recipe, threads: int, device: torch.device) -> dict[str, Any]:
     return {"precision": resolve_precision(recipe.train.precision, device), "threads": threads}
 
 
-def diverged(run: str, recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
-    """The last row of a run that diverged: the worst error there is, and why."""
-    return {"run": run, "epochs": recipe.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}
+def diverged(recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
+    """Return the last row of a run that diverged: the worst error there is, and why."""
+    return {"epochs": recipe.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}

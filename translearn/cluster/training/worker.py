@@ -16,10 +16,9 @@ import ray.train.torch
 from ray.util.queue import Queue
 
 from translearn.cluster.data.shared import Shared, Task, fetch
-from translearn.cluster.states import CheckpointClock
 from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.cluster.tracking.log import LOGGED, log
-from translearn.cluster.training.checkpoints import sealed, unsealed
+from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.errors import NonFiniteLossError
 from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
@@ -33,7 +32,6 @@ from translearn.training.loop import fine_tune_in_parts
 from translearn.training.precision import prepare_process, resolve_precision
 
 CURVE, FAILED = "curve.parquet", "failed.json"
-_STATE = "state.pt"
 _PART_STEPS = 100  # how often, inside an epoch, it is asked whether loop state is due
 
 
@@ -67,7 +65,7 @@ def work(orders: Orders) -> None:
     """What every worker does: the jobs that have no model yet, one of them from the last checkpoint on."""
     prepare_process(orders.threads)
     sweep_checkpoint_folders()
-    saved = load_state(ray.train.get_checkpoint())
+    saved = _load(ray.train.get_checkpoint())
     for job in _remaining(orders):
         resumed = saved if saved and saved["run"] == job.run else None
         try:
@@ -76,7 +74,7 @@ def work(orders: Orders) -> None:
             recorded = facts(job.recipe, orders.threads, ray.train.torch.get_device())
             if ray.train.get_context().get_world_rank() == 0:
                 (orders.out / job.run).write_json(FAILED, {"reason": str(error)})
-            _tell({**diverged(job.run, job.recipe, error), **recorded}, orders)
+            _tell({"run": job.run, **diverged(job.recipe, error), **recorded}, orders)
 
 
 def _remaining(orders: Orders) -> list[Job]:
@@ -161,18 +159,8 @@ def _report(row: dict[str, Any], saved: dict[str, Any] | None) -> None:
         ray.train.report(row, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
-def save_state(folder: Path, saved: dict[str, Any]) -> None:
-    """Writes loop state into a checkpoint's directory."""
-    (folder / _STATE).write_bytes(sealed(saved))
-
-
-def load_state(checkpoint: Any) -> dict[str, Any] | None:
-    """The loop state in a checkpoint of Ray Train; None without one, or where it is damaged.
-
-    A run without loop state begins anew, with the same bits.
-    """
+def _load(checkpoint: Any) -> dict[str, Any] | None:
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
-        file = Path(folder) / _STATE
-        return unsealed(file.read_bytes()) if file.exists() else None
+        return load_state(Path(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,17 @@ from translearn.evaluation.gain_matrix import Outcome
 from translearn.evaluation.predictions import SCRATCH, TRANSFER, Predictions
 from translearn.evaluation.verdict.sentences import leak_sentences, read_again_sentence
 from translearn.models.sources import Source
+from translearn.ranking.first_configurations import sources_in_turn
 from translearn.storage.folder import Folder
 from translearn.study.data import Splits, decode, limits, target_dataset
 from translearn.study.directory import TEST_READS, TRIALS, open_study
 from translearn.study.evaluation.leaks import check_leaks
 from translearn.study.evaluation.reading import num_reads, read_test
-from translearn.study.even_proposals import EvenProposals
 from translearn.study.models import load
 from translearn.study.refits.candidates import Candidate
 from translearn.study.refits.refit import REFIT, refit, refit_errors, refit_seeds, run_name
 from translearn.study.refits.survivors import survivors
-from translearn.study.search import kept_trials, make_trials
+from translearn.study.search import kept_trials, run_trials
 from translearn.study.sources import source_dataset
 from translearn.study.tables import TRIAL_SCHEMA, ranked_trials, table
 
@@ -108,8 +109,8 @@ def _tried(
     resources: Resources,
 ) -> list[dict[str, Any]]:
     if not folder.exists(TRIALS):
-        proposals = EvenProposals(spec, sources)
-        make_trials(spec, folder, splits, sources, resources, proposals, league=lambda point: point.source)
+        first = sources_in_turn(spec, sources)
+        run_trials(spec, folder, splits, sources, resources, first, kind=itemgetter("source"))
     trials = kept_trials(folder)
     num = spec.refit.candidates
     found = {name: _candidates(trials, source, num) for name, source in sources.items()}

@@ -18,9 +18,8 @@ import pyarrow as pa
 from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
 from translearn.config.archs import num_stages
-from translearn.contest import Point, is_same_rate
 from translearn.models.sources import Source
-from translearn.ranking.prior import NOTHING, Past
+from translearn.ranking.prior import NOTHING, Past, TrialConfig, is_same_rate
 from translearn.storage.folder import Folder
 from translearn.study.data import Splits
 from translearn.study.ranking.history import HISTORY, recall, source_scores, target_features
@@ -28,15 +27,15 @@ from translearn.study.ranking.near_studies import by_nearness
 from translearn.study.tables import TRIAL_SCHEMA, table
 
 WARM_START = "warm_start.parquet"
-#: The trials of a study for each point that past ones suggest.
-_TRIALS_A_POINT = 12
+#: The trials of a study for each configuration that past ones suggest.
+_TRIALS_A_CONFIG = 12
 #: Of so many studies, the nearest ones, the best learning rates count.
 _STUDIES_OF_A_RATE = 5
 
-_POINT = tuple(field.name for field in fields(Point))
+_CONFIG = tuple(field.name for field in fields(TrialConfig))
 WARM_START_SCHEMA = pa.schema(
     [
-        *(TRIAL_SCHEMA.field(name) for name in _POINT if name != "is_scratch"),
+        *(TRIAL_SCHEMA.field(name) for name in _CONFIG),
         ("is_scratch", pa.bool_()),
         ("is_tried", pa.bool_()),
         ("teaches_rate", pa.bool_()),
@@ -53,20 +52,22 @@ class Suggestion:
     """A configuration that was good in a past study.
 
     Attributes:
-        point: It, on a source of this study.
+        config: It, on a source of this study.
         from_study: The past study's name.
         from_trial: The trial's, in that study.
         from_error: Its validation error there.
         distance: Between both targets, at least 0; in standard deviations of the meta-features.
+        is_scratch: Whether its source is scratch.
         is_tried: Whether it is to be tried.
         teaches_rate: Whether it is its study's best of its kind, and so its learning rate counts.
     """
 
-    point: Point
+    config: TrialConfig
     from_study: str
     from_trial: str
     from_error: float
     distance: float
+    is_scratch: bool
     is_tried: bool = False
     teaches_rate: bool = False
 
@@ -96,23 +97,23 @@ def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping
 
 def taught(found: Sequence[Suggestion]) -> Past:
     """What suggestions come to: those to be tried, and the median (the lower of two) of the nearest studies' rates."""
-    tried = tuple(one.point for one in found if one.is_tried)
+    tried = tuple(one.config for one in found if one.is_tried)
     return Past(tried, lr=_median_rate(found, is_scratch=False), scratch_lr=_median_rate(found, is_scratch=True))
 
 
 def _median_rate(found: Sequence[Suggestion], *, is_scratch: bool) -> float | None:
     near = sorted(found, key=lambda one: one.distance)
-    rates = [one.point.lr for one in near if one.teaches_rate and one.point.is_scratch == is_scratch]
+    rates = [one.config.lr for one in near if one.teaches_rate and one.is_scratch == is_scratch]
     return median_low(rates[:_STUDIES_OF_A_RATE]) if rates else None
 
 
 def _read(row: Mapping[str, Any]) -> Suggestion:
-    own = [field.name for field in fields(Suggestion) if field.name != "point"]
-    return Suggestion(Point(**{field: row[field] for field in _POINT}), **{field: row[field] for field in own})
+    own = [field.name for field in fields(Suggestion) if field.name != "config"]
+    return Suggestion(TrialConfig(**{field: row[field] for field in _CONFIG}), **{field: row[field] for field in own})
 
 
 def _row(one: Suggestion) -> dict[str, Any]:
-    return {**asdict(one), **asdict(one.point)}
+    return {**asdict(one), **asdict(one.config)}
 
 
 def suggestions(
@@ -139,9 +140,9 @@ def suggestions(
     same = [row for row in past if row["optimizer"] == spec.train.optimizer and row["study"] != spec.name]
     near = by_nearness(sources, target, scores, same)
     listed = [[one for row in trials if (one := _suggestion(spec, sources, row, far))] for far, trials in near]
-    baseline = [[one for one in study if one.point.is_scratch] for study in listed]
-    transfer = [[one for one in study if not one.point.is_scratch] for study in listed]
-    num = max(1, spec.search.trials // _TRIALS_A_POINT)
+    baseline = [[one for one in study if one.is_scratch] for study in listed]
+    transfer = [[one for one in study if not one.is_scratch] for study in listed]
+    num = max(1, spec.search.trials // _TRIALS_A_CONFIG)
     return _kept(baseline, 1, sources) + _kept(transfer, num, sources)
 
 
@@ -158,8 +159,8 @@ def _suggestion(
         return None
     decays = spec.search.weight_decay or (spec.train.weight_decay,)
     decay = min(decays, key=lambda one: abs(one - row["weight_decay"]))
-    point = Point(name, row["freeze_depth"], row["lr"], decay, is_scratch)
-    return Suggestion(point, row["study"], row["trial_id"], row["val_error"], distance)
+    config = TrialConfig(name, row["freeze_depth"], row["lr"], decay)
+    return Suggestion(config, row["study"], row["trial_id"], row["val_error"], distance, is_scratch)
 
 
 def _stand_in(sources: Mapping[str, Source], row: Mapping[str, Any]) -> str | None:
@@ -177,7 +178,7 @@ def _kept(listed: list[list[Suggestion]], num: int, sources: Mapping[str, Source
     """Of each study's trials, the nearest study first, those that are to be tried and those that teach a rate."""
     in_turn = [one for turn in zip_longest(*listed) for one in turn if one]
     tried = _different(in_turn)[:num]
-    teachers = [next((one for one in study if not _is_probe(one.point, sources)), None) for study in listed]
+    teachers = [next((one for one in study if not _is_probe(one, sources)), None) for study in listed]
     only_taught = [one for one in teachers if one and one not in tried]
     return [
         *(replace(one, is_tried=True, teaches_rate=one in teachers) for one in tried),
@@ -185,19 +186,19 @@ def _kept(listed: list[list[Suggestion]], num: int, sources: Mapping[str, Source
     ]
 
 
-def _is_probe(point: Point, sources: Mapping[str, Source]) -> bool:
-    return not point.is_scratch and point.freeze_depth == num_stages(sources[point.source].arch)
+def _is_probe(one: Suggestion, sources: Mapping[str, Source]) -> bool:
+    return not one.is_scratch and one.config.freeze_depth == num_stages(sources[one.config.source].arch)
 
 
 def _different(found: Sequence[Suggestion]) -> list[Suggestion]:
     """Each configuration once: the first of those that are nearly the same."""
     kept: list[Suggestion] = []
     for one in found:
-        if not any(_is_same(one.point, other.point) for other in kept):
+        if not any(_is_same(one.config, other.config) for other in kept):
             kept.append(one)
     return kept
 
 
-def _is_same(one: Point, other: Point) -> bool:
+def _is_same(one: TrialConfig, other: TrialConfig) -> bool:
     alike = (one.source, one.freeze_depth, one.weight_decay) == (other.source, other.freeze_depth, other.weight_decay)
     return alike and is_same_rate(one.lr, other.lr)

@@ -1,0 +1,73 @@
+"""Results of a search, read from what Tune keeps of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+from ray.exceptions import RayTaskError
+
+from translearn.cluster.tuning.space import SearchSpace
+from translearn.storage.folder import Folder
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that began.
+
+    Attributes:
+        run: Its name, that of its folder.
+        config: Its settled config.
+        curve: Its results, one an epoch, in order.
+        reason: Why it failed; None where it did not.
+    """
+
+    run: str
+    config: dict[str, Any]
+    curve: list[dict[str, Any]]
+    reason: str | None = None
+
+
+def trial_results(grid: tune.ResultGrid, space: SearchSpace) -> list[TrialResult]:
+    """Return the trials of a search that began, in the order in which they were suggested."""
+    found = [_trial_result(result, space) for result in grid]
+    return [one for one in found if one.curve or one.reason]
+
+
+def drop_checkpoints(experiment: Folder) -> None:
+    """Delete the checkpoints of trials: all have ended."""
+    for trial in experiment.names():
+        for name in (experiment / trial).names():
+            if name.startswith("checkpoint_"):
+                (experiment / trial / name).remove()
+
+
+def _trial_result(result: tune.Result, space: SearchSpace) -> TrialResult:
+    frame = result.metrics_dataframe
+    rows = [] if frame is None else frame.to_dict("records")
+    # An epoch that was lost with its actor is there twice, with the same figures.
+    curve = {int(row["epoch"]): _known(row) for row in rows if _has(row, "epoch")}
+    ordered = [curve[epoch] for epoch in sorted(curve)]
+    reason = str((result.error and _cause(result.error)) or "") or (ordered[-1].get("reason") if ordered else None)
+    run = result.path.rstrip("/").rpartition("/")[2]
+    return TrialResult(run, space.settled(result.config or {}), ordered, reason)
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as it was reported: a data frame has NaN where there was nothing, and no whole numbers beside it."""
+    known = {name: value for name, value in row.items() if _has(row, name)}
+    whole = {name: int(known[name]) for name in ("epoch", "epochs", "threads") if name in known}
+    return {**known, **whole}
+
+
+def _has(row: dict[str, Any], name: str) -> bool:
+    value = row.get(name)
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.cause if isinstance(error, RayTaskError) and error.cause else error
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[-1] if lines else ''}"

@@ -1,0 +1,110 @@
+"""The trainable of the search: a trial fine-tunes one configuration, an epoch a step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from ray.tune.result import DONE, SHOULD_CHECKPOINT
+
+from translearn.cluster.data.shared import Shared, fetch
+from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.log import LOGGED, log
+from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
+from translearn.cluster.training.rows import diverged, facts, figures
+from translearn.cluster.tuning.space import SearchSpace
+from translearn.config import StudySpec
+from translearn.errors import NonFiniteLossError
+from translearn.models.sources import initial_network
+from translearn.models.weights import fingerprint
+from translearn.training.config import EpochResult, LoopState, TrainConfig
+from translearn.training.distributed import DistributedContext
+from translearn.training.loop import fine_tune
+from translearn.training.precision import prepare_process
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """What all trials of a search have in common.
+
+    Attributes:
+        task: Target data and the sources, in the object store.
+        spec: The study.
+        space: The search space.
+        resources: The layout; a worker's CPUs are its threads, and part of what its bits depend on.
+    """
+
+    task: Shared
+    spec: StudySpec
+    space: SearchSpace
+    resources: Resources
+
+    def train_config(self, config: dict[str, Any]) -> TrainConfig:
+        """Return how a trial is trained, from a settled config."""
+        train = self.spec.train.model_copy(update={"weight_decay": config["weight_decay"]})
+        return TrainConfig(config["freeze_depth"], config["lr"], self.spec.search.epochs, self.spec.seed, train)
+
+
+class FineTune(tune.Trainable):
+    """A trial of one worker.
+
+    Its actor serves trial after trial (``reuse_actors``): torch is imported and the data are mapped once. What a trial
+    reports depends on its config alone.
+    """
+
+    def setup(self, config: dict[str, Any], context: TrialContext) -> None:
+        """Get ready: what is slow is done once an actor, here."""
+        self._context, self._task = context, fetch(context.task)
+        prepare_process(context.resources.cpus)
+        self._device = torch.device("cuda" if context.resources.gpus else "cpu")
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin another trial in this actor."""
+        self._trial = self._context.space.settled(new_config)
+        self._clock = CheckpointClock(self._context.spec.cluster.checkpoint_interval_s)
+        self._epochs, self._last = self._begun(None), None
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train an epoch; return its figures, those of a run that diverged with its reason."""
+        began_at = time.time()
+        row = {**self._row(), "began_at": began_at, "ended_at": time.time()}
+        told = {name: row[name] for name in LOGGED if name in row}
+        log("epoch", self._context.spec.name, self.trial_name or "", 0, **told)
+        is_last = bool(row.get("reason")) or row["epoch"] == row["epochs"]
+        return {**row, DONE: is_last, SHOULD_CHECKPOINT: not row.get("reason") and self._clock.due(is_last)}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Write the loop state after the last epoch; none where no epoch is done yet."""
+        if self._last:
+            save_state(Path(checkpoint_dir), {"state": self._last.state()})
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        """Go on from a checkpoint; from the beginning, with the same bits, where it cannot be read."""
+        saved = load_state(Path(checkpoint_dir))
+        if saved is None:
+            log("unreadable", self._context.spec.name, self.trial_name or "", 0, checkpoint=checkpoint_dir)
+        self._epochs = self._begun(saved["state"] if saved else None)
+
+    def _begun(self, state: LoopState | None) -> Iterator[EpochResult]:
+        spec, task, config = self._context.spec, self._task, self._context.train_config(self._trial)
+        network, _ = initial_network(task.sources[self._trial["source"]], task.num_classes, spec.seed)
+        context = DistributedContext(device=self._device, sync_batchnorm=spec.train.sync_batchnorm)
+        return fine_tune(network, task.train, task.val, config, context, state)
+
+    def _row(self) -> dict[str, Any]:
+        config = self._context.train_config(self._trial)
+        known = {"epochs": config.epochs, **facts(config, self._context.resources.cpus, self._device)}
+        try:
+            self._last = result = next(self._epochs)
+        except NonFiniteLossError as error:
+            return {**diverged(config, error), **known}
+        is_last = result.epoch == config.epochs
+        weights = {"weights": fingerprint(result.state()["model"])} if is_last else {}
+        return {**figures(result), **known, **weights}

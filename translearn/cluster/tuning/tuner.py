@@ -1,0 +1,169 @@
+"""The search: one Tune trial a configuration, by target validation error."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ray import tune
+from ray.tune.execution import class_cache
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from translearn.cluster.data.shared import Task, share
+from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.console import say
+from translearn.cluster.tuning.followed import Followed, OnResult, following
+from translearn.cluster.tuning.nested import nested_trainable
+from translearn.cluster.tuning.results import TrialResult, drop_checkpoints, trial_results
+from translearn.cluster.tuning.schedulers import Kind, SchedulerPerKind, ScratchApart, study_scheduler
+from translearn.cluster.tuning.searchers import study_search
+from translearn.cluster.tuning.space import SearchSpace, search_space
+from translearn.cluster.tuning.trainable import FineTune, TrialContext
+from translearn.config import StudySpec
+from translearn.errors import TranslearnError
+from translearn.storage.folder import Folder
+
+#: The name of the experiment, a folder in that of the study.
+SEARCH = "search"
+#: How often a trial goes on after its actor or its node was lost, or failed.
+MAX_FAILURES = 3
+#: What a trial that only looks after its workers takes; Tune allows no 0.
+_OWN_CPUS = 0.01
+
+
+def run_search(
+    spec: StudySpec,
+    task: Task,
+    folder: Folder,
+    resources: Resources,
+    first: Sequence[Mapping[str, Any]] = (),
+    *,
+    on_result: OnResult = lambda *_: None,
+    callbacks: Sequence[tune.Callback] = (),
+    kind: Kind | None = None,
+    search_alg: Searcher | None = None,
+    scheduler: TrialScheduler | None = None,
+) -> list[TrialResult]:
+    """Run the trials of a study, or go on with them where an interrupted search left off.
+
+    The experiment stays in ``folder``, without checkpoints: ``tune.Tuner.restore`` and ``tune.ExperimentAnalysis``
+    open it.
+
+    Args:
+        spec: The study.
+        task: Target data and the sources, scratch among them.
+        folder: The study's folder; the experiment is ``search`` in it.
+        resources: The layout.
+        first: The first configurations, see ``ranking.first_configurations``.
+        on_result: Is called in this process with each result of a trial.
+        callbacks: Tune's callbacks, such as trackers.
+        kind: Which trials are compared with each other; scratch with scratch when None.
+        search_alg: Any searcher of Tune, over ``SearchSpace.param_space``; that of the study when None.
+        scheduler: Any scheduler of Tune; that of the study when None.
+
+    Returns:
+        The results of each trial, in the order in which they were suggested.
+
+    Raises:
+        TranslearnError: No trial gave a result; holds why.
+    """
+    gc.collect()  # Tune's own cycles keep the actors of a search that was interrupted in this process, and their CPUs
+    space = search_space(spec, task.sources)
+    trainable = _trainable(TrialContext(share(task), spec, space, resources), folder)
+    _keep_secrets()
+    with following(on_result):
+        tuner = _restored(trainable, folder)
+        if tuner is None:
+            config = _tune_config(spec, task, space, first, kind, search_alg, scheduler, resources)
+            run_config = _run_config(folder, [Followed(), *callbacks])
+            param_space = {} if search_alg is None else space.param_space()
+            tuner = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config)
+        found = trial_results(tuner.fit(), space)
+    _check(found)
+    drop_checkpoints(folder / SEARCH)
+    return found
+
+
+def trial_name(trial: Trial) -> str:
+    """Return the name of a trial, which says what it tries."""
+    config = trial.config
+    source = config["source"].replace("/", "-")
+    return f"{source}-d{config['freeze_depth']}-lr{config['lr']:.1e}-{trial.trial_id}"
+
+
+def _trainable(context: TrialContext, folder: Folder) -> Any:
+    resources = context.resources
+    if resources.workers_per_trial > 1:
+        return tune.with_resources(nested_trainable(context, folder / SEARCH), {"cpu": _OWN_CPUS})
+    bundle = {unit: num for unit, num in (("CPU", resources.cpus), ("GPU", resources.gpus)) if num}
+    return tune.with_resources(tune.with_parameters(FineTune, context=context), tune.PlacementGroupFactory([bundle]))
+
+
+def _restored(trainable: Any, folder: Folder) -> tune.Tuner | None:
+    """The search that an earlier command left; None where there is none, or it cannot be read."""
+    path, fs = (folder / SEARCH).path, folder.fs
+    if not tune.Tuner.can_restore(path, storage_filesystem=fs):
+        (folder / SEARCH).remove()
+        return None
+    try:
+        return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True)
+    except Exception as error:  # a pickle that is damaged raises anything
+        say(f"warning: {(folder / SEARCH).uri} cannot be read ({error}): its trials are made again")
+        (folder / SEARCH).remove()
+        return None
+
+
+def _tune_config(
+    spec: StudySpec,
+    task: Task,
+    space: SearchSpace,
+    first: Sequence[Mapping[str, Any]],
+    kind: Kind | None,
+    search_alg: Searcher | None,
+    scheduler: TrialScheduler | None,
+    resources: Resources,
+) -> tune.TuneConfig:
+    scratch = frozenset(name for name, source in task.sources.items() if source.kind == "scratch")
+    several = resources.workers_per_trial > 1
+    return tune.TuneConfig(
+        metric="val_error",
+        mode="min",
+        search_alg=search_alg or study_search(spec, space, first),
+        scheduler=SchedulerPerKind(scheduler or study_scheduler(spec.search), kind or ScratchApart(scratch)),
+        num_samples=spec.search.trials,
+        # What a trial of several workers asks for itself bounds nothing.
+        max_concurrent_trials=resources.concurrent_trials if several else None,
+        reuse_actors=not several,
+        time_budget_s=spec.search.time_budget_s,
+        trial_name_creator=trial_name,
+        trial_dirname_creator=trial_name,
+    )
+
+
+def _run_config(folder: Folder, callbacks: list[tune.Callback]) -> tune.RunConfig:
+    return tune.RunConfig(
+        name=SEARCH,
+        storage_path=folder.path,
+        storage_filesystem=folder.fs,
+        callbacks=callbacks,
+        verbose=0,
+        failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+        checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
+    )
+
+
+def _keep_secrets() -> None:
+    """Tune would copy the driver's keys of AWS to actors, and Ray write them into its log. Each node has its own."""
+    names = class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.ENV_VARS_TO_PROPAGATE = {name for name in names if not name.startswith("AWS_")}
+
+
+def _check(found: Sequence[TrialResult]) -> None:
+    if any(one.curve and not one.reason for one in found):
+        return
+    reasons = [one.reason for one in found if one.reason]
+    why = f" The first one failed: {reasons[0]}" if reasons else " None came to the end of its first epoch."
+    raise TranslearnError(f"search: no trial gave a result.{why}")
