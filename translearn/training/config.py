@@ -75,3 +75,4 @@ class EpochResult:
     images_per_s: float
     saved_s: float
     state: Callable[[], LoopState] = field(repr=False, compare=False)
+TrainConfig = Recipe

@@ -14,6 +14,7 @@ from ray.tune.integration.ray_train import TuneReportCallback
 from translearn.cluster.training import group
 from translearn.cluster.training.entry import train_loop
 from translearn.cluster.training.worker import Job, Orders
+from translearn.cluster.tuning.results import WORKERS
 from translearn.cluster.tuning.trainable import TrialContext
 from translearn.storage.folder import Folder
 
@@ -39,7 +40,7 @@ def _fit(config: dict[str, Any], context: TrialContext, folder: Folder) -> None:
         torch_config=TorchConfig(backend="nccl" if resources.gpus else "gloo"),
         scaling_config=group.scaling(resources.workers_per_trial, resources.cpus, resources.gpus),
         run_config=ray.train.RunConfig(
-            name="train",  # the same when the trial is restored: Ray Train goes on from there
+            name=WORKERS,  # the same when the trial is restored: Ray Train goes on from there
             storage_path=(folder / name).path,
             storage_filesystem=folder.fs,
             callbacks=[TuneReportCallback()],

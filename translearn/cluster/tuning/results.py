@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from ray.exceptions import RayTaskError
 
 from translearn.cluster.tuning.space import SearchSpace
 from translearn.storage.folder import Folder
+
+#: What Ray Train keeps of a trial of several workers, in the trial's folder.
+WORKERS = "workers"
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,12 @@ def trial_results(grid: tune.ResultGrid, space: SearchSpace) -> list[TrialResult
     return [one for one in found if one.curve or one.reason]
 
 
-def drop_checkpoints(experiment: Folder) -> None:
-    """Delete the checkpoints of trials: all have ended."""
-    for trial in experiment.names():
-        for name in (experiment / trial).names():
-            if name.startswith("checkpoint_"):
-                (experiment / trial / name).remove()
+def drop_checkpoints(experiment: Folder, found: Sequence[TrialResult]) -> None:
+    """Delete the checkpoints of trials, and those of their workers: all have ended."""
+    for trial in (experiment / one.run for one in found):
+        for name in trial.names():
+            if name.startswith("checkpoint_") or name == WORKERS:
+                (trial / name).remove()
 
 
 def _trial_result(result: tune.Result, space: SearchSpace) -> TrialResult:

@@ -68,7 +68,7 @@ class SchedulerPerKind(TrialScheduler):
         """See Tune's ``TrialScheduler``."""
         scheduler = self._of(trial)
         scheduler.on_trial_add(tune_controller, trial)
-        if isinstance(scheduler, ASHAScheduler) and trial.last_result:
+        if isinstance(scheduler, ASHAScheduler) and "epoch" in trial.last_result:
             for result in _results(trial):
                 scheduler.on_trial_result(tune_controller, trial, result)
             if trial.is_finished():

@@ -83,7 +83,7 @@ def run_search(
             tuner = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config)
         found = trial_results(tuner.fit(), space)
     _check(found)
-    drop_checkpoints(folder / SEARCH)
+    drop_checkpoints(folder / SEARCH, found)
     return found
 
 
