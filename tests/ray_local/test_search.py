@@ -1,11 +1,14 @@
-"""Searching on a real Ray: the same results however trials are run, diverging trials, lost workers, interruptions."""
+"""Searching on a real Ray: what Ray's own tools open, the same bits however trials run, lost actors, going on."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,42 +16,40 @@ import pytest
 import ray
 import torch
 from conftest import small_study
+from ray import tune
+from ray.tune.schedulers import MedianStoppingRule
+from ray.tune.search.optuna import OptunaSearch
 from ray.util.state import list_actors
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from translearn.cluster.data.shared import Task
-from translearn.cluster.heat import recipe
 from translearn.cluster.resources import Resources
-from translearn.cluster.search import Outcome, run_search
+from translearn.cluster.tuning.results import TrialResult
+from translearn.cluster.tuning.trainable import FineTune
+from translearn.cluster.tuning.tuner import SEARCH, run_search
 from translearn.config import StudySpec
-from translearn.contest import Contestant, Fate, Point
 from translearn.data.images.image_set import ImageSet
+from translearn.errors import TranslearnError
 from translearn.models.network import build
 from translearn.models.sources import Source, initial_network, scratch
 from translearn.models.weights import fingerprint
 from translearn.storage.folder import Folder
+from translearn.training.config import TrainConfig
 from translearn.training.loop import fine_tune
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 
+Config = dict[str, Any]
 RATES = {"search__lr": [1e-4, 1e-2], "train__batch_size": 10, "cluster__checkpoint_interval_s": 0.0}
 
 
-class Listed:
-    """Points as they are listed, all in one generation."""
-
-    num_pilots = 0
-
-    def __init__(self, *points: tuple[str, int, float]) -> None:
-        self.points = points
-
-    def draw(self, num: int) -> list[Point]:
-        return [Point(source, depth, lr, 1e-4, source == "scratch") for source, depth, lr in self.points[:num]]
-
-    def tell(self, fates: Sequence[Fate]) -> None:
-        assert len(fates) == len(self.points)
+def given(*configs: tuple[str, int, float]) -> list[Config]:
+    """First configurations, of which the searcher has nothing to add."""
+    return [{"source": source, "freeze_depth": depth, "lr": lr} for source, depth, lr in configs]
 
 
-GRID = Listed(("scratch", 0, 1e-3), *[("a", depth, lr) for depth in (1, 4, 5) for lr in (1e-3, 1e-2)])
+GRID = given(("scratch", 0, 1e-3), *[("a", depth, lr) for depth in (1, 4, 5) for lr in (1e-3, 1e-2)])
 
 
 def images(num: int, seed: int) -> ImageSet:
@@ -66,163 +67,270 @@ def task() -> Task:
     return Task(images(21, 0), images(9, 1), 2, {"a": source, "scratch": scratch("resnet18")})
 
 
-def layout(workers_per_trial: int = 1, lanes: int = 2) -> Resources:
-    return Resources(1, 0, workers_per_trial, lanes, 1, 2, 0)
+def layout(workers_per_trial: int = 1, at_once: int = 2) -> Resources:
+    return Resources(1, 0, workers_per_trial, at_once, 1, 2, 0)
 
 
-def search(task: Task, folder: Any, points: Listed, **changes: Any) -> list[Outcome]:
-    spec = study(folder, points, **changes)
-    return run_search(spec, task, Folder.open(folder), layout(), proposals=points)
+def study(folder: Any, first: Sequence[Config], **changes: Any) -> StudySpec:
+    plain = {"search__sampler": "random", "search__scheduler": "none", "search__trials": len(first)}
+    return small_study(folder, **{**plain, **RATES, **changes})
 
 
-def study(folder: Any, points: Listed, **changes: Any) -> StudySpec:
-    algorithm = {"search__algorithm": "random", "search__trials": len(points.points)}
-    return small_study(folder, **{**algorithm, **RATES, **changes})
+def search(task: Task, folder: Any, first: Sequence[Config], **changes: Any) -> list[TrialResult]:
+    return run_search(study(folder, first, **changes), task, Folder.open(folder), layout(), first)
 
 
-def plainly(spec: StudySpec, task: Task, outcome: Outcome) -> tuple[list[tuple[float, ...]], str]:
-    """The trial as it is without Ray, sharing, stored boundaries and rungs; and its weights' hash."""
+def plainly(spec: StudySpec, task: Task, config: Mapping[str, Any]) -> tuple[list[tuple[float, ...]], str]:
+    """The curve of a trial as it is without Ray, and its weights' hash."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    network, _ = initial_network(task.sources[outcome.point.source], task.num_classes, spec.seed)
+    network, _ = initial_network(task.sources[config["source"]], task.num_classes, spec.seed)
+    train = spec.train.model_copy(update={"weight_decay": config["weight_decay"]})
+    how = TrainConfig(config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed, train)
     results = []
-    for result in fine_tune(network, task.train, task.val, recipe(spec, Contestant(1, outcome.point))):
+    for result in fine_tune(network, task.train, task.val, how):
         results.append((result.epoch, result.train_loss, result.val_loss, result.val_error))
     torch.set_num_threads(before)
     return results, fingerprint(result.state()["model"])
 
 
-def figures(outcome: Outcome) -> list[tuple[float, ...]]:
-    return [(row["epoch"], row["train_loss"], row["val_loss"], row["val_error"]) for row in outcome.curve]
+def figures(trial: TrialResult) -> list[tuple[float, ...]]:
+    return [(row["epoch"], row["train_loss"], row["val_loss"], row["val_error"]) for row in trial.curve]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param(
-            {"search__mode": "exhaustive", "train__augment": "none", "search__epochs": 4}, marks=pytest.mark.slow
-        ),
-        pytest.param({"search__mode": "exhaustive", "search__views": 2, "search__epochs": 4}, marks=pytest.mark.slow),
-        {"search__mode": "race", "search__epochs": 6},
-    ],
-)
-def test_every_trial_gives_the_bits_of_the_plain_one(ray_session, task, tmp_path, changes, monkeypatch):
-    spec = study(tmp_path, GRID, **changes)
-    races = spec.search.mode == "race"
-    monkeypatch.setattr(Listed, "num_pilots", int(races))  # scratch, which is alone in its race, so it ends either way
-    outcomes = search(task, tmp_path, GRID, **changes)
-    lengths = [len(outcome.curve) for outcome in outcomes]
-    # Rungs at 1, 2 and 6: of six trials two go on, then one; scratch is alone in its race.
-    assert lengths.count(spec.search.epochs) == (2 if races else 7)
-    for outcome in outcomes:
-        curve, weights = plainly(spec, task, outcome)
-        assert figures(outcome) == curve[: len(outcome.curve)]
-        if len(outcome.curve) == spec.search.epochs:
-            assert outcome.curve[-1]["weights"] == weights
-    assert [outcome.is_replayed for outcome in outcomes].count(True) == int(races)
-    assert max(row["fused"] for outcome in outcomes for row in outcome.curve) > 1
+def actors_of_trials() -> list[Any]:
+    """The living actors of trials."""
+    address = ray.get_runtime_context().gcs_address
+    found = list_actors(address, filters=[("state", "=", "ALIVE")])
+    return [actor for actor in found if "FineTune" in (actor.class_name or "") or actor.class_name == "ImplicitFunc"]
+
+
+@pytest.fixture(scope="module")
+def found(ray_session, task, tmp_path_factory) -> tuple[StudySpec, Path, list[TrialResult], list[int]]:
+    """A search of seven trials under ASHA: spec, folder, results, and the numbers of living actors seen."""
+    folder, seen = tmp_path_factory.mktemp("search"), list[int]()
+    spec = study(folder, GRID, search__scheduler="asha", search__epochs=6, search__grace_epochs=2)
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.wait(0.5):
+            seen.append(len(actors_of_trials()))
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        results = run_search(spec, task, Folder.open(folder), layout(), GRID)
+    finally:
+        over.set()
+        counting.join()
+    return spec, folder, results, seen
+
+
+COLUMNS = {
+    "config/source": {"a", "scratch"},
+    "config/arch": {"resnet18"},
+    "config/freeze_depth": {0, 1, 4, 5},
+    "config/lr": {1e-3, 1e-2},
+    "config/weight_decay": {1e-4},
+}
+
+
+def test_ray_s_own_tools_open_a_search_that_is_done(found):
+    _, folder, results, _ = found
+    path = str(folder / SEARCH)
+    frames = [
+        tune.Tuner.restore(path, FineTune).get_results().get_dataframe(),
+        tune.ExperimentAnalysis(path).dataframe(metric="val_error", mode="min"),
+    ]
+    for frame in frames:
+        assert {name: set(frame[name]) for name in COLUMNS} == COLUMNS
+        assert len(frame) == len(GRID) == len(results)
+    assert list(frames[0]["val_error"]) == [trial.curve[-1]["val_error"] for trial in results]
+
+
+def test_tune_s_loggers_are_on_and_hparams_lists_the_trials(found):
+    _, folder, results, _ = found
+    for trial in results:
+        there = {path.name.split(".out")[0] for path in (folder / SEARCH / trial.run).iterdir()}
+        assert {"progress.csv", "result.json", "params.json", "events"} <= there
+        assert not any(name.startswith("checkpoint") for name in there)
+        events = EventAccumulator(str(folder / SEARCH / trial.run)).Reload()
+        assert len(events.Scalars("ray/tune/val_error")) == len(trial.curve)
+        session = plugin_data_pb2.HParamsPluginData.FromString(
+            events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+        )
+        told = session.session_start_info.hparams
+        assert told["source"].string_value == trial.config["source"]
+        assert told["lr"].number_value == trial.config["lr"]
+        assert told["freeze_depth"].number_value == trial.config["freeze_depth"]
+
+
+def test_trials_are_named_after_what_they_try(found):
+    assert all(re.fullmatch(r"(a|scratch)-d[0-5]-lr\d\.\de[+-]\d\d-\w{8}", trial.run) for trial in found[2])
+
+
+def test_no_more_actors_live_than_trials_run_at_once(found):
+    assert 0 < max(found[3]) <= 2
+
+
+def test_every_trial_gives_the_bits_of_the_plain_one(found, task):
+    spec, _, results, _ = found
+    for trial in results:
+        curve, weights = plainly(spec, task, trial.config)
+        assert figures(trial) == curve[: len(trial.curve)]
+        if len(trial.curve) == spec.search.epochs:
+            assert trial.curve[-1]["weights"] == weights
+
+
+def test_scratch_is_compared_with_scratch_alone(found):
+    spec, _, results, _ = found
+    lengths = {trial.run: len(trial.curve) for trial in results if trial.config["source"] == "scratch"}
+    assert set(lengths.values()) == {spec.search.epochs}
+    assert any(len(trial.curve) < spec.search.epochs for trial in results)
+
+
+def test_a_random_search_without_a_scheduler_repeats_as_a_whole(ray_session, task, tmp_path):
+    tables = []
+    for name in ("one", "other"):
+        spec = study(tmp_path / name, [{}] * 4, search__epochs=1)
+        trials = run_search(spec, task, Folder.open(tmp_path / name), layout())
+        tables.append([(trial.config, figures(trial), trial.curve[-1]["weights"]) for trial in trials])
+    assert tables[0] == tables[1]
+    assert len({config["lr"] for config, *_ in tables[0]}) == 4
+
+
+def test_any_searcher_and_scheduler_of_tune_can_be_given(ray_session, task, tmp_path):
+    spec = study(tmp_path, [{}] * 3, search__epochs=2)
+    trials = run_search(
+        spec,
+        task,
+        Folder.open(tmp_path),
+        layout(),
+        search_alg=OptunaSearch(seed=1),
+        scheduler=MedianStoppingRule("epoch"),
+    )
+    assert len(trials) == 3
+    assert {trial.config["source"] for trial in trials} <= {"a", "scratch"}
+    assert all(trial.config["freeze_depth"] == 0 for trial in trials if trial.config["source"] == "scratch")
+    assert {trial.config["arch"] for trial in trials} == {"resnet18"}
 
 
 @pytest.mark.slow
-def test_stored_boundaries_are_read_and_told_of(ray_session, task, tmp_path):
-    larger = Task(images(400, 0), images(50, 1), 2, task.sources)
-    points = Listed(("a", 5, 1e-3), ("a", 5, 1e-2))
-    changes = {"search__mode": "exhaustive", "train__augment": "none", "search__epochs": 8}
-    kept = search(larger, tmp_path / "kept", points, **changes)
-    computed = search(larger, tmp_path / "computed", points, **changes, search__boundaries="compute")
-    assert [figures(one) for one in kept] == [figures(one) for one in computed]
-    # The first epoch also pays for making them.
-    assert min(row["cached_s"] for outcome in kept for row in outcome.curve[1:]) > 0
-    assert max(row["cached_s"] for outcome in computed for row in outcome.curve) == 0
+@pytest.mark.parametrize("scheduler", ["hyperband", "median"])
+def test_other_schedulers_end_a_search_too(ray_session, task, tmp_path, scheduler):
+    trials = search(task, tmp_path, GRID, search__scheduler=scheduler, search__epochs=4)
+    assert len(trials) == len(GRID)
+    spec = study(tmp_path, GRID, search__epochs=4)
+    for trial in trials:
+        assert figures(trial) == plainly(spec, task, trial.config)[0][: len(trial.curve)]
 
 
 def test_diverging_trials_end_with_their_reason_and_the_search_goes_on(ray_session, task, tmp_path):
-    points = Listed(("scratch", 0, 1e11), ("a", 1, 1e-3), ("a", 1, 1e12))
-    outcomes = search(task, tmp_path, points, search__lr=[1e-3, 1e12])
-    assert [bool(outcome.reason) for outcome in outcomes] == [True, False, True]
-    assert {outcome.curve[-1]["val_error"] for outcome in outcomes if outcome.reason} == {1.0}
-    for outcome in (outcomes[0], outcomes[2]):
+    first = given(("scratch", 0, 1e11), ("a", 1, 1e-3), ("a", 1, 1e12))
+    trials = search(task, tmp_path, first, search__lr=[1e-3, 1e12])
+    assert [bool(trial.reason) for trial in trials] == [True, False, True]
+    assert {trial.curve[-1]["val_error"] for trial in trials if trial.reason} == {1.0}
+    for trial in (trials[0], trials[2]):
         assert re.fullmatch(
             r"(train|val)_loss is (nan|inf) in epoch 1 at lr 1e\+1\d, freeze depth [01]\. "
             r"A lower learning rate or train\.clip_norm helps\.",
-            outcome.reason,
+            trial.reason or "",
         )
 
 
-@pytest.mark.slow  # the short drill kills a lane too
-@pytest.mark.parametrize(("workers", "actor"), [(1, "Trainable"), (2, "RayTrainWorker")])
-def test_a_worker_that_is_killed_costs_nothing(ray_session, task, tmp_path, workers, actor):
+def test_a_search_of_which_every_trial_fails_says_why(ray_session, task, tmp_path):
+    with pytest.raises(TranslearnError, match=r"search: no trial gave a result\. The first one failed: .*_loss is"):
+        search(task, tmp_path, given(("a", 0, 1e12), ("scratch", 0, 1e12)), search__lr=[1e-3, 1e12])
+
+
+@pytest.mark.slow  # the short drill kills a trial too
+def test_an_actor_that_is_killed_costs_nothing(ray_session, task, tmp_path):
     killed: list[int] = []
-    lanes = 2 // workers
 
-    def kill_once(row: dict[str, Any], point: Point) -> None:
-        if row["epoch"] == 2 and not killed:
-            address = ray.get_runtime_context().gcs_address
-            actors = list_actors(address, filters=[("state", "=", "ALIVE")])
-            killed.extend(one.pid for one in actors if actor in (one.class_name or ""))
-            os.kill(killed[0], signal.SIGKILL)
+    def kill_once(run: str, config: Any, result: Mapping[str, Any], is_over: bool) -> None:
+        if result["epoch"] == 2 and not killed:
+            killed.append(result["pid"])
+            os.kill(result["pid"], signal.SIGKILL)
 
-    points = Listed(("a", 3, 1e-3), ("scratch", 0, 1e-3))
-    changes = {"search__mode": "exhaustive", "search__epochs": 5, "cluster__workers_per_trial": workers}
-    spec = study(tmp_path, points, **changes)
-    outcomes = run_search(spec, task, Folder.open(tmp_path), layout(workers, lanes), kill_once, points)
+    first = given(("a", 3, 1e-3), ("scratch", 0, 1e-3))
+    spec = study(tmp_path, first, search__epochs=5)
+    trials = run_search(spec, task, Folder.open(tmp_path), layout(), first, on_result=kill_once)
     assert killed
-    if workers == 1:
-        expected = [plainly(spec, task, outcome) for outcome in outcomes]
-    else:  # as the same search gives them undisturbed: sums over workers round otherwise than one worker's
-        undisturbed = Folder.open(tmp_path / "undisturbed")
-        others = run_search(spec, task, undisturbed, layout(workers, lanes), proposals=points)
-        expected = [(figures(other), other.curve[-1]["weights"]) for other in others]
-    assert [(figures(outcome), outcome.curve[-1]["weights"]) for outcome in outcomes] == expected
+    for trial in trials:
+        assert (figures(trial), trial.curve[-1]["weights"]) == plainly(spec, task, trial.config)
 
 
-@pytest.mark.slow  # the drill's short set kills a driver too
-def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, tmp_path):
-    points = Listed(("a", 3, 1e-3), ("a", 5, 1e-3), ("scratch", 0, 1e-3))
-    changes = {"search__epochs": 3, "search__mode": "exhaustive"}
-    spec = study(tmp_path, points, **changes)
+class InterruptError(Exception):
+    pass
 
-    class InterruptError(Exception):
-        pass
 
-    def interrupt(row: dict[str, Any], point: Point) -> None:
-        if len(Folder.open(tmp_path / "heats").names()) == 1:
+def interrupted_after(num: int) -> Any:
+    """Ends a search when so many of its trials have ended."""
+    ended: set[str] = set()
+
+    def follow(run: str, config: Any, result: Any, is_over: bool) -> None:
+        ended.update([run] if is_over else [])
+        if len(ended) == num and not is_over:
+            time.sleep(3)  # Tune takes its snapshot
             raise InterruptError
 
+    return follow
+
+
+def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, tmp_path):
+    # The second trial of a source is stopped at its first rung only where the rung knows of the first one.
+    first = given(("a", 5, 1e-2), ("scratch", 0, 1e-3), ("a", 1, 1e-4))
+    changes = {"search__epochs": 4, "search__scheduler": "asha", "search__grace_epochs": 2}
+    spec, alone = study(tmp_path, first, **changes), layout(at_once=1)
     with pytest.raises(Exception, match="InterruptError"):
-        run_search(spec, task, Folder.open(tmp_path), layout(lanes=1), interrupt, points)
+        run_search(spec, task, Folder.open(tmp_path), alone, first, on_result=interrupted_after(1))
     seen: list[str] = []
-    outcomes = run_search(
-        spec, task, Folder.open(tmp_path), layout(lanes=1), lambda row, point: seen.append(row["run"]), points
-    )
-    assert len(set(seen)) == 2  # the heat that had ended is not run again
-    for outcome in outcomes:
-        assert figures(outcome) == plainly(spec, task, outcome)[0]
+    trials = run_search(spec, task, Folder.open(tmp_path), alone, first, on_result=lambda run, *_: seen.append(run))
+    assert [trial.config["freeze_depth"] for trial in trials] == [5, 0, 1]
+    assert trials[0].run not in seen
+    assert [len(trial.curve) for trial in trials] == [4, 4, 2]
+    for trial in trials:
+        assert figures(trial) == plainly(spec, task, trial.config)[0][: len(trial.curve)]
+
+
+def test_a_search_whose_state_cannot_be_read_is_named_and_made_again(ray_session, task, tmp_path, capsys):
+    first = given(("a", 5, 1e-3), ("scratch", 0, 1e-3))
+    once = search(task, tmp_path, first, search__epochs=1)
+    (tmp_path / SEARCH / "tuner.pkl").write_bytes(b"damaged")
+    again = search(task, tmp_path, first, search__epochs=1)
+    assert [figures(trial) for trial in again] == [figures(trial) for trial in once]
+    assert re.search(r"warning: .*search cannot be read \(.*\): its trials are made again", capsys.readouterr().out)
 
 
 @pytest.mark.timeout(150)
 def test_a_search_that_was_interrupted_here_gives_its_cpus_to_the_next_one(ray_session, task, tmp_path):
-    points = Listed(("a", 5, 1e-3), ("scratch", 0, 1e-3))
-    spec = study(tmp_path, points, search__epochs=2, search__mode="exhaustive")
+    first = given(("a", 5, 1e-3), ("scratch", 0, 1e-3))
+    spec = study(tmp_path, first, search__epochs=2)
 
-    def interrupt(row: dict[str, Any], point: Point) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_search(spec, task, Folder.open(tmp_path), layout(), interrupt, points)
-    assert len(run_search(spec, task, Folder.open(tmp_path), layout(), proposals=points)) == 2
+        run_search(spec, task, Folder.open(tmp_path), layout(), first, on_result=interrupt)
+    assert len(run_search(spec, task, Folder.open(tmp_path), layout(), first)) == 2
 
 
 @pytest.mark.slow
 def test_two_workers_a_trial_give_the_curve_of_one(ray_session, task, tmp_path):
     # A small rate: BatchNorm over a few examples amplifies rounding, and nothing else may differ.
-    points = Listed(("a", 0, 1e-4), ("a", 4, 1e-4), ("a", 5, 1e-4))
-    changes = {"search__epochs": 2, "search__mode": "exhaustive"}
+    first = given(("a", 0, 1e-4), ("a", 4, 1e-4), ("a", 5, 1e-4))
     curves = {}
     for workers in (1, 2):
         folder = Folder.open(tmp_path / str(workers))
-        spec = study(folder.path, points, **changes, cluster__workers_per_trial=workers)
-        outcomes = run_search(spec, task, folder, layout(workers, lanes=1), proposals=points)
-        assert [outcome.reason for outcome in outcomes] == [None] * 3
-        curves[workers] = [figures(outcome) for outcome in outcomes]
+        spec = study(folder.path, first, search__epochs=2, cluster__workers_per_trial=workers)
+        trials = run_search(spec, task, folder, layout(workers, at_once=1), first)
+        assert [trial.reason for trial in trials] == [None] * 3
+        curves[workers] = [figures(trial) for trial in trials]
     np.testing.assert_allclose(curves[1], curves[2], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_time_budget_ends_a_search(ray_session, task, tmp_path):
+    trials = search(task, tmp_path, GRID, search__epochs=2000, search__time_budget_s=20.0)
+    assert 0 < len(trials) < len(GRID)
+    assert all(0 < len(trial.curve) < 2000 for trial in trials)

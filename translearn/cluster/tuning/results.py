@@ -15,6 +15,7 @@ from translearn.storage.folder import Folder
 
 #: What Ray Train keeps of a trial of several workers, in the trial's folder.
 WORKERS = "workers"
+_WHOLE = ("epoch", "epochs", "threads")
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,7 @@ def _trial_result(result: tune.Result, space: SearchSpace) -> TrialResult:
 def _known(row: dict[str, Any]) -> dict[str, Any]:
     """A row as it was reported: a data frame has NaN where there was nothing, and no whole numbers beside it."""
     known = {name: value for name, value in row.items() if _has(row, name)}
-    whole = {name: int(known[name]) for name in ("epoch", "epochs", "threads") if name in known}
-    return {**known, **whole}
+    return {name: int(value) if name in _WHOLE else value for name, value in known.items()}
 
 
 def _has(row: dict[str, Any], name: str) -> bool:

@@ -68,7 +68,8 @@ class FineTune(tune.Trainable):
         """Begin another trial in this actor."""
         self._trial = self._context.space.settled(new_config)
         self._clock = CheckpointClock(self._context.spec.cluster.checkpoint_interval_s)
-        self._epochs, self._last = self._begun(None), None
+        self._epochs = self._begun(None)
+        self._last: EpochResult | None = None
         return True
 
     def step(self) -> dict[str, Any]:
