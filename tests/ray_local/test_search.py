@@ -102,7 +102,7 @@ def actors_of_trials() -> list[Any]:
     """The living actors of trials."""
     address = ray.get_runtime_context().gcs_address
     found = list_actors(address, filters=[("state", "=", "ALIVE")])
-    return [actor for actor in found if "FineTune" in (actor.class_name or "") or actor.class_name == "ImplicitFunc"]
+    return [actor for actor in found if "Trainable" in (actor.class_name or "")]  # Tune's wrapper of FineTune
 
 
 @pytest.fixture(scope="module")
