@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, cast
@@ -51,20 +50,6 @@ class Places:
     def forget(self, run: str) -> None:
         """Lets go of the state in memory, because storage has a later one."""
         ray.get(self.desk.drop.remote([run]))
-
-
-class CheckpointClock:
-    """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s, self._last = interval_s, time.monotonic()
-
-    def due(self, is_last: bool) -> bool:
-        now = time.monotonic()
-        if is_last or now - self._last < self._interval_s:
-            return False
-        self._last = now
-        return True
 
 
 class Writer:

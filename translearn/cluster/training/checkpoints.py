@@ -1,18 +1,33 @@
-"""What a run needs to go on, with its checksum before it: what is read is what was written, or nothing.
+"""Loop state as bytes behind their checksum, and when it is due.
 
-torch's own archive does not notice a flipped bit in a tensor, and a JSON file none in a digit.
+torch's own archive does not notice a flipped bit in a tensor.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
+import time
 from typing import Any
 
 import torch
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+class CheckpointClock:
+    """Says when loop state is due: at most once an interval, and never at the end, where nothing is left to do."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s, self._last = interval_s, time.monotonic()
+
+    def due(self, is_last: bool) -> bool:
+        """Return whether loop state is due now; the interval then begins anew."""
+        now = time.monotonic()
+        if is_last or now - self._last < self._interval_s:
+            return False
+        self._last = now
+        return True
 
 
 def sealed(saved: dict[str, Any]) -> bytes:
@@ -30,24 +45,3 @@ def unsealed(content: bytes) -> dict[str, Any] | None:
         return None
     saved: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
     return saved
-
-
-def sealed_rows(rows: list[dict[str, Any]]) -> bytes:
-    """Rows of plain values as a JSON file."""
-    content = json.dumps(rows, allow_nan=False)
-    return json.dumps({"sha256": _digest(content), "rows": content}).encode()
-
-
-def unsealed_rows(content: bytes) -> list[dict[str, Any]] | None:
-    """The rows in a file that ``sealed_rows`` made; None where it was changed or cut off."""
-    try:
-        file = json.loads(content)
-        is_sound = file["sha256"] == _digest(file["rows"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    rows: list[dict[str, Any]] = json.loads(file["rows"]) if is_sound else []
-    return rows if is_sound else None
-
-
-def _digest(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
