@@ -17,7 +17,7 @@ from translearn.models.network import build
 from translearn.models.sources import Source
 from translearn.models.weights import fingerprint
 from translearn.seeds import example_key, generator
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 from translearn.training.loop import fine_tune
 
 SIZE, ARCH, NUM_VAL = 32, "resnet18", 200
@@ -81,7 +81,7 @@ def _pretrained(name: str, images: ImageSet, num_classes: int, lr: float) -> Sou
     network = build(ARCH, num_classes, 0)
     train, val = images.take(np.arange(1400)), images.take(np.arange(1400, 1500))
     settings = TRAIN.model_copy(update={"batch_size": 50})
-    *_, last = fine_tune(network, train, val, Recipe(0, lr, 3, 0, settings))
+    *_, last = fine_tune(network, train, val, TrainConfig(0, lr, 3, 0, settings))
     state = {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
     classes = tuple(str(label) for label in range(num_classes))
     return Source(name, ARCH, "checkpoint", state, classes, last.val_error, fingerprint(state))

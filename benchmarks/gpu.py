@@ -21,14 +21,14 @@ import common
 import numpy as np
 import torch
 
-from translearn.boundary.feed import Feed
 from translearn.config import TrainSpec
 from translearn.data.batches import epoch_batches
 from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
-from translearn.training.config import Recipe
-from translearn.training.distributed import Team
-from translearn.training.step import Run
+from translearn.training.config import TrainConfig
+from translearn.training.distributed import DistributedContext
+from translearn.training.inputs import inputs
+from translearn.training.step import TrainingStep
 
 #: Multiplications and additions of a forward pass of ResNet-50 at 224 px, as two operations each.
 FORWARD_FLOP = 2 * 4.09e9
@@ -102,11 +102,11 @@ def _copy(device: torch.device) -> dict[str, list[float]]:
 def _step(device: torch.device, batch: int, num_steps: int, compiles: str) -> list[float]:
     """Images per second of a run's own step: forward, loss, backward, optimiser."""
     train = TrainSpec(batch_size=batch, precision="bf16", compile=compiles)
-    one = Run(build("resnet50", CLASSES, 0), Recipe(0, 0.01, 1, 0, train), Team(device=device), 10**9)
-    one.begin_epoch()
+    config, context = TrainConfig(0, 0.01, 10**4, 0, train), DistributedContext(device=device)
+    step = TrainingStep(build("resnet50", CLASSES, 0), config, context, 10**5)
     x = torch.randn(batch, 3, 224, 224, device=device).to(memory_format=torch.channels_last)
     labels = torch.arange(batch, device=device) % CLASSES
-    return [batch / _seconds(lambda: one.step(x, labels, batch, 0), num_steps) for _ in range(REPEATS)]
+    return [batch / _seconds(lambda: step(x, labels, batch), num_steps) for _ in range(REPEATS)]
 
 
 def _loader(device: torch.device, batch: int, num_steps: int) -> list[float]:
@@ -114,12 +114,10 @@ def _loader(device: torch.device, batch: int, num_steps: int) -> list[float]:
     num = batch * 8
     pixels = np.random.default_rng(0).integers(0, 256, (num, 224, 224, 3), dtype=np.uint8)
     data = ImageSet(pixels, np.arange(num) % CLASSES, np.arange(num, dtype=np.uint64))
-    network = build("resnet50", CLASSES, 0).to(device)
-    feed = Feed(network, (0,), data, precision="bf16", device=device, chunk=batch, augment="flip_crop")
     rows = [block for epoch in range(num_steps // 8 + 1) for block in epoch_batches(num, batch, 0, epoch + 1)]
 
     def epochs() -> None:
-        for _ in feed.batches(rows, 1):
+        for _ in inputs(data, rows, device, "flip_crop"):
             pass
 
     return [num * (num_steps // 8 + 1) / _seconds(epochs, 1) for _ in range(REPEATS)]

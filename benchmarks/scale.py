@@ -29,8 +29,8 @@ from torch.nn.parallel import DistributedDataParallel
 from translearn.config import TrainSpec
 from translearn.data.images.image_set import ImageSet
 from translearn.models.network import build
-from translearn.training.config import Recipe
-from translearn.training.distributed import Team
+from translearn.training.config import TrainConfig
+from translearn.training.distributed import DistributedContext
 from translearn.training.loop import fine_tune
 from translearn.training.precision import prepare_process
 
@@ -83,8 +83,9 @@ def work(rank: int, workers: int, folder: str, size: int, num: int, batch: int, 
     if counted:
         dist.all_reduce = _counting(dist.all_reduce, spent)
     train = TrainSpec(batch_size=batch, precision="fp32", schedule="constant", warmup_epochs=0.0)
-    recipe, team = Recipe(0, 0.01, EPOCHS, 0, train), (CountedTeam if counted else Team)(rank, workers)
-    epochs = fine_tune(build("resnet18", NUM_CLASSES, 0), images(num, size), images(workers, size), recipe, team)
+    config = TrainConfig(0, 0.01, EPOCHS, 0, train)
+    context = (CountedContext if counted else DistributedContext)(rank, workers)
+    epochs = fine_tune(build("resnet18", NUM_CLASSES, 0), images(num, size), images(workers, size), config, context)
     next(epochs)
     spent[0] = 0.0
     last = next(epochs)
@@ -93,8 +94,8 @@ def work(rank: int, workers: int, folder: str, size: int, num: int, batch: int, 
     dist.destroy_process_group()
 
 
-class CountedTeam(Team):
-    """A team whose gradients go through ``dist.all_reduce`` in Python too, where it can be timed."""
+class CountedContext(DistributedContext):
+    """A context whose gradients go through ``dist.all_reduce`` in Python too, where it can be timed."""
 
     def parallel(self, module: nn.Module) -> nn.Module:
         wrapped = super().parallel(module)

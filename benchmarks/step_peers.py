@@ -156,7 +156,7 @@ def translearn(options: argparse.Namespace) -> dict[str, float]:
     from translearn.data.images.image_set import ImageSet
     from translearn.data.images.pixels import open_rgb
     from translearn.models.network import build
-    from translearn.training.config import Recipe
+    from translearn.training.config import TrainConfig
     from translearn.training.loop import fine_tune
     from translearn.training.precision import prepare_process
 
@@ -170,9 +170,9 @@ def translearn(options: argparse.Namespace) -> dict[str, float]:
         batch_size=options.batch_size, schedule="constant", warmup_epochs=0.0, momentum=MOMENTUM,
         weight_decay=WEIGHT_DECAY, precision="auto" if options.bf16 else "fp32",
     )  # fmt: skip
-    recipe = Recipe(freeze_depth=0, lr=LR, epochs=EPOCHS, seed=0, train=settings)
+    config = TrainConfig(freeze_depth=0, lr=LR, epochs=EPOCHS, seed=0, train=settings)
     validation = data.take(np.arange(options.batch_size))
-    *_, last = fine_tune(build("resnet18", NUM_CLASSES, 0), data, validation, recipe)
+    *_, last = fine_tune(build("resnet18", NUM_CLASSES, 0), data, validation, config)
     return {"seconds": len(data) / last.images_per_s, "decode_s": decode_s}
 
 

@@ -34,8 +34,8 @@ from translearn.config import StudySpec, parse_spec
 from translearn.data.images.image_set import ImageSet
 from translearn.models.sources import initial_network, scratch
 from translearn.storage.folder import Folder
-from translearn.training.config import Recipe
-from translearn.training.distributed import Team
+from translearn.training.config import TrainConfig
+from translearn.training.distributed import DistributedContext
 from translearn.training.loop import fine_tune
 from translearn.training.precision import prepare_process
 
@@ -125,7 +125,7 @@ def _tuned(num: int, trial: Callable[..., None], own: dict[str, float], num_work
 
 
 def _function(config: dict[str, Any], shared: Shared, spec: StudySpec, folder: str) -> None:
-    _train(config["lr"], shared, spec, folder, Team())
+    _train(config["lr"], shared, spec, folder, DistributedContext())
 
 
 def _nested(config: dict[str, Any], shared: Shared, spec: StudySpec, folder: str) -> None:
@@ -140,19 +140,19 @@ def _nested(config: dict[str, Any], shared: Shared, spec: StudySpec, folder: str
 
 
 def _loop(config: dict[str, Any]) -> None:
-    team = Team.joined(ray.train.torch.get_device())
-    _train(config["lr"], config["shared"], config["spec"], config["folder"], team)
+    context = DistributedContext.joined(ray.train.torch.get_device())
+    _train(config["lr"], config["shared"], config["spec"], config["folder"], context)
 
 
-def _train(lr: float, shared: Shared, spec: StudySpec, folder: str, team: Team) -> None:
+def _train(lr: float, shared: Shared, spec: StudySpec, folder: str, context: DistributedContext) -> None:
     """Trains a trial, and leaves its span in a file."""
     prepare_process(1)
     task = fetch(shared)
     network, _ = initial_network(task.sources["scratch"], task.num_classes, spec.seed)
     spans = []
-    for result in fine_tune(network, task.train, task.val, Recipe(0, lr, _EPOCHS, spec.seed, spec.train), team):
+    for result in fine_tune(network, task.train, task.val, TrainConfig(0, lr, _EPOCHS, spec.seed, spec.train), context):
         spans.append((time.time() - result.seconds, time.time()))
-    if team.rank == 0:
+    if context.worker_rank == 0:
         Path(folder, f"{uuid.uuid4().hex}.span").write_text(json.dumps((spans[0][0], spans[-1][1])))
 
 

@@ -13,7 +13,7 @@ from translearn.config import TrainSpec
 from translearn.data.images.image_set import ImageSet
 from translearn.models.network import Network, build
 from translearn.seeds import example_key
-from translearn.training.config import EpochResult, Recipe
+from translearn.training.config import EpochResult, TrainConfig
 from translearn.training.loop import fine_tune
 
 NUM_CLASSES = 3
@@ -30,8 +30,8 @@ def images(num: int, seed: int = 0, size: int = 32) -> ImageSet:
     return ImageSet(pixels.clip(0, 255).astype(np.uint8), labels.astype(np.int64), keys)
 
 
-def recipe(freeze_depth: int = 0, lr: float = 0.01, epochs: int = 2, seed: int = 7, **train: Any) -> Recipe:
-    return Recipe(freeze_depth, lr, epochs, seed, TrainSpec(**{"batch_size": 8, "precision": "fp32", **train}))
+def config(freeze_depth: int = 0, lr: float = 0.01, epochs: int = 2, seed: int = 7, **train: Any) -> TrainConfig:
+    return TrainConfig(freeze_depth, lr, epochs, seed, TrainSpec(**{"batch_size": 8, "precision": "fp32", **train}))
 
 
 @functools.cache
@@ -59,7 +59,7 @@ def figures(result: EpochResult) -> list[float]:
     return [getattr(result, name) for name in FIGURES]
 
 
-def curve(network: Network, train: ImageSet, val: ImageSet, settings: Recipe, **more: Any) -> list[list[float]]:
+def curve(network: Network, train: ImageSet, val: ImageSet, settings: TrainConfig, **more: Any) -> list[list[float]]:
     """A row of FIGURES an epoch."""
     return [figures(result) for result in fine_tune(network, train, val, settings, **more)]
 
@@ -68,6 +68,6 @@ def golden_csv() -> str:
     """The content of golden/fine_tune.csv, below its comment."""
     lines = [",".join(("freeze_depth", *FIGURES))]
     for depth in (0, 3, 5):
-        rows = curve(in_float64(source()), images(25), images(10, seed=1), recipe(depth, lr=3e-3, epochs=3))
+        rows = curve(in_float64(source()), images(25), images(10, seed=1), config(depth, lr=3e-3, epochs=3))
         lines += [",".join(map(str, [depth, *(round(value, 6) for value in row)])) for row in rows]
     return "\n".join(lines)

@@ -18,8 +18,7 @@ from translearn.cluster.scoring import Scored  # noqa: E402
 from translearn.models.network import build  # noqa: E402
 from translearn.models.sources import Source  # noqa: E402
 from translearn.ranking.domains import domain_distances  # noqa: E402
-from translearn.ranking.scoring import stage_scores  # noqa: E402
-from translearn.ranking.stages import StageFeatures  # noqa: E402
+from translearn.ranking.scoring import StageFeatures, stage_scores  # noqa: E402
 from translearn.study.ranking.rank import ranking_of  # noqa: E402
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

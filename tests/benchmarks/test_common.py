@@ -14,7 +14,7 @@ import pytest
 import torch
 
 FOLDER = Path(common.__file__).parent
-_NAMES = ("boundary", "choosing", "gpu", "ingest", "loader", "scale", "search", "step", "trial-overhead")
+_NAMES = ("choosing", "gpu", "ingest", "loader", "scale", "search", "step", "trial-overhead")
 BENCHMARKS = [FOLDER / f"{name}.py" for name in _NAMES]
 #: What benchmarks call or import.
 _OF_CHOOSING = {f"choosing_{name}" for name in ("figures", "past", "replay", "table", "tasks")}

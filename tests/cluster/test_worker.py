@@ -7,19 +7,19 @@ from pathlib import Path
 import torch
 
 from translearn.cluster.data.shared import Shared
-from translearn.cluster.states import CheckpointClock
+from translearn.cluster.training.checkpoints import CheckpointClock
 from translearn.cluster.training.rows import facts
 from translearn.cluster.training.worker import FAILED, Job, Orders, _remaining
 from translearn.config import TrainSpec
 from translearn.models.model_dir import MARKER
 from translearn.storage.folder import Folder
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 
-RECIPE = Recipe(0, 0.1, 2, 0, TrainSpec(precision="fp32"))
+CONFIG = TrainConfig(0, 0.1, 2, 0, TrainSpec(precision="fp32"))
 
 
 def orders(out: Folder) -> Orders:
-    jobs = tuple(Job(run, Shared(None), "scratch", RECIPE) for run in ("a", "b", "c"))
+    jobs = tuple(Job(run, Shared(None), "scratch", CONFIG) for run in ("a", "b", "c"))
     return Orders(jobs, threads=1, checkpoint_interval_s=0.0, out=out)
 
 
@@ -39,4 +39,4 @@ def test_loop_state_is_kept_once_an_interval_and_never_at_the_end() -> None:
 
 
 def test_facts_are_those_of_the_device_that_computes() -> None:
-    assert facts(RECIPE, 3, torch.device("cpu")) == {"precision": "fp32", "threads": 3}
+    assert facts(CONFIG, 3, torch.device("cpu")) == {"precision": "fp32", "threads": 3}

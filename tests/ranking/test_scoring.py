@@ -7,8 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from translearn.ranking.scores import FEATURE_SCORES, PROBABILITY_SCORES, scoring
-from translearn.ranking.scoring import stage_scores
-from translearn.ranking.stages import StageFeatures
+from translearn.ranking.scoring import StageFeatures, stage_scores
 
 
 def test_every_score_of_features_is_measured_at_every_stage_but_the_dearest() -> None:

@@ -28,11 +28,11 @@ from translearn.drill.hook import setup_hook
 from translearn.drill.trap import Snare, Trap
 from translearn.models.sources import scratch
 from translearn.storage.folder import Folder
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 
 EPOCHS = 6
 TRAIN = TrainSpec(batch_size=16, precision="fp32", compile="never")
-RECIPE = Recipe(0, 0.01, EPOCHS, 0, TRAIN)
+CONFIG = TrainConfig(0, 0.01, EPOCHS, 0, TRAIN)
 #: The third epoch of the elastic refit, on its last worker, ends when the nodes are others.
 TRAPS = {
     "loses": Trap("epoch", "^elastic/run/3/rank1/", "ask"),
@@ -54,7 +54,7 @@ def refit(out: Folder, refit_workers: Any) -> list[dict[str, Any]]:
     task = share(Task(images(60, 0), images(30, 1), 2, {"scratch": scratch("resnet18")}))
     rows: list[dict[str, Any]] = []
     resources = plan_resources(ClusterSpec(refit_workers=refit_workers))
-    train_jobs([Job("run", task, "scratch", RECIPE)], out, resources, on_epoch=[rows.append])
+    train_jobs([Job("run", task, "scratch", CONFIG)], out, resources, on_epoch=[rows.append])
     return rows
 
 

@@ -30,7 +30,7 @@ from translearn.errors import DataError
 from translearn.models.network import build
 from translearn.models.sources import scratch
 from translearn.storage.folder import Folder
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 from translearn.training.loop import fine_tune
 
 pytestmark = pytest.mark.ray
@@ -58,8 +58,8 @@ def placed(dataset: Dataset, split: str, place) -> ImageSet:
 
 
 def curve(train: ImageSet, val: ImageSet) -> list[tuple[float, ...]]:
-    recipe = Recipe(3, 0.01, 2, 7, TrainSpec(batch_size=16, precision="fp32", augment="flip_crop"))
-    results = fine_tune(build("resnet18", 10, seed=0), train, val, recipe)
+    config = TrainConfig(3, 0.01, 2, 7, TrainSpec(batch_size=16, precision="fp32", augment="flip_crop"))
+    results = fine_tune(build("resnet18", 10, seed=0), train, val, config)
     return [(one.train_loss, one.val_loss, one.val_error) for one in results]
 
 

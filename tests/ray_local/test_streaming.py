@@ -17,7 +17,7 @@ import pytest
 import ray
 import yaml
 from conftest import small_tree
-from loop_cases import curve, recipe
+from loop_cases import config, curve
 
 from translearn.cli import main
 from translearn.cluster.data.piped import PipedImages, piped
@@ -81,7 +81,7 @@ def test_an_epoch_comes_in_its_order_from_any_step_on(ray_session: str, glyphs: 
 def test_the_curve_is_that_of_images_in_memory(ray_session: str, glyphs: Dataset) -> None:
     train = train_of(glyphs)
     val = train.take(np.arange(20))
-    settings = recipe(3, epochs=2, batch_size=64, augment="flip_crop")
+    settings = config(3, epochs=2, batch_size=64, augment="flip_crop")
     curves = [
         curve(build("resnet18", 10, seed=0), images, val, settings)
         for images in (train, train.take(np.arange(len(train))))

@@ -9,7 +9,7 @@ from loop_cases import images, source
 from torch import nn
 
 from translearn.training import inference
-from translearn.training.distributed import Team
+from translearn.training.distributed import DistributedContext
 from translearn.training.inference import logits, loss_and_error, probabilities
 
 CPU = torch.device("cpu")
@@ -42,17 +42,17 @@ def test_probabilities_are_the_softmax_of_each_example_in_order() -> None:
 def test_loss_and_error_are_means_over_examples_not_over_batches() -> None:
     data, z = images(10), expected_logits(10)  # batches of 4, 4 and 2
     log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
-    loss, error = loss_and_error(Brightness(), data, "fp32", Team())
+    loss, error = loss_and_error(Brightness(), data, "fp32", DistributedContext())
     assert loss == pytest.approx(-log_p[np.arange(10), data.labels].mean(), rel=1e-4)
     assert error == np.mean(z.argmax(1) != data.labels)
 
 
 def test_workers_share_a_split_out_without_a_word_between_them() -> None:
-    rows = [
-        np.concatenate([rows for rows, _ in logits(Brightness(), images(11), "fp32", Team(r, 3))]) for r in range(3)
-    ]
-    assert np.concatenate(rows).tolist() == list(range(11))
-    assert list(logits(Brightness(), images(1), "fp32", Team(1, 2))) == []
+    shares = [list(logits(Brightness(), images(11), "fp32", DistributedContext(r, 3))) for r in range(3)]
+    found = torch.cat([z for share in shares for z, _ in share])
+    np.testing.assert_allclose(found, expected_logits(11), rtol=1e-4, atol=1e-6)
+    assert torch.cat([labels for share in shares for _, labels in share]).tolist() == images(11).labels.tolist()
+    assert list(logits(Brightness(), images(1), "fp32", DistributedContext(1, 2))) == []
 
 
 def test_the_network_is_in_eval_mode_and_stays_as_it_is() -> None:
@@ -67,7 +67,7 @@ def test_the_network_is_in_eval_mode_and_stays_as_it_is() -> None:
 
 
 def test_a_caller_does_not_run_in_inference_mode_or_autocast() -> None:
-    for _, z in logits(Brightness(), images(6), "bf16", Team()):
+    for z, _ in logits(Brightness(), images(6), "bf16", DistributedContext()):
         assert not torch.is_inference_mode_enabled()
         assert not torch.is_autocast_enabled("cpu")
         assert z.dtype == torch.float32

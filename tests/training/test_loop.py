@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from loop_cases import FIGURES, curve, figures, golden_csv, images, recipe, source
+from loop_cases import FIGURES, config, curve, figures, golden_csv, images, source
 
 from translearn.errors import NonFiniteLossError
 from translearn.models.freeze import freeze_account
@@ -56,7 +56,7 @@ def saved_and_loaded(state: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("depth", [0, 3, 5])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_run_goes_on_from_any_epoch_with_the_same_bits(optimizer: str, depth: int) -> None:
-    settings = recipe(depth, lr=1e-3, epochs=3, batch_size=5, optimizer=optimizer)
+    settings = config(depth, lr=1e-3, epochs=3, batch_size=5, optimizer=optimizer)
     network, states, rows = source(), [], []
     for result in fine_tune(network, TRAIN, VAL, settings):
         states.append(result.state())
@@ -71,7 +71,7 @@ def test_a_run_goes_on_from_any_epoch_with_the_same_bits(optimizer: str, depth: 
 
 def test_a_state_holds_trained_tensors_only_and_later_steps_do_not_change_it() -> None:
     network = source()
-    run = fine_tune(network, TRAIN, VAL, recipe(3, batch_size=5))
+    run = fine_tune(network, TRAIN, VAL, config(3, batch_size=5))
     state = next(run).state()
     before = copy.deepcopy(state)
     list(run)
@@ -90,7 +90,7 @@ def test_a_state_holds_trained_tensors_only_and_later_steps_do_not_change_it() -
 def test_training_leaves_the_prefix_as_it_is_and_moves_all_else(depth: int, changes: dict[str, float]) -> None:
     network = source()
     before, account = snapshot(network), freeze_account(network, depth)
-    curve(network, images(8), VAL, recipe(depth, epochs=1, **changes))
+    curve(network, images(8), VAL, config(depth, epochs=1, **changes))
     after = network.state_dict()
     assert {name for name in before if not torch.equal(before[name], after[name])} == set(account.trained)
 
@@ -99,21 +99,21 @@ def test_two_runs_are_equal_whatever_the_global_random_state() -> None:
     curves = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        curves.append(curve(source(), TRAIN, VAL, recipe(3)))
+        curves.append(curve(source(), TRAIN, VAL, config(3)))
     assert curves[0] == curves[1]
-    assert curve(source(), TRAIN, VAL, recipe(3, seed=8)) != curves[0]
+    assert curve(source(), TRAIN, VAL, config(3, seed=8)) != curves[0]
 
 
 @pytest.mark.parametrize("depth", [0, 5])
 def test_the_losses_fall_on_an_easy_task(depth: int) -> None:
-    rows = [dict(zip(FIGURES, row, strict=True)) for row in curve(source(), images(48), VAL, recipe(depth, epochs=4))]
+    rows = [dict(zip(FIGURES, row, strict=True)) for row in curve(source(), images(48), VAL, config(depth, epochs=4))]
     assert rows[-1]["train_loss"] < 0.8 * rows[0]["train_loss"]
     assert rows[-1]["val_loss"] < rows[0]["val_loss"]
 
 
 def test_a_probes_first_loss_and_step_are_those_of_a_linear_classifier() -> None:
     network, data = source(), images(6)
-    settings = recipe(5, lr=0.1, epochs=1, augment="none", warmup_epochs=0.0, momentum=0.0, weight_decay=0.0)
+    settings = config(5, lr=0.1, epochs=1, augment="none", warmup_epochs=0.0, momentum=0.0, weight_decay=0.0)
     head = copy.deepcopy(network.head)
     with torch.no_grad():
         x = torch.from_numpy(data.images).permute(0, 3, 1, 2) / 255
@@ -128,7 +128,7 @@ def test_a_probes_first_loss_and_step_are_those_of_a_linear_classifier() -> None
 
 
 def test_figures_of_an_epoch() -> None:
-    settings = recipe(5, lr=0.1, epochs=3, batch_size=4, warmup_epochs=1.0)
+    settings = config(5, lr=0.1, epochs=3, batch_size=4, warmup_epochs=1.0)
     results = list(fine_tune(source(), images(13), VAL, settings))  # 3 steps an epoch: 4, 4 and 5 images
     assert [result.epoch for result in results] == [1, 2, 3]
     last_steps = [3 / 4, math.cos(math.pi * 2 / 12) ** 2, math.cos(math.pi * 5 / 12) ** 2]
@@ -140,7 +140,7 @@ def test_figures_of_an_epoch() -> None:
 @pytest.mark.parametrize(("depth", "lr"), [(0, 1e6), (5, 1e38)])
 def test_a_run_that_diverges_says_so(depth: int, lr: float) -> None:
     with pytest.raises(NonFiniteLossError) as caught:
-        curve(source(), images(24), VAL, recipe(depth, lr=lr, epochs=3))
+        curve(source(), images(24), VAL, config(depth, lr=lr, epochs=3))
     where = f"in epoch {caught.value.epoch} at lr {lr:g}, freeze depth {depth}"
     remedy = "A lower learning rate or train.clip_norm helps."
     losses = [f"{name} is {value}" for name in ("train_loss", "val_loss") for value in ("nan", "inf")]
@@ -150,13 +150,13 @@ def test_a_run_that_diverges_says_so(depth: int, lr: float) -> None:
 
 def test_each_augmentation_runs_and_gives_a_curve_of_its_own() -> None:
     policies = ("none", "crop", "flip_crop", "resized_crop")
-    curves = [curve(source(), images(9), VAL, recipe(3, epochs=1, augment=policy)) for policy in policies]
+    curves = [curve(source(), images(9), VAL, config(3, epochs=1, augment=policy)) for policy in policies]
     assert all(curves.count(rows) == 1 for rows in curves)
 
 
 def test_bf16_gives_nearly_the_curve_of_fp32() -> None:
     fp32, bf16 = (
-        curve(source(), images(9), VAL, recipe(5, epochs=2, precision=precision)) for precision in ("fp32", "bf16")
+        curve(source(), images(9), VAL, config(5, epochs=2, precision=precision)) for precision in ("fp32", "bf16")
     )
     assert fp32 != bf16
     assert bf16[1][1:3] == pytest.approx(fp32[1][1:3], rel=0.1)
@@ -165,7 +165,7 @@ def test_bf16_gives_nearly_the_curve_of_fp32() -> None:
 @pytest.mark.parametrize("depth", [0, 3])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_run_goes_on_from_inside_an_epoch_with_the_same_bits(optimizer: str, depth: int) -> None:
-    settings = recipe(depth, lr=1e-3, epochs=2, batch_size=3, optimizer=optimizer, augment="flip_crop")  # 5 steps
+    settings = config(depth, lr=1e-3, epochs=2, batch_size=3, optimizer=optimizer, augment="flip_crop")  # 5 steps
     plain, rows = source(), []
     for result in fine_tune(plain, TRAIN, VAL, settings):
         rows.append(figures(result))
@@ -185,5 +185,5 @@ def test_a_run_goes_on_from_inside_an_epoch_with_the_same_bits(optimizer: str, d
 
 
 def test_no_part_ends_where_its_epoch_does() -> None:
-    results = list(fine_tune_in_parts(source(), images(12), VAL, recipe(epochs=1, batch_size=3), part_steps=4))
+    results = list(fine_tune_in_parts(source(), images(12), VAL, config(epochs=1, batch_size=3), part_steps=4))
     assert [type(result) for result in results] == [EpochResult]

@@ -20,8 +20,8 @@ from translearn.models.network import Network, build, skeleton
 from translearn.models.sources import Source
 from translearn.ranking.domains import Distances, domain_distances
 from translearn.ranking.scores import stratified_rows
-from translearn.ranking.scoring import StageScore, stage_scores
-from translearn.ranking.stages import stage_features
+from translearn.ranking.scoring import StageFeatures, StageScore, stage_scores
+from translearn.training.features import stage_features
 from translearn.training.precision import prepare_process, resolve_precision
 
 
@@ -76,13 +76,13 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
     network, has_head = _network(source, device)
     how: dict[str, Any] = {"precision": resolve_precision(spec.train.precision, device), "device": device}
     rows = stratified_rows(train.labels, spec.rank.max_examples, spec.seed)
-    found = stage_features(network, train, rows, has_head=has_head, **how)
+    found = StageFeatures(*stage_features(network, train.view(rows), has_head=has_head, **how))
     scores = stage_scores(found, train.labels[rows], spec.seed)
     distances = None
     if own is not None:
         own_rows = stratified_rows(own.labels, spec.rank.max_examples, spec.seed)
-        of_source = stage_features(network, own, own_rows, has_head=False, **how)
-        distances = domain_distances(of_source.last, found.last, spec.seed)
+        features, _ = stage_features(network, own.view(own_rows), has_head=False, **how)
+        distances = domain_distances(features[max(features)], found.last, spec.seed)
     num_classes = None if found.probabilities is None else found.probabilities.shape[1]
     seconds = time.perf_counter() - started
     return Scored(tuple(scores), num_classes, found.last.shape[1], distances, len(rows), seconds)

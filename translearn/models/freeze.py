@@ -5,14 +5,11 @@ Every parameter and buffer is accounted for by name: it is exactly one of frozen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from translearn.config.archs import STAGES
 from translearn.models.network import Network
 
 
@@ -81,17 +78,3 @@ def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, An
         {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
         {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def share_frozen(networks: Sequence[Network], depths: Sequence[int]) -> None:
-    """Lets networks of one source hold their frozen stages in common, so that memory holds each once.
-
-    Args:
-        networks: Of one architecture, their first stages equal.
-        depths: The freeze depth of each.
-    """
-    deepest = networks[int(np.argmax(depths))]
-    for network, depth in zip(networks, depths, strict=True):
-        for stage in network.stage_names[:depth]:
-            for name in STAGES[network.arch][stage]:
-                network.set_submodule(name, deepest.get_submodule(name))

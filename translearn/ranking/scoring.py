@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from translearn.ranking.scores import FEATURE_SCORES, PROBABILITY_SCORES, Score
-from translearn.ranking.stages import StageFeatures
 from translearn.ranking.subsamples import Spread, spread, subsamples
 
 #: Computed at the last stage alone: to fit a mixture costs several times what any other score does (docs/ranking.md).
@@ -20,6 +20,25 @@ ACCURACIES = ("knn", "linear_probe")
 #: Smaller matrices are decomposed faster by one thread: by two, 3 times slower at 100 x 512, 1.5 times faster at 2000 x
 #: 2048 (2 cores, OpenBLAS of NumPy and SciPy).
 _THREADED_SIZE = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class StageFeatures:
+    """Features of the same images at every freeze depth of a source.
+
+    Attributes:
+        features: By freeze depth d, from 1 to the number of stages: float32, shape (N, C_d), the spatial mean of the
+            output of the first d stages; at the last depth the input of the head.
+        probabilities: float64, shape (N, Z): the source head's; None where the source has no head.
+    """
+
+    features: Mapping[int, np.ndarray]
+    probabilities: np.ndarray | None
+
+    @property
+    def last(self) -> np.ndarray:
+        """The features at the last depth, (N, D)."""
+        return self.features[max(self.features)]
 
 
 @dataclass(frozen=True)

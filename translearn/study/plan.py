@@ -26,7 +26,7 @@ from translearn.seeds import generator
 from translearn.storage.folder import Folder
 from translearn.study.data import ingest_options, is_ingested, limits, num_sets
 from translearn.study.directory import changes, nearest
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 from translearn.training.loop import fine_tune
 
 _STEPS, _BATCH_SIZE = 3, 16
@@ -171,8 +171,8 @@ def _step_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources
     images = ImageSet(noise, np.arange(num) % target.num_classes, np.arange(num, dtype=np.uint64))
     threads = torch.get_num_threads()
     torch.set_num_threads(resources.cpus)
-    recipe = Recipe(0, 1e-4, 2, 0, spec.train.model_copy(update={"clip_norm": 1.0, "batch_size": batch_size}))
-    epochs = fine_tune(build(arch, target.num_classes, 0), images, images.take(np.arange(1)), recipe)
+    config = TrainConfig(0, 1e-4, 2, 0, spec.train.model_copy(update={"clip_norm": 1.0, "batch_size": batch_size}))
+    epochs = fine_tune(build(arch, target.num_classes, 0), images, images.take(np.arange(1)), config)
     next(epochs)
     started = time.perf_counter()
     next(epochs)

@@ -37,7 +37,7 @@ from translearn.study.refits.survivors import pairs
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
 from translearn.study.tracked import catch_up, teller
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     with _splits(study) as splits, board("fine-tune", 1, spec.search.epochs, spec.name) as shown:
         classes = splits.dataset.manifest.classes
         task = share(Task(splits.train, splits.val, len(classes), {source: found}))
-        recipe = Recipe(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
-        job = Job(run, task, source, recipe, model_info(found.arch, classes, spec, setting))
+        config = TrainConfig(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
+        job = Job(run, task, source, config, model_info(found.arch, classes, spec, setting))
         followers = (shown.follow, teller(spec, "finetune", [job]))
         train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)
     check_trained(out / run)

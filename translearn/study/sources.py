@@ -23,7 +23,7 @@ from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.tables import SOURCE_SCHEMA, table
 from translearn.study.tracked import teller
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 
 
 def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: str | None = None) -> dict[str, Source]:
@@ -97,7 +97,7 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     jobs = [_job(source, spec, folder) for source in todo]
     say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_size} worker(s)")
     try:
-        with board("pre-training", len(jobs), max(job.recipe.epochs for job in jobs), spec.name) as shown:
+        with board("pre-training", len(jobs), max(job.config.epochs for job in jobs), spec.name) as shown:
             spare = any(is_piped(fetch(job.task).train) for job in jobs)
             followers = (shown.follow, teller(spec, "pretrain", jobs))
             train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, followers, spare)
@@ -117,15 +117,15 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     test = place_images(select_split(dataset, "test", size, bounds.other, spec.seed), splits.placement.place)
     baseline = {source.name: scratch(source.arch, source.name)}
     task = share(Task(piped(splits.train), splits.val, len(classes), baseline, test))
-    recipe = Recipe(0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec))
+    config = TrainConfig(0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec))
     origin = {
         "data": source.pretrain.data,
         "data_fingerprint": dataset.manifest.fingerprint,
-        "lr": recipe.lr,
-        "weight_decay": recipe.train.weight_decay,
-        "epochs": recipe.epochs,
+        "lr": config.lr,
+        "weight_decay": config.train.weight_decay,
+        "epochs": config.epochs,
     }
-    return Job(source.name, task, source.name, recipe, model_info(source.arch, classes, spec, origin))
+    return Job(source.name, task, source.name, config, model_info(source.arch, classes, spec, origin))
 
 
 def _train_spec(source: SourceSpec, spec: StudySpec) -> TrainSpec:

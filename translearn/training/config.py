@@ -1,4 +1,4 @@
-"""What a run of the loop is told, and what it tells after each epoch."""
+"""The configuration of a run of the loop, and the results that the loop yields."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from typing import Any
 
 from translearn.config import TrainSpec
 
-#: Loop state: ``epoch`` (the last one done), ``step`` (steps done of the next one, 0 between epochs), ``loss`` (sum
-#: over these steps' examples), ``model`` (trained tensors only), ``optimizer``.
+#: ``epoch``: epochs done. ``step``: steps done of the next epoch, 0 between epochs. ``loss``: sum over the examples of
+#: these steps. ``model``: trained tensors only. ``optimizer``: its ``state_dict``.
 LoopState = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What one run does with a network and a data set.
+class TrainConfig:
+    """The configuration of a run.
 
     Attributes:
-        freeze_depth: Frozen stages, from the input.
+        freeze_depth: Frozen stages, input side first.
         lr: Peak learning rate.
         epochs: Length of the run; the schedule spans it.
-        seed: Decides order and augmentation.
-        train: The rest, shared by the runs of a study.
-        views: 0: every epoch augments anew. k: epoch e is augmented as epoch 1 + (e - 1) % k, so that there are k fixed
-            copies of each image, an approximation that lets boundaries be stored.
+        seed: Decides order, augmentation and dropout.
+        train: The settings that the runs of a study share.
     """
 
     freeze_depth: int
@@ -32,12 +30,11 @@ class Recipe:
     epochs: int
     seed: int
     train: TrainSpec
-    views: int = 0
 
 
 @dataclass(frozen=True)
 class EpochPart:
-    """Where a run stands inside an epoch, the same on every worker.
+    """The place of a run inside an epoch, the same on every worker.
 
     Attributes:
         epoch: Counted from 1.
@@ -52,7 +49,7 @@ class EpochPart:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch gave, the same on every worker.
+    """The figures of an epoch, the same on every worker.
 
     Attributes:
         epoch: Counted from 1.
@@ -60,9 +57,8 @@ class EpochResult:
         val_loss: Mean cross-entropy on validation after the epoch (nats).
         val_error: Error on validation after the epoch, a fraction in [0, 1].
         lr: Learning rate of the last step.
-        seconds: Wall time of the epoch, validation included: the run's own, and its part of what it shares with others.
+        seconds: Wall time of the epoch, validation included; in the first epoch also that of probe features.
         images_per_s: Training images over the training part of ``seconds``.
-        saved_s: The seconds that the run would have taken longer alone, because others share its input.
         state: Makes the loop state after this epoch, in CPU memory; call it before the next epoch.
     """
 
@@ -73,6 +69,4 @@ class EpochResult:
     lr: float
     seconds: float
     images_per_s: float
-    saved_s: float
     state: Callable[[], LoopState] = field(repr=False, compare=False)
-TrainConfig = Recipe

@@ -1,4 +1,4 @@
-"""What several workers that train one network have in common. Models and the loop never mention ranks."""
+"""The workers that train one network together. Models and the loop never mention ranks."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True)
-class Team:
-    """The workers of one run, seen from one of them; the default is a worker alone.
+class DistributedContext:
+    """The workers of one run, seen by one of them; the default is a worker alone.
 
     Attributes:
-        rank: This worker's number, from 0.
+        worker_rank: This worker's number, from 0.
         num_workers: How many there are.
         device: Where this worker computes.
         sync_batchnorm: Whether BatchNorm's statistics are those of the global batch, so that the number of
             workers changes no result (but for rounding).
     """
 
-    rank: int = 0
+    worker_rank: int = 0
     num_workers: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     sync_batchnorm: bool = True
 
     @classmethod
-    def joined(cls, device: torch.device, sync_batchnorm: bool = True) -> Team:
-        """The team of the torch.distributed process group that this process is in."""
+    def joined(cls, device: torch.device, sync_batchnorm: bool = True) -> DistributedContext:
+        """Return the context of the torch.distributed process group that this process is in."""
         return cls(dist.get_rank(), dist.get_world_size(), device, sync_batchnorm)
 
     def adopt(self, network: nn.Module) -> None:
-        """Moves a network to the device, and makes its BatchNorm that of the team, in place."""
+        """Move a network to the device, and make its BatchNorm that of the global batch, in place."""
         network.to(self.device)
         if self.num_workers > 1 and self.sync_batchnorm:
             _replace_batchnorm(network)
 
     def parallel(self, module: nn.Module) -> nn.Module:
-        """The module with its gradients averaged over the workers, where there are several."""
+        """Return the module with its gradients averaged over the workers, where there are several."""
         if self.num_workers == 1:
             return module
         devices = [self.device] if self.device.type == "cuda" else None
@@ -56,7 +56,7 @@ class Team:
             )
 
     def average_statistics(self, network: nn.Module) -> None:
-        """Gives all workers the mean of their BatchNorm statistics, where each has its own; frozen ones are equal."""
+        """Give all workers the mean of their BatchNorm statistics, where each has its own; frozen ones are equal."""
         if self.num_workers == 1 or self.sync_batchnorm:
             return
         for module in network.modules():
@@ -66,27 +66,27 @@ class Team:
                     dist.all_reduce(statistics)
                     statistics /= self.num_workers
 
-    def agreed(self, find: Callable[[], Any]) -> Any:
-        """What the first worker finds; the others do not look. It is pickled on its way to them."""
-        found = [find() if self.rank == 0 else None]
+    def broadcast(self, find: Callable[[], Any]) -> Any:
+        """Return the result of the first worker's ``find`` on every worker, pickled; the others do not call it."""
+        found = [find() if self.worker_rank == 0 else None]
         if self.num_workers > 1:
             dist.broadcast_object_list(found)
         return found[0]
 
-    def settled(self, counts: torch.Tensor) -> torch.Tensor:
-        """The sum of a tensor over the workers, on the first one; zeros on the others."""
+    def sum_to_first(self, counts: torch.Tensor) -> torch.Tensor:
+        """Return the sum of a tensor over the workers on the first one, and zeros on the others."""
         total = self.sum(counts)
-        return total if self.rank == 0 else torch.zeros_like(total)
+        return total if self.worker_rank == 0 else torch.zeros_like(total)
 
     def sum(self, counts: torch.Tensor) -> torch.Tensor:
-        """The sum of a tensor over the workers; every worker gets it."""
+        """Return the sum of a tensor over the workers, on every worker; changes the tensor."""
         if self.num_workers > 1:
             dist.all_reduce(counts)
         return counts
 
 
-class TeamBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm over the global batch, on any device; a worker's share may be empty.
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm over the global batch, on any device. A worker's share may be empty.
 
     torch's own SyncBatchNorm needs a GPU. Mean first, then the centred squares, so that nothing cancels.
     """
@@ -134,16 +134,15 @@ class _AllReduce(torch.autograd.Function):
 def _replace_batchnorm(module: nn.Module) -> None:
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
-            setattr(module, name, _team_batchnorm(child))
+            setattr(module, name, _global_batchnorm(child))
         _replace_batchnorm(child)
 
 
-def _team_batchnorm(old: nn.BatchNorm2d) -> nn.Module:
+def _global_batchnorm(old: nn.BatchNorm2d) -> nn.Module:
     if old.weight.is_cuda:
         return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(old))
-    new = TeamBatchNorm2d(old.num_features, old.eps, old.momentum)
+    new = GlobalBatchNorm2d(old.num_features, old.eps, old.momentum)
     new.weight, new.bias = old.weight, old.bias
     new.running_mean, new.running_var = old.running_mean, old.running_var
     new.num_batches_tracked = old.num_batches_tracked
     return new.train(old.training)
-DistributedContext = Team

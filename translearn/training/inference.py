@@ -10,55 +10,59 @@ from torch import nn
 
 from translearn.data.batches import worker_part
 from translearn.data.images.image_set import ImageSet
-from translearn.data.transforms import to_input
-from translearn.training.distributed import Team
+from translearn.training.distributed import DistributedContext
+from translearn.training.inputs import inputs
 from translearn.training.precision import autocast
 
 BATCH_SIZE = 256
 
 
-def blocks(num_examples: int, team: Team) -> Iterator[np.ndarray]:
-    """The rows of this worker's share of a split, a batch at a time."""
-    mine = worker_part(np.arange(num_examples), team.rank, team.num_workers)
-    for first in range(0, len(mine), BATCH_SIZE):
-        yield mine[first : first + BATCH_SIZE]
+def blocks(rows: np.ndarray) -> list[np.ndarray]:
+    """Return the rows a batch at a time: blocks of ``BATCH_SIZE`` rows, the last one shorter."""
+    return [rows[first : first + BATCH_SIZE] for first in range(0, len(rows), BATCH_SIZE)]
+
+
+def worker_blocks(num_examples: int, context: DistributedContext) -> list[np.ndarray]:
+    """Return the rows of this worker's share of a split, a batch at a time."""
+    return blocks(worker_part(np.arange(num_examples), context.worker_rank, context.num_workers))
 
 
 def logits(
-    network: nn.Module, images: ImageSet, precision: str, team: Team
-) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-    """Yields (rows, float32 logits (n, C)) of this worker's share of a split, a batch at a time.
+    network: nn.Module, images: ImageSet, precision: str, context: DistributedContext
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield float32 logits (n, C) and int64 labels (n,) of this worker's share of a split, in order, a batch at a time.
 
-    The network is put into eval mode. ``precision`` is a resolved one (see ``arithmetic``).
+    The network is put into eval mode. ``precision`` is a resolved one (see ``precision``).
     """
     network.eval()
-    for rows in blocks(len(images), team):
-        pixels = torch.from_numpy(images.images[rows]).to(team.device, non_blocking=True)
-        with torch.inference_mode(), autocast(precision, team.device):
-            z = network(to_input(pixels)).float()
-        yield rows, z  # outside, so that a caller does not run in these contexts
+    for x, labels in inputs(images, worker_blocks(len(images), context), context.device):
+        with torch.inference_mode(), autocast(precision, context.device):
+            z = network(x).float()
+        yield z, labels  # outside, so that a caller does not run in these contexts
 
 
 def probabilities(network: nn.Module, images: ImageSet, precision: str, device: torch.device) -> np.ndarray:
-    """The class probabilities of every example: float64, shape (N, C), each row sums to 1."""
-    parts = [z.double().softmax(1).cpu().numpy() for _, z in logits(network, images, precision, Team(device=device))]
-    return np.concatenate(parts)
+    """Return the class probabilities of every example: float64, shape (N, C), each row sums to 1."""
+    context = DistributedContext(device=device)
+    return np.concatenate([z.double().softmax(1).cpu().numpy() for z, _ in logits(network, images, precision, context)])
 
 
 def tally(z_NC: torch.Tensor, labels_N: torch.Tensor) -> torch.Tensor:
-    """The sum of the cross-entropies (nats), the mistakes, and the examples of a batch: float64, shape (3,)."""
+    """Return the sum of the cross-entropies (nats), the mistakes and the examples of a batch: float64, shape (3,)."""
     loss = nn.functional.cross_entropy(z_NC, labels_N, reduction="none").double().sum()
     mistakes = (z_NC.argmax(1) != labels_N).sum().double()
     return torch.stack([loss, mistakes, torch.full_like(loss, len(labels_N))])
 
 
-def loss_and_error(network: nn.Module, images: ImageSet, precision: str, team: Team) -> tuple[float, float]:
-    """The mean cross-entropy (nats, lower is better) and the error (a fraction in [0, 1]) on a split.
+def loss_and_error(
+    network: nn.Module, images: ImageSet, precision: str, context: DistributedContext
+) -> tuple[float, float]:
+    """Return the mean cross-entropy (nats, lower is better) and the error (a fraction in [0, 1]) on a split.
 
     Exact at any number of workers: losses, mistakes and examples are summed, then divided once.
     """
-    sums = torch.zeros(3, dtype=torch.float64, device=team.device)
-    for rows, z in logits(network, images, precision, team):
-        sums += tally(z, torch.from_numpy(images.labels[rows]).to(team.device))
-    total_loss, num_errors, num = team.sum(sums).tolist()
+    sums = torch.zeros(3, dtype=torch.float64, device=context.device)
+    for z, labels in logits(network, images, precision, context):
+        sums += tally(z, labels)
+    total_loss, num_errors, num = context.sum(sums).tolist()
     return total_loss / num, num_errors / num

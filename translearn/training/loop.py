@@ -1,73 +1,60 @@
 """THE loop: plain torch generators that yield results an epoch at a time and know nothing of Ray.
 
-The same loop runs in a Tune trial, in a worker of Ray Train, and in a test. What differs (rank, device, data, who is
-told) is passed in. Pre-training is the same loop, from scratch, at freeze depth 0.
-
-Runs that start from one source can be trained in lock-step: an augmented batch and its way through the frozen stages
-are made once, and feed every run at its own freeze depth. Nothing that a run computes depends on the others, so each
-gives the bits that it would give alone.
+The same loop runs in a Tune trial, in a worker of Ray Train, and in a test. What differs (worker, device, data) is
+passed in. Pre-training is the same loop, from scratch, at freeze depth 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Generator, Iterator
 
-from translearn.data.batches import num_steps
+import numpy as np
+import torch
+from torch import Tensor
+
+from translearn.data.batches import epoch_batches, num_steps, worker_part
 from translearn.data.images.image_set import ImageSet
 from translearn.errors import NonFiniteLossError
-from translearn.models.freeze import share_frozen
 from translearn.models.network import Network
-from translearn.training.config import EpochPart, EpochResult, LoopState, Recipe
-from translearn.training.distributed import Team
-from translearn.training.epoch import Results, Stored, in_parts, lock_step
-from translearn.training.step import Run
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """One of the runs that are trained together.
-
-    Attributes:
-        network: Changed in place; its first ``recipe.freeze_depth`` stages stay bit for bit what they are.
-        recipe: What to do. Entrants differ in freeze depth, learning rate and weight decay only.
-        state: Where to go on: an earlier result's ``state()``; from the beginning when None.
-        until: The last epoch for which it will be asked; that of the recipe when None.
-    """
-
-    network: Network
-    recipe: Recipe
-    state: LoopState | None = None
-    until: int | None = None
+from translearn.training.config import EpochPart, EpochResult, LoopState, TrainConfig
+from translearn.training.distributed import DistributedContext
+from translearn.training.features import ProbeFeatures, probe_features, reads_features
+from translearn.training.inference import worker_blocks
+from translearn.training.inputs import feature_inputs, inputs
+from translearn.training.precision import autocast
+from translearn.training.step import TrainingStep
 
 
 def fine_tune(
     network: Network,
     train: ImageSet,
     val: ImageSet,
-    recipe: Recipe,
-    team: Team | None = None,
+    config: TrainConfig,
+    context: DistributedContext | None = None,
     state: LoopState | None = None,
-    stored: Stored | None = None,
+    features: ProbeFeatures | None = None,
 ) -> Iterator[EpochResult]:
-    """Trains a network's suffix on a target, and yields a result after each epoch.
+    """Train a network's suffix on a target, and yield a result after each epoch.
 
     Any number of workers sees the same global batches; a run that goes on from a state gives, on a CPU at the same
     number of threads, the same bits as one that was never interrupted.
 
     Args:
-        network: Changed in place; its first ``recipe.freeze_depth`` stages stay bit for bit what they are.
+        network: Changed in place; its first ``config.freeze_depth`` stages stay bit for bit what they are.
         train: The training split (the whole of it, on every worker).
         val: The validation split, likewise.
-        recipe: What to do.
-        team: The workers; alone when None.
+        config: What to do.
+        context: The workers; one alone when None.
         state: Where to go on: an earlier result's ``state()``.
-        stored: Boundaries to read instead of computing them.
+        features: The source's, read by a run that trains only the head on images without augmentation. When None such
+            a run computes them first, with the same bits. Other runs ignore them.
 
     Raises:
         NonFiniteLossError: A loss became infinite or not a number, on any worker; every worker raises it.
     """
-    for result in fine_tune_in_parts(network, train, val, recipe, team, state, stored):
+    for result in fine_tune_in_parts(network, train, val, config, context, state, features):
         assert isinstance(result, EpochResult)  # one part an epoch
         yield result
 
@@ -76,77 +63,119 @@ def fine_tune_in_parts(
     network: Network,
     train: ImageSet,
     val: ImageSet,
-    recipe: Recipe,
-    team: Team | None = None,
+    config: TrainConfig,
+    context: DistributedContext | None = None,
     state: LoopState | None = None,
-    stored: Stored | None = None,
+    features: ProbeFeatures | None = None,
     part_steps: int | None = None,
 ) -> Iterator[EpochPart | EpochResult]:
-    """As ``fine_tune``, for epochs that are long: yields also inside an epoch, where its state can be kept as well.
+    """As ``fine_tune``, for epochs that are long: yield also inside an epoch, where its state can be kept as well.
 
     The parts change no result of a worker alone; of several workers without ``sync_batchnorm`` they change rounding.
 
     Args:
-        network, train, val, recipe, team, state, stored: As for ``fine_tune``.
+        network, train, val, config, context, state, features: As for ``fine_tune``.
         part_steps: An ``EpochPart`` comes after every so many steps, unless the epoch then ends.
 
     Raises:
         NonFiniteLossError: As ``fine_tune``; it is noticed at the end of an epoch.
     """
-    share_frozen([network], [recipe.freeze_depth])
-    run = _begun(Entrant(network, recipe, state), team or Team(), num_steps(len(train), recipe.train.batch_size))
-    while run.epoch < recipe.epochs:
-        epoch = in_parts({0: run}, train, val, stored or Stored(), part_steps)
-        result = (yield from _parts(run, epoch))[0]
-        if isinstance(result, NonFiniteLossError):
-            raise result
-        yield result
+    steps_per_epoch = num_steps(len(train), config.train.batch_size)
+    step = TrainingStep(network, config, context or DistributedContext(), steps_per_epoch, state)
+    started = time.perf_counter()
+    features = _features(step, train, val, features)
+    while step.epoch < config.epochs:
+        yield (yield from _epoch(step, train, val, features, part_steps, started))
+        started = time.perf_counter()
 
 
-def fine_tune_together(
-    entrants: Sequence[Entrant],
+def _features(step: TrainingStep, train: ImageSet, val: ImageSet, given: ProbeFeatures | None) -> ProbeFeatures | None:
+    """The features that the run reads, or None."""
+    if not reads_features(step.config, step.network):
+        return None
+    return given or ProbeFeatures(
+        *(probe_features(step.network, split, step.precision, step.context) for split in (train, val))
+    )
+
+
+def _epoch(
+    step: TrainingStep,
     train: ImageSet,
     val: ImageSet,
-    team: Team | None = None,
-    stored: Stored | None = None,
-) -> Iterator[dict[int, EpochResult | NonFiniteLossError]]:
-    """Trains runs of one source in lock-step, and yields after each epoch the result of each that took part in it.
-
-    Args:
-        entrants: The runs. Their networks come from one source, and share their frozen stages from now on.
-        train, val, team, stored: As for ``fine_tune``.
-
-    Yields:
-        For each entrant, by its place in ``entrants``, the epoch's result, or why it ends here; a run that goes on
-        from a later epoch than others joins when they have come there.
-    """
-    team, stored = team or Team(), stored or Stored()
-    share_frozen([entrant.network for entrant in entrants], [entrant.recipe.freeze_depth for entrant in entrants])
-    steps = num_steps(len(train), entrants[0].recipe.train.batch_size)
-    runs = {place: _begun(entrant, team, steps) for place, entrant in enumerate(entrants)}
-    for epoch in range(1, max(entrant.recipe.epochs for entrant in entrants) + 1):
-        active = {place: run for place, run in runs.items() if run.epoch == epoch - 1}
-        if not active:
-            continue
-        results: Results = lock_step(active, train, val, stored)
-        for place in [place for place, result in results.items() if isinstance(result, NonFiniteLossError)]:
-            del runs[place]
-        yield results
+    features: ProbeFeatures | None,
+    part_steps: int | None,
+    started: float,
+) -> Generator[EpochPart, None, EpochResult]:
+    """Train and validate for an epoch, or for what is left of it; ``started``: when, by ``time.perf_counter``."""
+    config = step.config
+    batches = epoch_batches(len(train), config.train.batch_size, config.seed, step.epoch + 1)[step.num_done :]
+    paused_s = yield from _train(step, train, features, batches, part_steps)
+    train_loss = step.end_epoch() / len(train)
+    train_s = time.perf_counter() - started - paused_s
+    val_loss, val_error = _validate(step, val, features)
+    _check_finite(step, train_loss=train_loss, val_loss=val_loss)
+    return EpochResult(
+        epoch=step.epoch,
+        train_loss=train_loss,
+        val_loss=val_loss,
+        val_error=val_error,
+        lr=step.lr,
+        seconds=time.perf_counter() - started - paused_s,
+        images_per_s=sum(map(len, batches)) / train_s,
+        state=step.state,
+    )
 
 
-def _parts(run: Run, epoch: Generator[int, None, Results]) -> Generator[EpochPart, None, Results]:
-    while True:
-        try:
-            num_done = next(epoch)
-        except StopIteration as end:
-            results: Results = end.value
-            return results
-        yield EpochPart(run.epoch, num_done, run.state)
+def _train(
+    step: TrainingStep,
+    data: ImageSet,
+    features: ProbeFeatures | None,
+    batches: list[np.ndarray],
+    part_steps: int | None,
+) -> Generator[EpochPart, None, float]:
+    """A step on each batch; returns the seconds between parts."""
+    step.network.train()
+    parts = [worker_part(rows, step.context.worker_rank, step.context.num_workers) for rows in batches]
+    known, paused_s = features and features.train, 0.0
+    activations = _activations(step, data, known, parts, step.config.train.augment)
+    for rows, (x, labels) in zip(batches, activations, strict=True):
+        step(x, labels, len(rows))
+        if part_steps and step.num_done % part_steps == 0 and step.num_done < step.steps_per_epoch:
+            step.end_part()
+            paused = time.perf_counter()
+            yield EpochPart(step.epoch + 1, step.num_done, step.state)
+            paused_s += time.perf_counter() - paused
+    return paused_s
 
 
-def _begun(entrant: Entrant, team: Team, steps_per_epoch: int) -> Run:
-    done = int(entrant.state["epoch"]) if entrant.state else 0
-    run = Run(entrant.network, entrant.recipe, team, steps_per_epoch, (entrant.until or entrant.recipe.epochs) - done)
-    if entrant.state:
-        run.restore(entrant.state)
-    return run
+def _validate(step: TrainingStep, data: ImageSet, features: ProbeFeatures | None) -> tuple[float, float]:
+    """The mean cross-entropy (nats) and the error on validation, over all workers."""
+    counts = torch.zeros(3, dtype=torch.float64, device=step.context.device)
+    blocks = worker_blocks(len(data), step.context)
+    for x, labels in _activations(step, data, features and features.val, blocks, "none"):
+        counts += step.tally(x, labels)
+    loss, mistakes, num = step.context.sum(counts).tolist()
+    return loss / num, mistakes / num
+
+
+def _activations(
+    step: TrainingStep, data: ImageSet, features: Tensor | None, blocks: list[np.ndarray], policy: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The frozen stages' output and the labels of each block of rows, computed or read."""
+    device = step.context.device
+    if features is not None:
+        yield from feature_inputs(features, data.labels, blocks, device)
+        return
+    for images, labels in inputs(data, blocks, device, policy, step.config.seed, step.epoch + 1):
+        with torch.no_grad(), autocast(step.precision, device):
+            x = step.prefix(images)
+        yield x, labels
+
+
+def _check_finite(step: TrainingStep, **losses: float) -> None:
+    for name, loss in losses.items():
+        if not math.isfinite(loss):
+            where = f"in epoch {step.epoch} at lr {step.config.lr:g}, freeze depth {step.config.freeze_depth}."
+            error = NonFiniteLossError(f"{name} is {loss} {where} A lower learning rate or train.clip_norm helps.")
+            error.epoch = step.epoch
+            raise error

@@ -1,141 +1,135 @@
-"""One run of a recipe: the suffix that it trains, its optimiser, and what it has counted in the present epoch."""
+"""The trained part of a network with its optimiser, a step at a time."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from translearn.models.freeze import freeze, parameter_groups, trained_state
 from translearn.models.network import Network
 from translearn.seeds import derive_seed
-from translearn.training.config import LoopState, Recipe
-from translearn.training.distributed import Team
+from translearn.training.config import LoopState, TrainConfig
+from translearn.training.distributed import DistributedContext
 from translearn.training.inference import tally
 from translearn.training.optimizers import lr_factor, make_optimizer
 from translearn.training.precision import autocast, compiled, resolve_precision
 
 
-class Run:
-    """A network, frozen and placed, and its optimiser.
+class TrainingStep:
+    """A network, frozen and placed, its optimiser, and all that a step depends on.
 
     Attributes:
-        epoch: The epoch at hand; between epochs the last one that is done.
-        num_done: Steps done of an epoch that is not; 0 between epochs.
-        seconds: Wall time of its own steps and batches of validation in the present epoch.
+        epoch: Epochs that are done.
+        num_done: Steps that are done of the next epoch.
+        precision: The resolved one.
     """
 
     def __init__(
-        self, network: Network, recipe: Recipe, team: Team, steps_per_epoch: int, num_epochs: int | None = None
+        self,
+        network: Network,
+        config: TrainConfig,
+        context: DistributedContext,
+        steps_per_epoch: int,
+        state: LoopState | None = None,
     ) -> None:
-        """Freezes and places; ``num_epochs`` is how many will be trained here, all when None: compiling must pay."""
-        self.network, self.recipe, self.team, self.steps_per_epoch = network, recipe, team, steps_per_epoch
-        self.precision = resolve_precision(recipe.train.precision, team.device)
-        team.adopt(network)
-        freeze(network, recipe.freeze_depth)
-        self.suffix = network.suffix(recipe.freeze_depth)
-        num_steps = (recipe.epochs if num_epochs is None else num_epochs) * steps_per_epoch
-        self.trained = team.parallel(compiled(self.suffix, recipe.train.compile, team.device, num_steps))
-        groups = parameter_groups(network, recipe.train.weight_decay)
-        self.parameters = [parameter for group in groups for parameter in group["params"]]
-        self.optimizer = make_optimizer(groups, recipe.lr, recipe.train)
-        self.is_random = any(isinstance(module, nn.Dropout) for module in self.suffix.modules())
-        self.epoch = self.num_done = 0
-        self._loss_before = 0.0
+        """Freeze and place the network, and go to the state where one is given."""
+        self.network, self.config, self.context, self.steps_per_epoch = network, config, context, steps_per_epoch
+        self.precision = resolve_precision(config.train.precision, context.device)
+        context.adopt(network)
+        freeze(network, config.freeze_depth)
+        self.prefix, self._suffix = network.prefix(config.freeze_depth), network.suffix(config.freeze_depth)
+        self._is_random = any(isinstance(module, nn.Dropout) for module in self._suffix.modules())
+        groups = parameter_groups(network, config.train.weight_decay)
+        self._parameters = [parameter for group in groups for parameter in group["params"]]
+        self._optimizer = make_optimizer(groups, config.lr, config.train)
+        self._restore(state)
+        num_steps = (config.epochs - self.epoch) * steps_per_epoch
+        self._trained = context.parallel(compiled(self._suffix, config.train.compile, context.device, num_steps))
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the last step."""
+        return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> LoopState:
-        """Copies of all that the next step depends on; inside an epoch right after ``end_part``."""
-        model = trained_state(self.network, self.recipe.freeze_depth)
-        is_inside = self.num_done > 0
+        """Return copies of all that the next step depends on; inside an epoch right after ``end_part``."""
         return {
-            "epoch": self.epoch - is_inside,
+            "epoch": self.epoch,
             "step": self.num_done,
-            "loss": float(self._loss) if is_inside else 0.0,
-            "model": model,
-            "optimizer": _copied(self.optimizer.state_dict()),
+            "loss": float(self._loss),
+            "model": trained_state(self.network, self.config.freeze_depth),
+            "optimizer": _copied(self._optimizer.state_dict()),
         }
 
-    def restore(self, state: LoopState) -> None:
-        """Goes back to a state."""
-        self.network.load_state_dict(state["model"], strict=False)
-        self.optimizer.load_state_dict(_copied(state["optimizer"]))
-        self.epoch, self.num_done = int(state["epoch"]), int(state["step"])
-        self._loss_before = float(state["loss"])
+    def __call__(self, x: Tensor, labels_N: Tensor, global_size: int) -> None:
+        """Update once, from this worker's part of a batch that has ``global_size`` examples.
 
-    def begin_epoch(self) -> None:
-        """Makes the run ready to train the epoch after the last one done, from the step where its state was."""
-        self.network.train()
-        self.epoch += 1
-        self.seconds = 0.0
-        before = torch.tensor(self._loss_before, dtype=torch.float64, device=self.team.device)
-        # All workers have the state of the first one, whose sum is that of all.
-        self._loss, self._loss_before = before if self.team.rank == 0 else torch.zeros_like(before), 0.0
-        self._counts = torch.zeros(3, dtype=torch.float64, device=self.team.device)
-
-    def step(self, boundary: torch.Tensor, labels: torch.Tensor, global_size: int, index: int) -> None:
-        """One update, from this worker's part of the epoch's batch ``index``, which has ``global_size`` examples."""
-        with self._timed():
-            step = (self.epoch - 1) * self.steps_per_epoch + index
-            self._prepare(step)
-            with autocast(self.precision, self.team.device):
-                z = self.trained(boundary)
-            smoothing = self.recipe.train.label_smoothing
-            loss = nn.functional.cross_entropy(z.float(), labels, reduction="sum", label_smoothing=smoothing)
-            self.optimizer.zero_grad(set_to_none=True)
-            # Gradients are averaged over workers; this makes the average that over the global batch's examples.
-            (loss * (self.team.num_workers / global_size)).backward()
-            if self.recipe.train.clip_norm:
-                nn.utils.clip_grad_norm_(self.parameters, self.recipe.train.clip_norm)
-            self.optimizer.step()
-            self._loss += loss.detach().double()
-            self.num_done = index + 1
+        Args:
+            x: The output of ``prefix`` on the device: (n, channels, height, width) or features (n, D).
+            labels_N: int64, shape (n,).
+            global_size: Examples of all workers.
+        """
+        train = self.config.train
+        self._prepare(self.epoch * self.steps_per_epoch + self.num_done)
+        with autocast(self.precision, self.context.device):
+            z = self._trained(x)
+        loss = nn.functional.cross_entropy(z.float(), labels_N, reduction="sum", label_smoothing=train.label_smoothing)
+        self._optimizer.zero_grad(set_to_none=True)
+        # Gradients are averaged over workers; this makes the average that over the global batch's examples.
+        (loss * (self.context.num_workers / global_size)).backward()
+        if train.clip_norm:
+            nn.utils.clip_grad_norm_(self._parameters, train.clip_norm)
+        self._optimizer.step()
+        self._loss += loss.detach().double()
+        self.num_done += 1
 
     def end_part(self) -> None:
-        """Between two steps: makes the first worker's state that of all, with or without anyone who keeps it."""
-        self._loss = self.team.settled(self._loss)
-        self.team.average_statistics(self.network)
+        """Make the first worker's state, between two steps, that of all."""
+        self._loss = self.context.sum_to_first(self._loss)
+        self.context.average_statistics(self.network)
 
-    def end_training(self) -> None:
-        """What follows the epoch's last step; the network is ready to be validated."""
-        self.num_done = 0
-        self.team.average_statistics(self.network)
+    def end_epoch(self) -> float:
+        """Make the network ready to be validated; return the sum of the epoch's losses over all workers."""
+        self.context.average_statistics(self.network)
         self.network.eval()
+        loss = float(self.context.sum(self._loss))
+        self.epoch, self.num_done, self._loss = self.epoch + 1, 0, self._zero()
+        return loss
 
-    def validate(self, boundary: torch.Tensor, labels: torch.Tensor) -> None:
-        """Counts losses and mistakes on a batch of validation."""
-        with self._timed(), torch.inference_mode(), autocast(self.precision, self.team.device):
-            self._counts += tally(self.suffix(boundary).float(), labels)
+    def tally(self, x: Tensor, labels_N: Tensor) -> Tensor:
+        """Return ``inference.tally`` of a batch of validation, given as to a step."""
+        with torch.inference_mode(), autocast(self.precision, self.context.device):
+            return tally(self._suffix(x).float(), labels_N)
 
-    def figures(self, num_examples: int) -> tuple[float, float, float]:
-        """Training loss, validation loss and validation error of the epoch, over all workers."""
-        train_loss = float(self.team.sum(self._loss)) / num_examples
-        val_loss, mistakes, num = self.team.sum(self._counts).tolist()
-        return train_loss, val_loss / num, mistakes / num
+    def _restore(self, state: LoopState | None) -> None:
+        self.epoch = self.num_done = 0
+        self._loss = self._zero()
+        if state is None:
+            return
+        self.network.load_state_dict(state["model"], strict=False)
+        self._optimizer.load_state_dict(_copied(state["optimizer"]))
+        self.epoch, self.num_done = int(state["epoch"]), int(state["step"])
+        if self.context.worker_rank == 0:  # all workers have the state of the first one, whose sum is that of all
+            self._loss += float(state["loss"])
+
+    def _zero(self) -> Tensor:
+        return torch.zeros((), dtype=torch.float64, device=self.context.device)
 
     def _prepare(self, step: int) -> None:
-        """Learning rate and random state of a step: functions of the step alone, whatever ran in between."""
-        train = self.recipe.train
-        warmup_steps = round(train.warmup_epochs * self.steps_per_epoch)
-        factor = lr_factor(step, self.recipe.epochs * self.steps_per_epoch, warmup_steps, train.schedule)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr * factor
-        if self.is_random:
-            torch.manual_seed(derive_seed(self.recipe.seed, "dropout", step, self.team.rank))
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds += time.perf_counter() - started
+        """Set the learning rate and the random state of a step: functions of the step alone."""
+        config, spe = self.config, self.steps_per_epoch
+        factor = lr_factor(step, config.epochs * spe, round(config.train.warmup_epochs * spe), config.train.schedule)
+        for group in self._optimizer.param_groups:
+            group["lr"] = config.lr * factor
+        if self._is_random:
+            torch.manual_seed(derive_seed(config.seed, "dropout", step, self.context.worker_rank))
 
 
 def _copied(value: Any) -> Any:
     """A copy in CPU memory that later steps do not change."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
         return {key: _copied(inner) for key, inner in value.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ class Task:
     """What several runs share; it lies once in the object store of each node.
 
     ``test`` is given where the trained model's error on it is wanted, as of a source; never for a target.
+    ``features``: by source, an ObjectRef that ``cluster.data.features.features_of`` reads.
     """
 
     train: ImageSet
@@ -27,6 +28,7 @@ class Task:
     num_classes: int
     sources: dict[str, Source]
     test: ImageSet | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

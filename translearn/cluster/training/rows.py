@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from translearn.errors import NonFiniteLossError
-from translearn.training.config import EpochResult, Recipe
+from translearn.training.config import EpochResult, TrainConfig
 from translearn.training.precision import resolve_precision
 
 _FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "state")
@@ -19,11 +19,11 @@ def figures(result: EpochResult) -> dict[str, float]:
     return {name: getattr(result, name) for name in _FIGURES}
 
 
-def facts(recipe: Recipe, threads: int, device: torch.device) -> dict[str, Any]:
+def facts(config: TrainConfig, threads: int, device: torch.device) -> dict[str, Any]:
     """What else is recorded of a run: its precision and the threads of each worker."""
-    return {"precision": resolve_precision(recipe.train.precision, device), "threads": threads}
+    return {"precision": resolve_precision(config.train.precision, device), "threads": threads}
 
 
-def diverged(recipe: Recipe, error: NonFiniteLossError) -> dict[str, Any]:
+def diverged(config: TrainConfig, error: NonFiniteLossError) -> dict[str, Any]:
     """Return the last row of a run that diverged: the worst error there is, and why."""
-    return {"epochs": recipe.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}
+    return {"epochs": config.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}

@@ -25,8 +25,8 @@ from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_mode
 from translearn.models.network import Network
 from translearn.models.sources import initial_network
 from translearn.storage.folder import Folder
-from translearn.training.config import EpochPart, EpochResult, Recipe
-from translearn.training.distributed import Team
+from translearn.training.config import EpochPart, EpochResult, TrainConfig
+from translearn.training.distributed import DistributedContext
 from translearn.training.inference import loss_and_error
 from translearn.training.loop import fine_tune_in_parts
 from translearn.training.precision import prepare_process, resolve_precision
@@ -45,7 +45,7 @@ class Job:
     run: str
     task: Shared
     source: str
-    recipe: Recipe
+    config: TrainConfig
     info: ModelInfo | None = None
     train_rows: np.ndarray | None = field(default=None, compare=False)
 
@@ -71,10 +71,10 @@ def work(orders: Orders) -> None:
         try:
             _do(job, fetch(job.task), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
-            recorded = facts(job.recipe, orders.threads, ray.train.torch.get_device())
+            recorded = facts(job.config, orders.threads, ray.train.torch.get_device())
             if ray.train.get_context().get_world_rank() == 0:
                 (orders.out / job.run).write_json(FAILED, {"reason": str(error)})
-            _tell({"run": job.run, **diverged(job.recipe, error), **recorded}, orders)
+            _tell({"run": job.run, **diverged(job.config, error), **recorded}, orders)
 
 
 def _remaining(orders: Orders) -> list[Job]:
@@ -88,42 +88,47 @@ def has_ended(folder: Folder) -> bool:
 
 
 def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:
-    team = Team.joined(ray.train.torch.get_device(), job.recipe.train.sync_batchnorm)
-    network, _ = initial_network(task.sources[job.source], task.num_classes, job.recipe.seed)
+    context = DistributedContext.joined(ray.train.torch.get_device(), job.config.train.sync_batchnorm)
+    network, _ = initial_network(task.sources[job.source], task.num_classes, job.config.seed)
     curve: list[dict[str, float]] = list(saved["curve"]) if saved else []
     clock = CheckpointClock(orders.checkpoint_interval_s)
     state = saved["state"] if saved else None
     train = task.train if job.train_rows is None else task.train.view(job.train_rows)
-    for result in fine_tune_in_parts(network, train, task.val, job.recipe, team, state, part_steps=_PART_STEPS):
+    for result in fine_tune_in_parts(network, train, task.val, job.config, context, state, part_steps=_PART_STEPS):
         if isinstance(result, EpochPart):
-            _keep_part(job, result, curve, clock, team, _study(orders))
+            _keep_part(job, result, curve, clock, context, _study(orders))
             continue
         curve.append(figures(result))
-        is_last = result.epoch == job.recipe.epochs
+        is_last = result.epoch == job.config.epochs
         if is_last:
-            _keep(job, network, curve, orders.out, _errors(network, task, job, team, result))
+            _keep(job, network, curve, orders.out, _errors(network, task, job, context, result))
         saved_state = {"run": job.run, "curve": curve, "state": result.state} if clock.due(is_last) else None
-        recorded = facts(job.recipe, orders.threads, team.device)
-        row = {"run": job.run, "epochs": job.recipe.epochs, "workers": team.num_workers, **curve[-1], **recorded}
+        recorded = facts(job.config, orders.threads, context.device)
+        row = {"run": job.run, "epochs": job.config.epochs, "workers": context.num_workers, **curve[-1], **recorded}
         _tell(row, orders, saved_state)
 
 
 def _keep_part(
-    job: Job, part: EpochPart, curve: list[dict[str, float]], clock: CheckpointClock, team: Team, study: str
+    job: Job,
+    part: EpochPart,
+    curve: list[dict[str, float]],
+    clock: CheckpointClock,
+    context: DistributedContext,
+    study: str,
 ) -> None:
     """Loop state inside an epoch, where the first worker finds it due: a report waits for all workers."""
-    if not team.agreed(lambda: clock.due(False)):
+    if not context.broadcast(lambda: clock.due(False)):
         return
     row = {"run": job.run, "epoch": part.epoch, "step": part.step}
-    _report(row, {"run": job.run, "curve": curve, "state": part.state} if team.rank == 0 else None)
-    log("part", study, job.run, team.rank, epoch=part.epoch, step=part.step)
+    _report(row, {"run": job.run, "curve": curve, "state": part.state} if context.worker_rank == 0 else None)
+    log("part", study, job.run, context.worker_rank, epoch=part.epoch, step=part.step)
 
 
-def _errors(network: Network, task: Task, job: Job, team: Team, last: EpochResult) -> TaskErrors:
+def _errors(network: Network, task: Task, job: Job, context: DistributedContext, last: EpochResult) -> TaskErrors:
     if task.test is None:
         return TaskErrors(validation=last.val_error)
-    precision = resolve_precision(job.recipe.train.precision, team.device)
-    _, test_error = loss_and_error(network, task.test, precision, team)
+    precision = resolve_precision(job.config.train.precision, context.device)
+    _, test_error = loss_and_error(network, task.test, precision, context)
     return TaskErrors(validation=last.val_error, test=test_error)
 
 

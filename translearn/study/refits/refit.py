@@ -18,7 +18,7 @@ from translearn.study.models import check_trained, failure, model_info
 from translearn.study.refits.candidates import Candidate
 from translearn.study.tables import CURVE_SCHEMA, table
 from translearn.study.tracked import teller
-from translearn.training.config import Recipe
+from translearn.training.config import TrainConfig
 
 REFIT = "refit"
 
@@ -64,7 +64,7 @@ def refit_task(splits: Splits, sources: dict[str, Source], candidates: list[Cand
 
 
 def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Resources) -> None:
-    epochs = max(job.recipe.epochs for job in jobs)
+    epochs = max(job.config.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_size} worker(s)")
     with board("refits", len(jobs), epochs, spec.name) as shown:
         followers = (shown.follow, teller(spec, REFIT, jobs))
@@ -119,8 +119,8 @@ def refit_job(
         "data_fingerprint": manifest.fingerprint,
     }
     train = spec.train.model_copy(update={"weight_decay": trial["weight_decay"]})
-    recipe = Recipe(trial["freeze_depth"], trial["lr"], epochs, seed, train)
-    return Job(run, task, trial["source"], recipe, model_info(trial["arch"], manifest.classes, spec, provenance))
+    config = TrainConfig(trial["freeze_depth"], trial["lr"], epochs, seed, train)
+    return Job(run, task, trial["source"], config, model_info(trial["arch"], manifest.classes, spec, provenance))
 
 
 def add_refit_curves(folder: Folder, runs: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the processes of test_team do; apart from it, because each new process imports this."""
+"""The work of the processes of test_distributed; apart from it, because each new process imports this."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from loop_cases import curve, figures, images, in_float64, recipe, source
+from loop_cases import config, curve, figures, images, in_float64, source
 from torch import nn
 
 from translearn.data.batches import worker_part
 from translearn.training.config import EpochPart, EpochResult
-from translearn.training.distributed import Team, TeamBatchNorm2d
+from translearn.training.distributed import DistributedContext, GlobalBatchNorm2d
 from translearn.training.inference import loss_and_error
 from translearn.training.loop import fine_tune, fine_tune_in_parts
 
 NUM_CHANNELS = 3
-# Training and validation images, pixels a side, recipe: sizes that do not divide, and batches of one.
+# Training and validation images, pixels a side, config: sizes that do not divide, and batches of one.
 RUNS: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "uneven": (13, 7, 32, {"batch_size": 5, "label_smoothing": 0.1, "clip_norm": 1.0}),
     "adamw": (11, 4, 32, {"batch_size": 5, "freeze_depth": 3, "optimizer": "adamw", "lr": 1e-3, "augment": "crop"}),
     "empty_share": (5, 1, 64, {"batch_size": 1, "augment": "resized_crop", "lr": 1e-3}),
     "linear_probe": (13, 7, 32, {"batch_size": 5, "freeze_depth": 5}),
 }
+#: On probe features, which are fp32.
+PROBE = (13, 7, 32, {"batch_size": 5, "freeze_depth": 5, "augment": "none"})
 BATCH_SIZES = (5, 2, 1)
 
 
-def run(name: str, team: Team | None, exact: bool) -> dict[str, Any]:
-    num_train, num_val, size, changes = RUNS[name]
+def run(name: str, context: DistributedContext | None, exact: bool) -> dict[str, Any]:
+    num_train, num_val, size, changes = {**RUNS, "probe": PROBE}[name]
     network = in_float64(source()) if exact else source()
-    rows = curve(network, images(num_train, 0, size), images(num_val, 1, size), recipe(**changes), team=team)
+    rows = curve(network, images(num_train, 0, size), images(num_val, 1, size), config(**changes), context=context)
     return {"curve": rows, "state": network.state_dict()}
 
 
@@ -64,26 +66,26 @@ def shared_batchnorm(rank: int, num_workers: int) -> dict[int, dict[str, torch.T
     for size in BATCH_SIZES:
         rows = torch.from_numpy(worker_part(torch.arange(size).numpy(), rank, num_workers))
         x, weights = batch(size)
-        found[size] = normalise(changed(TeamBatchNorm2d(NUM_CHANNELS)), x[rows], weights[rows])
+        found[size] = normalise(changed(GlobalBatchNorm2d(NUM_CHANNELS)), x[rows], weights[rows])
     return found
 
 
 def own_statistics(rank: int, num_workers: int) -> dict[str, Any]:
     """A run whose workers keep BatchNorm statistics of their own within an epoch."""
-    team = Team(rank, num_workers, sync_batchnorm=False)
+    context = DistributedContext(rank, num_workers, sync_batchnorm=False)
     network = source()
-    rows = curve(network, images(12), images(7, 1), recipe(batch_size=6, freeze_depth=2), team=team)
+    rows = curve(network, images(12), images(7, 1), config(batch_size=6, freeze_depth=2), context=context)
     return {"curve": rows, "state": network.state_dict()}
 
 
 def in_two_goes(rank: int, num_workers: int, part_steps: int, sync_batchnorm: bool) -> list[list[list[float]]]:
     """The curve of a run in parts, and that of one that goes on from the first worker's state inside an epoch."""
-    team = Team(rank, num_workers, sync_batchnorm=sync_batchnorm)
-    given = (images(13), images(7, 1), recipe(batch_size=4, epochs=2), team)
+    context = DistributedContext(rank, num_workers, sync_batchnorm=sync_batchnorm)
+    given = (images(13), images(7, 1), config(batch_size=4, epochs=2), context)
     whole = list(fine_tune_in_parts(source(), *given, part_steps=part_steps))
     part = next(part for part in fine_tune_in_parts(source(), *given, part_steps=part_steps))
     assert isinstance(part, EpochPart)
-    state = team.agreed(part.state)
+    state = context.broadcast(part.state)
     again = fine_tune_in_parts(source(), *given, state, part_steps=part_steps)
     return [[figures(one) for one in results if isinstance(one, EpochResult)] for results in (whole, again)]
 
@@ -97,15 +99,16 @@ def work(rank: int, num_workers: int, folder: str) -> None:
     """One process: all runs, all batches, and a run that diverges; writes what came out."""
     torch.set_num_threads(1)
     join(rank, num_workers, folder)
-    team = Team.joined(torch.device("cpu"))
-    found: dict[str, Any] = {name: run(name, team, exact=True) for name in RUNS}
-    found["fp32"] = run("uneven", team, exact=False)
+    context = DistributedContext.joined(torch.device("cpu"))
+    found: dict[str, Any] = {name: run(name, context, exact=True) for name in RUNS}
+    found["fp32"] = run("uneven", context, exact=False)
+    found["probe"] = run("probe", context, exact=False)
     found["own_statistics"] = own_statistics(rank, num_workers)
     found["in_two_goes"] = [in_two_goes(rank, num_workers, 2, sync) for sync in (True, False)]
     found["batchnorm"] = shared_batchnorm(rank, num_workers)
-    found["validation"] = {num: loss_and_error(source(), images(num), "fp32", team) for num in (1, 7, 12)}
+    found["validation"] = {num: loss_and_error(source(), images(num), "fp32", context) for num in (1, 7, 12)}
     try:
-        list(fine_tune(source(), images(8), images(4), recipe(lr=1e6), team))
+        list(fine_tune(source(), images(8), images(4), config(lr=1e6), context))
     except Exception as error:
         found["diverged"] = f"{type(error).__name__}: {error}"
     torch.save(found, Path(folder, f"{rank}.pt"))
