@@ -10,7 +10,7 @@ import ray
 import torch
 
 from translearn.cluster.data.shared import Shared
-from translearn.cluster.states import CheckpointClock
+from translearn.cluster.training.checkpoints import CheckpointClock
 from translearn.cluster.training.job_queue import JobQueue
 from translearn.cluster.training.rows import facts
 from translearn.cluster.training.worker import FAILED, Job, Orders, next_job
@@ -29,9 +29,9 @@ class Queue:
         self.take = SimpleNamespace(remote=JobQueue(num_jobs).take)
 
 
-def orders(out: Folder, queue: Queue, group: int) -> Orders:
+def orders(out: Folder, queue: Queue | None = None, group: int = 0) -> Orders:
     jobs = tuple(Job(run, Shared(None), "scratch", RECIPE) for run in ("a", "b", "c", "d"))
-    return Orders(jobs, queue, group, kept={}, threads=1, checkpoint_interval_s=0.0, out=out)
+    return Orders(jobs, threads=1, checkpoint_interval_s=0.0, out=out, queue=queue, group=group)
 
 
 def end(out: Folder, run: str) -> None:
@@ -55,6 +55,12 @@ def test_groups_share_the_jobs_that_have_not_ended(tmp_path: Path, monkeypatch: 
     end(out, "d")
     assert next_job(first, 3) is None
     assert next_job(first, None) is None
+
+
+def test_a_group_alone_does_all_jobs_that_have_not_ended(tmp_path: Path) -> None:
+    alone = orders(Folder.open(tmp_path))
+    end(alone.out, "b")
+    assert [next_job(alone, ended) for ended in (None, 0, 2, 3)] == [0, 2, 3, None]
 
 
 def test_loop_state_is_kept_once_an_interval_and_never_at_the_end() -> None:

@@ -72,7 +72,7 @@ def train_jobs(
     say(f"training {len(todo)} run(s): {layout}")
     storage = state.new_attempt()
     with _progress(out, (group.Size(layout).take, *on_epoch)) as progress, _handing_out(len(todo)) as queue:
-        every = Orders(todo, queue, 0, kept, layout.cpus, checkpoint_interval_s, out, progress)
+        every = Orders(todo, layout.cpus, checkpoint_interval_s, out, progress, queue, kept=kept)
         trainers = [
             _trainer(replace(every, group=number), storage, layout, spare_cpus) for number in range(layout.at_once)
         ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -59,23 +59,23 @@ class Orders:
 
     Attributes:
         jobs: Those of all groups.
-        queue: The handle of the ``JobQueue`` that hands them out.
-        group: The group's number.
-        kept: By job the last checkpoint that an interrupted command left.
         threads: Torch threads of a worker.
         checkpoint_interval_s: See ``ClusterSpec``.
         out: Where models go, a folder a job.
         progress: Takes the rows of epochs.
+        queue: The handle of the ``JobQueue`` that hands the jobs out; None where there is one group, which does all.
+        group: The group's number.
+        kept: By job the last checkpoint that an interrupted command left.
     """
 
     jobs: tuple[Job, ...]
-    queue: Any
-    group: int
-    kept: Mapping[str, ray.train.Checkpoint]
     threads: int
     checkpoint_interval_s: float
     out: Folder
     progress: Queue | None = None
+    queue: Any = None
+    group: int = 0
+    kept: Mapping[str, ray.train.Checkpoint] = field(default_factory=dict)
 
 
 def work(orders: Orders) -> None:
@@ -107,10 +107,17 @@ def _handed_out(orders: Orders) -> Iterator[Job]:
 
 def next_job(orders: Orders, ended: int | None) -> int | None:
     """Return the number of the group's next job that has not ended: workers may have been lost just after it had."""
-    index: int | None = ray.get(orders.queue.take.remote(orders.group, ended))
+    index = _take(orders, ended)
     while index is not None and has_ended(orders.out / orders.jobs[index].run):
-        index = ray.get(orders.queue.take.remote(orders.group, index))
+        index = _take(orders, index)
     return index
+
+
+def _take(orders: Orders, ended: int | None) -> int | None:
+    if orders.queue is not None:
+        return cast(int | None, ray.get(orders.queue.take.remote(orders.group, ended)))
+    following = 0 if ended is None else ended + 1
+    return following if following < len(orders.jobs) else None
 
 
 def has_ended(folder: Folder) -> bool:
