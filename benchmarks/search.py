@@ -224,7 +224,7 @@ def _searched(
     spec = _spec(str(folder), epochs, len(grid.points), mode)
     train, val = (decode_split(data, split, _SIZE) for split in ("train", "val"))
     task = Task(train, val, len(data.manifest.classes), sources)
-    outcomes = run_search(spec, task, Folder.open(folder), Resources(1, 0, 1, 2, 1, 2, 0), proposals=grid)
+    outcomes = run_search(spec, task, Folder.open(folder), Resources(1, 0, 1, 2), proposals=grid)
     if mode == "race" and not all(one.is_replayed for one in outcomes if one.is_replayed is not None):
         raise AssertionError("the winner's replay gave other weights")
     curves = [outcome.curve for outcome in outcomes]

@@ -103,7 +103,7 @@ def _searched(num: int, num_workers: int) -> Spans:
     """Trials of translearn's search, each a heat of its own."""
     with tempfile.TemporaryDirectory() as folder:
         spec = _spec(folder, num, num_workers)
-        outcomes = run_search(spec, _task(), Folder.open(folder), Resources(1, 0, num_workers, 1, 1, 2, 0))
+        outcomes = run_search(spec, _task(), Folder.open(folder), Resources(1, 0, num_workers, 1))
     curves = [outcome.curve for outcome in outcomes]
     return [(curve[0]["ended_at"] - curve[0]["seconds"], curve[-1]["ended_at"]) for curve in curves]
 

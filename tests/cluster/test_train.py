@@ -28,7 +28,24 @@ def test_a_failure_of_training_comes_back() -> None:
         raise SystemExit("out of workers")
 
     with pytest.raises(SystemExit, match="out of workers"):
-        _fit(Trainer(fail))
+        _fit([Trainer(fail)])
+
+
+def test_a_failure_is_raised_when_the_other_groups_have_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    others, failed = [], threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ControllerError(RuntimeError("no workers"))
+
+    def go_on() -> None:
+        failed.wait(10)
+        others.append("done")
+
+    with pytest.raises(ControllerError):
+        _fit([Trainer(fail), Trainer(go_on), Trainer(go_on)])
+    assert others == ["done", "done"]
+    assert capsys.readouterr().out == "warning: a group of workers failed, the others go on: no workers\n"
 
 
 @pytest.fixture
@@ -48,13 +65,13 @@ def test_ctrl_c_during_training_is_a_keyboard_interrupt() -> None:
         release.wait(10)
 
     with pytest.raises(KeyboardInterrupt):
-        _fit(Trainer(fit))
+        _fit([Trainer(fit)])
     release.set()
 
 
 def test_training_runs_outside_the_main_thread_where_ray_train_would_take_ctrl_c_for_good() -> None:
     threads: list[threading.Thread] = []
-    _fit(Trainer(lambda: threads.append(threading.current_thread())))
+    _fit([Trainer(lambda: threads.append(threading.current_thread()))])
     assert threads[0] is not threading.main_thread()
 
 

@@ -33,7 +33,7 @@ sources:
   - {name: scratch, arch: vgg11_bn, pretrain: {epochs: 0, lr: -1}}
 search: {trials: 8.0, freeze_depth: [0, 6, 7], lr: [1e-1, 1e-3], algorithm: optun}
 train: {optimizer: adam, warmup_epochs: .nan, momentum: 1}
-cluster: {gpus_per_worker: foo, refit_workers: 0, workers_per_trial: "2"}
+cluster: {gpus_per_worker: foo, refit_workers: 0, refits_at_once: 0, workers_per_trial: "2"}
 refit: {seeds: null}
 """
 FAULTS = """\
@@ -58,6 +58,7 @@ cluster.workers_per_trial: must be a valid integer, but got '2'.
 cluster.gpus_per_worker: must be 'auto' or a valid number, but got 'foo'.
 cluster.refit_workers: must be 'auto', a whole number of at least 1, or two of them, [lowest, highest], but got 0. \
 For example 2, or [1, 4].
+cluster.refits_at_once: must be 'auto' or greater than or equal to 1, but got 0.
 refit.seeds: must be a valid integer, but got None.
 storag: is not a known key. Did you mean 'storage'?
 sources.0: must have exactly one of weights, checkpoint and pretrain, but got none of them. \

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from translearn.cluster.resources import Resources
 from translearn.config import IngestSpec, StudySpec, parse_spec
 from translearn.data.images.placement import Room
 from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
@@ -14,7 +13,7 @@ from translearn.storage.folder import Folder
 from translearn.study import plan
 from translearn.study.directory import nearest
 from translearn.study.dry_run import tiny
-from translearn.study.plan import Size, _images_line, _refit_workers, _shard_faults, _size, _storage_faults
+from translearn.study.plan import Size, _images_line, _shard_faults, _size, _storage_faults
 
 
 def study(storage: Path, **target: str) -> StudySpec:
@@ -76,9 +75,3 @@ def test_a_shard_that_was_cut_off_is_told_of_before_anything_starts(tmp_path: Pa
     file.write_bytes(file.read_bytes()[:-10])
     (line,) = _shard_faults(spec)
     assert line.startswith(f"{file}: must be a Parquet file of ")
-
-
-def test_the_plan_shows_a_range_of_workers_and_what_is_there_now() -> None:
-    assert _refit_workers(Resources(1, 0.0, 1, 2, 1, 2, 0.0)) == "1 worker of 2 CPUs"
-    elastic = Resources(1, 1.0, 1, 2, 2, 1, 1.0, (1, 8))
-    assert _refit_workers(elastic) == "1 to 8 workers of 1 CPU and 1 GPU (2 now)"

@@ -205,7 +205,8 @@ class TrainSpec(_Model):
 class ClusterSpec(_Model):
     """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
 
-    ``refit_workers``: as ``[lowest, highest]``, their number follows the nodes that are there.
+    ``refit_workers``: of each run; as ``[lowest, highest]``, their number follows the nodes that are there.
+    ``refits_at_once``: so many runs side by side, at most. Both are of refits, pre-training and ``finetune``.
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
     follow another within so many seconds. ``mlflow``: a server that is told of every run; it may change within a study.
     """
@@ -214,6 +215,7 @@ class ClusterSpec(_Model):
     gpus_per_worker: Literal["auto"] | Annotated[NonNegative, AfterValidator(_gpus)] = "auto"
     cpus_per_worker: Count = 1
     refit_workers: Workers = "auto"
+    refits_at_once: Literal["auto"] | Count = "auto"
     checkpoint_interval_s: NonNegative = 30.0
     mlflow: TrackingAddress | None = None
 

@@ -34,7 +34,7 @@ _HEAT, _NEXT_HEAT = (Trap("placed", r"/search/heats/.*\.json$", "ask", number) f
 _TRIALS = Trap("placed", r"/trials\.parquet$")
 _BEFORE_EVALUATION = Trap("opened", r"/drill/\.mistakes\.parquet", "ask")
 _SEARCHED, _SOURCE = "disk/runs/*/search/[hs]*s/*.*", "donor.safetensors"
-_RAY, _TEST = "disk/runs/*/refit/.ray/group", "disk/runs/*/data/target/test-00000.parquet"
+_RAY, _TEST = "disk/runs/*/refit/.ray/*/group-0", "disk/runs/*/data/target/test-00000.parquet"
 _MODEL = "disk/runs/*/refit/transfer-0-0/*.safetensors"
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from translearn.cluster.data.placed import measure_room
+from translearn.cluster.data.shared import Task, share
 from translearn.cluster.mlflow_client import mlflow_faults
 from translearn.cluster.resources import Resources
+from translearn.cluster.training.layout import lay_out
+from translearn.cluster.training.step_time import step_seconds
+from translearn.cluster.training.worker import Job
 from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.data.batches import num_steps
 from translearn.data.damage import damaged_shards
@@ -20,14 +22,12 @@ from translearn.data.images.placement import choose_place
 from translearn.data.ingest.plan import plan_ingest
 from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, TranslearnError, raise_faults
-from translearn.models.network import build
-from translearn.models.sources import check_sources
+from translearn.models.sources import check_sources, scratch
 from translearn.seeds import generator
 from translearn.storage.folder import Folder
 from translearn.study.data import ingest_options, is_ingested, limits, num_sets
 from translearn.study.directory import changes, nearest
 from translearn.training.config import TrainConfig
-from translearn.training.loop import fine_tune
 
 _STEPS, _BATCH_SIZE = 3, 16
 
@@ -117,18 +117,17 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
     trial_s = spec.search.epochs * steps * slowest
     search_s = spec.search.trials * trial_s / resources.concurrent_trials
     refit_epochs, num_refits = spec.refit.epochs or spec.search.epochs, _num_refits(spec)
-    refit_s = num_refits * refit_epochs * steps * slowest
+    refits = lay_out(resources, num_refits, lambda: slowest)
+    refit_s = refits.seconds(num_refits, refit_epochs * steps * slowest)
     trial_workers = _workers(str(resources.workers_per_trial), resources.cpus, resources.gpus)
-    refit_workers = _refit_workers(resources)
     lines = [
         f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
         f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of {steps} steps, "
         f"{resources.concurrent_trials} at once, {trial_workers} a trial: at most {_duration(search_s)}",
-        f"refit: up to {num_refits} runs of {refit_epochs} epochs, {refit_workers}: at most {_duration(refit_s)}",
+        f"refit: up to {num_refits} runs of {refit_epochs} epochs, {refits}: at most {_duration(refit_s)}",
     ]
     lines[2:2] = _scheduler_lines(spec)
-    pretrains = [_pretrain_line(source, spec, sizes, seconds) for source in spec.sources if source.pretrain]
-    return [lines[0], _images_line(spec, target), *pretrains, *lines[1:]]
+    return [lines[0], _images_line(spec, target), *_pretrain_lines(spec, sizes, seconds, resources), *lines[1:]]
 
 
 def _num_refits(spec: StudySpec) -> int:
@@ -154,6 +153,15 @@ def _images_line(spec: StudySpec, target: Size) -> str:
     return choose_place(num_bytes, measure_room(), spec.target.images, num_sets(spec)).why
 
 
+def _pretrain_lines(
+    spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float], resources: Resources
+) -> list[str]:
+    lines = [_pretrain_line(source, spec, sizes, seconds) for source in spec.sources if source.pretrain]
+    if not lines:
+        return []
+    return [*lines, f"pre-training: {lay_out(resources, len(lines), lambda: max(seconds.values()))}"]
+
+
 def _pretrain_line(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float]) -> str:
     assert source.pretrain
     batch_size = source.pretrain.batch_size or spec.train.batch_size
@@ -164,25 +172,15 @@ def _pretrain_line(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size], 
 
 
 def _step_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:
-    """Seconds of a step of a full fine-tune, measured here on small batches of noise."""
+    """Seconds of a step of a full fine-tune, measured on a worker on small batches of noise."""
     batch_size = min(spec.train.batch_size, _BATCH_SIZE)
     size, num = spec.target.image_size, batch_size * _STEPS
     noise = generator(0, "plan").integers(0, 256, (num, size, size, 3), dtype=np.uint8)
     images = ImageSet(noise, np.arange(num) % target.num_classes, np.arange(num, dtype=np.uint64))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(resources.cpus)
-    config = TrainConfig(0, 1e-4, 2, 0, spec.train.model_copy(update={"clip_norm": 1.0, "batch_size": batch_size}))
-    epochs = fine_tune(build(arch, target.num_classes, 0), images, images.take(np.arange(1)), config)
-    next(epochs)
-    started = time.perf_counter()
-    next(epochs)
-    torch.set_num_threads(threads)
-    return (time.perf_counter() - started) / num * spec.train.batch_size
-
-
-def _refit_workers(resources: Resources) -> str:
-    workers = _workers(resources.refit_size, resources.refit_cpus, resources.refit_gpus)
-    return workers if resources.refit_range is None else f"{workers} ({resources.refit_workers} now)"
+    task = share(Task(images, images.take(np.arange(1)), target.num_classes, {"scratch": scratch(arch)}))
+    train = spec.train.model_copy(update={"clip_norm": 1.0, "batch_size": batch_size})
+    job = Job("plan", task, "scratch", TrainConfig(0, 1e-4, 2, 0, train))
+    return step_seconds(job, resources) / batch_size * spec.train.batch_size
 
 
 def _workers(num: str, cpus: int, gpus: float) -> str:

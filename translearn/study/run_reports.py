@@ -9,6 +9,7 @@ from typing import Any
 from translearn.cluster.run_report import RunReport, Step
 from translearn.cluster.training.worker import CURVE, has_ended
 from translearn.config import StudySpec
+
 Row = dict[str, Any]
 from translearn.models.model_dir import MARKER, ModelInfo, read_info
 from translearn.storage.folder import Folder

@@ -95,7 +95,7 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     if not todo:
         return
     jobs = [_job(source, spec, folder) for source in todo]
-    say(f"pre-training {', '.join(job.run for job in jobs)} on {resources.refit_size} worker(s)")
+    say(f"pre-training {', '.join(job.run for job in jobs)}")
     try:
         with board("pre-training", len(jobs), max(job.config.epochs for job in jobs), spec.name) as shown:
             spare = any(is_piped(fetch(job.task).train) for job in jobs)

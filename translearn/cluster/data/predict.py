@@ -30,16 +30,16 @@ class Model:
 def predict(models: list[Model], images: ImageSet, precision: str, resources: Resources) -> list[np.ndarray]:
     """The class probabilities that each model gives each image: float64, (N, C) a model, in order.
 
-    ``precision`` may be ``auto``; models run with the CPUs and the GPU of a refit's worker.
+    ``precision`` may be ``auto``; each model runs with the CPUs of a trial's worker, and a whole GPU.
     """
-    task = ray.remote(num_cpus=resources.refit_cpus, num_gpus=resources.refit_gpus)(_predict)
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.whole_gpus)(_predict)
     split = (ray.put(images),)  # in a tuple Ray hands on the reference
     return list(ray.get([task.remote(model, split, precision, resources) for model in models]))
 
 
 def _predict(model: Model, split: tuple[Any], precision: str, resources: Resources) -> np.ndarray:
-    prepare_process(resources.refit_cpus)
-    device = torch.device("cuda" if resources.refit_gpus else "cpu")
+    prepare_process(resources.cpus)
+    device = torch.device("cuda" if resources.gpus else "cpu")
     network = build(model.arch, model.num_classes, seed=0)
     load_source(network, model.state, keep_head=True, where=model.arch)
     return probabilities(network.to(device), ray.get(split[0]), resolve_precision(precision, device), device)

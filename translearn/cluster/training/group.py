@@ -11,9 +11,9 @@ from typing import Any
 
 import ray.train
 
-from translearn.cluster.resources import Resources
 from translearn.cluster.session import quick_starts
 from translearn.cluster.tracking.console import say
+from translearn.cluster.training.layout import Layout
 
 MAX_FAILURES = 3
 #: How often Ray Train may start more workers. Each time costs a start, and the epochs since the last checkpoint.
@@ -32,31 +32,31 @@ def scaling(num_workers: int | tuple[int, int], cpus: float, gpus: float) -> ray
     )
 
 
-def refit_scaling(resources: Resources, spare_cpus: bool = False) -> ray.train.ScalingConfig:
-    """That of the workers of refits and of pre-training; ``spare_cpus``: they ask for half of their CPUs."""
-    cpus = resources.refit_cpus / 2 if spare_cpus else resources.refit_cpus
-    return scaling(resources.refit_range or resources.refit_workers, cpus, resources.refit_gpus)
+def layout_scaling(layout: Layout, spare_cpus: bool = False) -> ray.train.ScalingConfig:
+    """That of the workers of a refit or a pre-training; ``spare_cpus``: they ask for half of their CPUs."""
+    return scaling(layout.elastic or layout.workers, layout.cpus / 2 if spare_cpus else layout.cpus, layout.gpus)
 
 
-def failures(resources: Resources) -> ray.train.FailureConfig:
+def failures(layout: Layout) -> ray.train.FailureConfig:
     """How often workers may be lost. To become more costs nothing of that; a lost node is a failure as any other."""
-    num_starts = MAX_FAILURES * (_STARTS_PER_LOSS if resources.refit_range else 1)
+    num_starts = MAX_FAILURES * (_STARTS_PER_LOSS if layout.elastic else 1)
     return ray.train.FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=num_starts)
 
 
-def starts(resources: Resources) -> AbstractContextManager[None]:
+def starts(layout: Layout) -> AbstractContextManager[None]:
     """How long is waited for workers, as long as the block runs."""
-    return quick_starts() if resources.refit_range else nullcontext()
+    return quick_starts() if layout.elastic else nullcontext()
 
 
 class Size:
-    """The number of workers of an elastic group, told each time that it changes."""
+    """The number of workers of an elastic run, told each time that it changes."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._range, self._num = resources.refit_range, 0
+    def __init__(self, layout: Layout) -> None:
+        self._layout, self._num = layout, 0
 
     def take(self, row: dict[str, Any]) -> None:
-        """Takes a row of the group's first worker."""
-        if self._range and "workers" in row and row["workers"] != self._num:
-            self._num = row["workers"]
-            say(f"training on {self._num} worker(s), of at most {self._range[1]}")
+        """Takes a row of a first worker. Of several runs at once nothing is told: their numbers would mix."""
+        elastic, num = self._layout.elastic, row.get("workers", self._num)
+        if elastic and self._layout.at_once == 1 and num != self._num:
+            self._num = num
+            say(f"training on {num} worker(s), of at most {elastic[1]}")

@@ -1,12 +1,15 @@
-"""Data-parallel runs by Ray Train: refits, pre-training and single fine-tunes."""
+"""Refits, pre-training and single fine-tunes by Ray Train: groups of workers side by side, each a ``TorchTrainer``.
+
+A trainer costs 15 to 30 s to start, so each does several jobs, one after the other, as long as there are any.
+"""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from queue import Empty
 from typing import Any
 
@@ -22,11 +25,13 @@ from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.tensorboard import EventFiles
 from translearn.cluster.training import group
 from translearn.cluster.training.entry import train_loop
+from translearn.cluster.training.interrupted import Interrupted
+from translearn.cluster.training.job_queue import JobQueue
+from translearn.cluster.training.layout import Layout, again, lay_out
+from translearn.cluster.training.step_time import step_seconds
 from translearn.cluster.training.worker import Job, Orders, has_ended
 from translearn.errors import WorkersLostError, fault
 from translearn.storage.folder import Folder
-
-_RAY, _GROUP, _SNAPSHOT = ".ray", "group", "checkpoint_manager_snapshot.json"
 
 
 def train_jobs(
@@ -37,56 +42,69 @@ def train_jobs(
     on_epoch: Sequence[Callable[[dict[str, Any]], None]] = (),
     spare_cpus: bool = False,
 ) -> None:
-    """Does jobs one after the other on one group of workers; each leaves a model directory in ``out``.
+    """Does jobs on groups of workers side by side (``layout``); each leaves a model directory in ``out``.
 
-    One that diverges leaves ``failed.json`` there instead. Jobs that have ended are not done again. A worker that
-    dies is replaced, and the group goes on from the last epoch that was checkpointed; an elastic group (``Resources``)
-    goes on without it where it has no place, and with more workers where there are new places.
+    A job that diverges leaves ``failed.json`` there instead. Jobs that have ended are not done again. A worker that
+    dies is replaced, and its group goes on from the last epoch that was checkpointed; an elastic group (``Resources``)
+    goes on without it where it has no place, and with more workers where there are new places. Where a group fails,
+    the others do what is left to do, but for its job.
 
     Args:
         jobs: What to do; their names are unique in ``out``.
         out: Where the models go.
-        resources: The layout; the refit's part of it is used.
-        checkpoint_interval_s: See ``spec.ClusterSpec``.
+        resources: What the cluster has; the layout follows from it.
+        checkpoint_interval_s: See ``ClusterSpec``.
         on_epoch: Are called, in a thread of this process, with the figures of each epoch.
         spare_cpus: Half of the workers' CPUs are left to the tasks that read ahead for them, which without any would
             never begin. The workers' threads stay as many.
+
+    Raises:
+        WorkersLostError: A group lost workers too often, or did not start. The same command goes on.
     """
     todo = tuple(job for job in jobs if not has_ended(out / job.run))
     if not todo:
         return
-    _drop_damaged(out / _RAY)
-    with _progress(out, (group.Size(resources).take, *on_epoch)) as progress:
-        orders = Orders(todo, resources.refit_cpus, checkpoint_interval_s, out, progress)
-        trainer = TorchTrainer(
-            train_loop,
-            train_loop_config={"orders": (ray.put(orders),)},
-            torch_config=TorchConfig(backend="nccl" if resources.refit_gpus else "gloo"),
-            scaling_config=group.refit_scaling(resources, spare_cpus),
-            run_config=ray.train.RunConfig(
-                name=_GROUP,  # always the same: Ray goes on from what an interrupted driver left there
-                storage_path=(out / _RAY).path,
-                storage_filesystem=out.fs,
-                failure_config=group.failures(resources),
-                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
-            ),
-        )
-        with _failures_told(out), group.starts(resources):
-            _fit(trainer)
-    (out / _RAY).remove()
+    state = Interrupted(out / ".ray")
+    layout = _layout(jobs, state, resources)
+    layout = replace(layout, at_once=min(layout.at_once, len(todo)))
+    kept = state.checkpoints()
+    todo = tuple(sorted(todo, key=lambda job: job.run not in kept))
+    say(f"training {len(todo)} run(s): {layout}")
+    storage = state.new_attempt()
+    with _progress(out, (group.Size(layout).take, *on_epoch)) as progress, _handing_out(len(todo)) as queue:
+        every = Orders(todo, layout.cpus, checkpoint_interval_s, out, progress, queue, kept=kept)
+        trainers = [
+            _trainer(replace(every, group=number), storage, layout, spare_cpus) for number in range(layout.at_once)
+        ]
+        with _failures_told(out), group.starts(layout):
+            _fit(trainers)
+    state.remove()
     out.sweep()  # a worker that was killed and replaced may have left a part of a file
 
 
-def _drop_damaged(state: Folder) -> None:
-    """Deletes Ray Train's state where its list of checkpoints is damaged: Ray writes it in place, and then fails."""
-    group = state / _GROUP
-    if not group.exists(_SNAPSHOT):
-        return
-    try:
-        json.loads(group.read_bytes(_SNAPSHOT))
-    except ValueError:
-        say(f"warning: {group.address(_SNAPSHOT)} is damaged: runs without a model begin anew")
-        state.remove()
+def _layout(jobs: list[Job], state: Interrupted, resources: Resources) -> Layout:
+    """That of an interrupted command, whose bits it goes on with; else a new one."""
+    shape = state.shape()
+    layout = again(resources, len(jobs), shape) if shape else None
+    layout = layout or lay_out(resources, len(jobs), lambda: step_seconds(jobs[0], resources))
+    state.keep_shape(layout.shape)
+    return layout
+
+
+def _trainer(orders: Orders, storage: Folder, layout: Layout, spare_cpus: bool) -> TorchTrainer:
+    return TorchTrainer(
+        train_loop,
+        train_loop_config={"orders": (ray.put(orders),)},
+        torch_config=TorchConfig(backend="nccl" if layout.gpus else "gloo"),
+        scaling_config=group.layout_scaling(layout, spare_cpus),
+        run_config=ray.train.RunConfig(
+            name=f"group-{orders.group}",
+            storage_path=storage.path,
+            storage_filesystem=storage.fs,
+            failure_config=group.failures(layout),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+        ),
+    )
 
 
 @contextmanager
@@ -95,33 +113,59 @@ def _failures_told(out: Folder) -> Iterator[None]:
     try:
         yield
     except TrainingFailedError as error:
-        failures = list(getattr(error, "worker_failures", {}).values())
-        cause = str(failures[0] if failures else error).strip().splitlines()[-1]
         remedy = "Run the same command again: it goes on from the last checkpoint."
-        message = fault(f"training in {out.uri}", f"must end within {group.MAX_FAILURES} new starts", cause, remedy)
-        raise WorkersLostError(message) from error
+        rule = f"must end within {group.MAX_FAILURES} new starts"
+        raise WorkersLostError(fault(f"training in {out.uri}", rule, _cause(error), remedy)) from error
 
 
-def _fit(trainer: TorchTrainer) -> None:
-    """Trains in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards."""
-    ended: Future[object] = Future()
+def _cause(error: BaseException) -> str:
+    failures = list(getattr(error, "worker_failures", {}).values())
+    lines = str(failures[0] if failures else error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
 
-    def fit() -> None:
+
+def _fit(trainers: Sequence[TorchTrainer]) -> None:
+    """Trains until all have ended, and raises the first one's failure.
+
+    Each is in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards.
+    """
+    ended: list[Future[object]] = [Future() for _ in trainers]
+
+    def fit(trainer: TorchTrainer, future: Future[object]) -> None:
         try:
-            ended.set_result(trainer.fit())
+            future.set_result(trainer.fit())
         except BaseException as error:  # raised again below, in the caller's thread
-            ended.set_exception(error)
+            future.set_exception(error)
+            if len(trainers) > 1:
+                say(f"warning: a group of workers failed, the others go on: {_cause(error)}")
 
-    threading.Thread(target=fit, daemon=True).start()
-    ended.result()
+    for trainer, future in zip(trainers, ended, strict=True):
+        threading.Thread(target=fit, args=(trainer, future), daemon=True).start()
+    for error in [future.exception() for future in ended]:
+        if error:
+            raise error
+
+
+def _here() -> dict[str, Any]:
+    """Options of an actor on this node: with another one it would be lost, and the workers left could not go on."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return {"num_cpus": 0, "scheduling_strategy": here}
+
+
+@contextmanager
+def _handing_out(num_jobs: int) -> Iterator[Any]:
+    """The handle of a queue of jobs, as long as the block runs."""
+    queue = ray.remote(**_here())(JobQueue).remote(num_jobs)
+    try:
+        yield queue
+    finally:
+        ray.kill(queue)
 
 
 @contextmanager
 def _progress(out: Folder, on_epoch: Sequence[Callable[[dict[str, Any]], None]]) -> Iterator[Queue]:
     """A queue whose rows go to TensorBoard and to ``on_epoch``, as long as the block runs."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    # On this node: it would be lost with another one, and the workers that are left could not go on.
-    queue, done = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here}), threading.Event()
+    queue, done = Queue(actor_options=_here()), threading.Event()
     events = EventFiles(out / "tensorboard")
 
     def take(row: dict[str, Any]) -> None:

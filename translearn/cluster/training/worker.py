@@ -5,14 +5,17 @@ Refits, pre-training and single fine-tunes are all this one loop. It is the only
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import ray
 import ray.train
 import ray.train.torch
+from ray.train.collective import broadcast_from_rank_zero
 from ray.util.queue import Queue
 
 from translearn.cluster.data.shared import Shared, Task, fetch
@@ -52,22 +55,36 @@ class Job:
 
 @dataclass(frozen=True)
 class Orders:
-    """What the workers of a group are told. Models go into ``out``, a folder a job."""
+    """What the workers of a group are told.
+
+    Attributes:
+        jobs: Those of all groups.
+        threads: Torch threads of a worker.
+        checkpoint_interval_s: See ``ClusterSpec``.
+        out: Where models go, a folder a job.
+        progress: Takes the rows of epochs.
+        queue: The handle of the ``JobQueue`` that hands the jobs out; None where there is one group, which does all.
+        group: The group's number.
+        kept: By job the last checkpoint that an interrupted command left.
+    """
 
     jobs: tuple[Job, ...]
     threads: int
     checkpoint_interval_s: float
     out: Folder
     progress: Queue | None = None
+    queue: Any = None
+    group: int = 0
+    kept: Mapping[str, ray.train.Checkpoint] = field(default_factory=dict)
 
 
 def work(orders: Orders) -> None:
-    """What every worker does: the jobs that have no model yet, one of them from the last checkpoint on."""
+    """What every worker does: jobs that have no model yet, each from its last checkpoint on."""
     prepare_process(orders.threads)
     sweep_checkpoint_folders()
-    saved = _load(ray.train.get_checkpoint())
-    for job in _remaining(orders):
-        resumed = saved if saved and saved["run"] == job.run else None
+    own = _load(ray.train.get_checkpoint())
+    for job in _handed_out(orders):
+        resumed = own if own and own["run"] == job.run else _load(orders.kept.get(job.run))
         try:
             _do(job, fetch(job.task), orders, resumed)
         except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
@@ -77,9 +94,30 @@ def work(orders: Orders) -> None:
             _tell({"run": job.run, **diverged(job.config, error), **recorded}, orders)
 
 
-def _remaining(orders: Orders) -> list[Job]:
-    """The jobs that have not ended. The checkpoint does not say it: an earlier command may have had other jobs."""
-    return [job for job in orders.jobs if not has_ended(orders.out / job.run)]
+def _handed_out(orders: Orders) -> Iterator[Job]:
+    """The group's jobs, one after the other; the first worker asks for them."""
+    index: int | None = None
+    while True:
+        is_first = ray.train.get_context().get_world_rank() == 0
+        index = broadcast_from_rank_zero(next_job(orders, index) if is_first else None)
+        if index is None:
+            return
+        yield orders.jobs[index]
+
+
+def next_job(orders: Orders, ended: int | None) -> int | None:
+    """Return the number of the group's next job that has not ended: workers may have been lost just after it had."""
+    index = _take(orders, ended)
+    while index is not None and has_ended(orders.out / orders.jobs[index].run):
+        index = _take(orders, index)
+    return index
+
+
+def _take(orders: Orders, ended: int | None) -> int | None:
+    if orders.queue is not None:
+        return cast(int | None, ray.get(orders.queue.take.remote(orders.group, ended)))
+    following = 0 if ended is None else ended + 1
+    return following if following < len(orders.jobs) else None
 
 
 def has_ended(folder: Folder) -> bool:

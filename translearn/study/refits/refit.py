@@ -1,4 +1,4 @@
-"""The refit step: the best trials of each role, trained again with several seeds, in one group of workers."""
+"""The refit step: the best trials of each role, trained again with several seeds."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def refit_task(splits: Splits, sources: dict[str, Source], candidates: list[Cand
 
 def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Resources) -> None:
     epochs = max(job.config.epochs for job in jobs)
-    say(f"refitting: {len(jobs)} runs of up to {epochs} epochs on {resources.refit_size} worker(s)")
+    say(f"refitting: {len(jobs)} runs of up to {epochs} epochs")
     with board("refits", len(jobs), epochs, spec.name) as shown:
         followers = (shown.follow, teller(spec, REFIT, jobs))
         train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, followers)
