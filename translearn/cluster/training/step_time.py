@@ -12,7 +12,7 @@ from translearn.cluster.data.shared import fetch
 from translearn.cluster.resources import Resources
 from translearn.cluster.training.worker import Job
 from translearn.models.sources import initial_network
-from translearn.training.distributed import Team
+from translearn.training.distributed import DistributedContext
 from translearn.training.loop import fine_tune
 from translearn.training.precision import prepare_process
 
@@ -36,6 +36,6 @@ def _measure(job: Job, resources: Resources) -> float:
     # A rate so low that nothing diverges.
     recipe = replace(job.config, lr=1e-6, epochs=2, train=spec.model_copy(update={"compile": "never"}))
     network, _ = initial_network(task.sources[job.source], task.num_classes, recipe.seed)
-    team = Team(device=torch.device("cuda" if resources.gpus else "cpu"))
+    team = DistributedContext(device=torch.device("cuda" if resources.gpus else "cpu"))
     *_, last = fine_tune(network, train, val, recipe, team)
     return spec.batch_size / last.images_per_s

@@ -19,6 +19,15 @@ from translearn.cluster.tuning.trainable import TrialContext
 from translearn.storage.folder import Folder
 
 
+class EpochReports(TuneReportCallback):
+    """Ray's callback, but for reports inside an epoch, which carry a checkpoint and no figures."""
+
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Any) -> None:
+        """Report an epoch of the first worker to Tune."""
+        if "val_error" in metrics[0]:
+            super().after_report(run_context, metrics, checkpoint)
+
+
 def nested_trainable(context: TrialContext, folder: Folder) -> Callable[[dict[str, Any]], None]:
     """Return the trainable of trials of several workers; Ray Train's checkpoints lie in ``folder``."""
     reference = (ray.put((context, folder)),)
@@ -33,7 +42,7 @@ def _fit(config: dict[str, Any], context: TrialContext, folder: Folder) -> None:
     name, resources = str(tune.get_context().get_trial_name()), context.resources
     trial = context.space.settled(config)
     job = Job(name, context.task, trial["source"], context.train_config(trial))
-    orders = Orders((job,), resources.cpus, context.spec.cluster.checkpoint_interval_s, folder / name)
+    orders = Orders((job,), resources.cpus, context.spec.cluster.checkpoint_interval_s, folder)
     TorchTrainer(
         train_loop,
         train_loop_config={"orders": (ray.put(orders),)},
@@ -43,7 +52,7 @@ def _fit(config: dict[str, Any], context: TrialContext, folder: Folder) -> None:
             name=WORKERS,  # the same when the trial is restored: Ray Train goes on from there
             storage_path=(folder / name).path,
             storage_filesystem=folder.fs,
-            callbacks=[TuneReportCallback()],
+            callbacks=[EpochReports()],
             failure_config=ray.train.FailureConfig(max_failures=group.MAX_FAILURES),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
         ),
