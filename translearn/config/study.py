@@ -93,7 +93,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Location = Annotated[str, AfterValidator(_without_secrets)]
 TrackingAddress = Annotated[str, AfterValidator(_tracking_address)]
-TrackerName = Annotated[str, Field(pattern=r"^[^/\\\\#?%:\s]{1,64}$")]
+TrackerName = Annotated[str, Field(pattern=r"^[^/\\#?%:\s]{1,64}$")]
 Split = Annotated[
     tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
 ]

@@ -95,7 +95,8 @@ class _TrialCallback(LoggerCallback):
         submit(self._study, lambda tracker: tracker.log_trial_result(iteration, trial, own))
 
     def log_trial_end(self, trial: Any, failed: bool = False) -> None:
-        submit(self._study, lambda tracker: tracker.log_trial_end(trial, failed))
+        reason = trial.last_result.get("reason")
+        submit(self._study, lambda tracker: _end(tracker, trial, reason, failed))
 
 
 def _is_figure(value: object) -> bool:
@@ -110,13 +111,17 @@ def _send(tracker: Tracker, run: TrackedRun, row: Row, is_first: bool, is_last: 
     reason = row.get("reason")
     if is_first:
         tracker.log_trial_start(run)
-    if reason:
-        tracker.add_texts(run, {"reason": _text(reason)})
-    else:
+    if not reason:
         figures = {name: row[name] for name in _FIGURES if row.get(name) is not None}
         tracker.log_trial_result(row["epoch"], run, {TRAINING_ITERATION: row["epoch"], **figures})
     if is_last:
-        tracker.log_trial_end(run, failed=bool(reason))
+        _end(tracker, run, reason)
+
+
+def _end(tracker: Tracker, run: Any, reason: str | None, failed: bool = False) -> None:
+    if reason:
+        tracker.add_texts(run, {"reason": _text(reason)})
+    tracker.log_trial_end(run, failed or bool(reason))
 
 
 def _params(info: ModelInfo | None) -> dict[str, Any]:
