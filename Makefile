@@ -20,8 +20,8 @@ demo: setup ## A whole study on data that needs no download, on a local Ray
 test: lint ## Style, types, import directions, and every test but the slow ones
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: export EXTRAS = dev,mlflow
-test-all: lint ## The same with the slow tests, and with MLflow
+test-all: export EXTRAS = dev,mlflow,wandb
+test-all: lint ## The same with the slow tests, and with the trackers' libraries
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup ## Style, types and import directions

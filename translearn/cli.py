@@ -92,7 +92,6 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     from translearn.cluster.tracking.console import say
     from translearn.study.dry_run import dry_run
     from translearn.study.run import open_study, run_study
-    from translearn.study.tracked import tracked
 
     work = _work(options)
     dashboard = not (options.no_dashboard or options.dry_run)
@@ -102,7 +101,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
             return {"dry_run": True}
         if url:
             say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
-        with open_study(spec, _command(options)) as study, tracked(spec, study.folder):
+        with open_study(spec, _command(options)) as study:
             return work(study)
 
 

@@ -6,6 +6,7 @@ from translearn.config.study import (
     SCRATCH,
     ClusterSpec,
     IngestSpec,
+    MlflowSpec,
     PretrainSpec,
     RankSpec,
     RefitSpec,
@@ -13,13 +14,16 @@ from translearn.config.study import (
     SourceSpec,
     StudySpec,
     TargetSpec,
+    TrackersSpec,
     TrainSpec,
+    WandbSpec,
 )
 
 __all__ = [
     "SCRATCH",
     "ClusterSpec",
     "IngestSpec",
+    "MlflowSpec",
     "PretrainSpec",
     "RankSpec",
     "RefitSpec",
@@ -27,7 +31,9 @@ __all__ = [
     "SourceSpec",
     "StudySpec",
     "TargetSpec",
+    "TrackersSpec",
     "TrainSpec",
+    "WandbSpec",
     "load_spec",
     "parse_spec",
 ]

@@ -24,6 +24,7 @@ RENAMED = {
     "search.views": "Leave it out: every epoch augments anew.",
     "search.boundaries": "Leave it out: features of linear probes are shared by themselves.",
     "search.trials_together": "Leave it out: each trial runs for itself.",
+    "cluster.mlflow": "Use cluster.trackers.mlflow.tracking_uri.",
     "cluster.boundary_memory_gb": "Leave it out: nothing is stored between trials.",
     "cluster.boundary_disk_gb": "Leave it out: nothing is stored between trials.",
 }

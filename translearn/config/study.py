@@ -93,6 +93,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Location = Annotated[str, AfterValidator(_without_secrets)]
 TrackingAddress = Annotated[str, AfterValidator(_tracking_address)]
+TrackerName = Annotated[str, Field(pattern=r"^[^/\\#?%:\s]{1,64}$")]
 Split = Annotated[
     tuple[Fraction, Fraction, Fraction], AfterValidator(_sums_to_one), Field(description="train, val, test")
 ]
@@ -202,13 +203,35 @@ class TrainSpec(_Model):
     sync_batchnorm: bool = True
 
 
+class MlflowSpec(_Model):
+    """An MLflow server that gets the runs of a study. ``experiment: null``: of the study's name."""
+
+    tracking_uri: TrackingAddress
+    experiment: Annotated[str | None, Field(min_length=1, max_length=256)] = None
+
+
+class WandbSpec(_Model):
+    """Weights & Biases. ``project: null``: of the study's name; ``entity`` and ``mode``: as wandb is set up."""
+
+    project: TrackerName | None = None
+    entity: TrackerName | None = None
+    mode: Literal["online", "offline"] | None = None
+
+
+class TrackersSpec(_Model):
+    """Which trackers get the runs of a study; they may change within a study."""
+
+    mlflow: MlflowSpec | None = None
+    wandb: WandbSpec | None = None
+
+
 class ClusterSpec(_Model):
     """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
 
     ``refit_workers``: of each run; as ``[lowest, highest]``, their number follows the nodes that are there.
     ``refits_at_once``: so many runs side by side, at most. Both are of refits, pre-training and ``finetune``.
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
-    follow another within so many seconds. ``mlflow``: a server that is told of every run; it may change within a study.
+    follow another within so many seconds.
     """
 
     workers_per_trial: Count = 1
@@ -217,7 +240,7 @@ class ClusterSpec(_Model):
     refit_workers: Workers = "auto"
     refits_at_once: Literal["auto"] | Count = "auto"
     checkpoint_interval_s: NonNegative = 30.0
-    mlflow: TrackingAddress | None = None
+    trackers: TrackersSpec = TrackersSpec()
 
 
 class RefitSpec(_Model):

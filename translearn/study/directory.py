@@ -24,7 +24,7 @@ SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
 RANKING, RANKING_TABLE, LEAKS = "ranking.json", "ranking.parquet", "leaks.json"
 EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
 TEST_READS, MISTAKES = "test_reads.json", "mistakes.parquet"
-_FREE = {"cluster.mlflow"}  # who is told of a study changes nothing in it
+_FREE = "cluster.trackers."  # they change nothing in a study
 _PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
 
 
@@ -69,8 +69,8 @@ def changes(folder: Folder, spec: StudySpec) -> list[str]:
     remedy = f"Use another `name`, or delete {folder.uri} to start again."
     return [
         fault(path, f"must stay {old.get(path)!r} as in {folder.address(SPEC)}", repr(new.get(path)), remedy)
-        for path in sorted((old.keys() | new.keys()) - _FREE)
-        if old.get(path) != new.get(path)
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path) and not path.startswith(_FREE)
     ]
 
 

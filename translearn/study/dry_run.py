@@ -49,7 +49,6 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
             "name": name,
             "storage": directory.nearest(spec.storage).address(name),  # its own: studies leave more there
             "target": target,
-            "cluster": spec.cluster.model_copy(update={"mlflow": None}),
             "sources": tuple(_tiny_source(source, sizes) for source in spec.sources),
             "search": spec.search.model_copy(update={"trials": trials, "epochs": 1, "grace_epochs": 1}),
             "refit": spec.refit.model_copy(update={"candidates": 1, "seeds": 1, "epochs": 1, "label_seeds": 1}),

@@ -8,8 +8,8 @@ import numpy as np
 
 from translearn.cluster.data.placed import measure_room
 from translearn.cluster.data.shared import Task, share
-from translearn.cluster.mlflow_client import mlflow_faults
 from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.connections import tracker_faults
 from translearn.cluster.training.layout import lay_out
 from translearn.cluster.training.step_time import step_seconds
 from translearn.cluster.training.worker import Job
@@ -42,7 +42,7 @@ class Size:
 
 
 def check_study(spec: StudySpec) -> dict[str, Size]:
-    """Checks data, weights, storage and who is told; nothing is trained, and images are not decoded yet.
+    """Checks data, weights, storage and trackers; nothing is trained, and images are not decoded yet.
 
     Returns:
         The size of the target's data set and of those of sources that are at hand, by ``target`` or the source's name.
@@ -64,7 +64,7 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
             sizes[name] = _size(data, ingest, per_class)
         except TranslearnError as error:
             faults += [f"{name}: {line}" for line in str(error).splitlines()]
-    faults += _storage_faults(spec) + mlflow_faults(spec.cluster.mlflow, spec.name)
+    faults += _storage_faults(spec) + tracker_faults(spec)
     raise_faults(faults)
     raise_faults(_shard_faults(spec), DataError)
     return sizes

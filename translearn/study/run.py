@@ -11,7 +11,9 @@ from translearn.cluster.data.placed import remove_images
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import Resources, plan_resources
+from translearn.cluster.tracking.connections import tracking
 from translearn.cluster.tracking.console import board, say
+from translearn.cluster.tracking.trackers import run_tracker, track_result
 from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
@@ -36,7 +38,6 @@ from translearn.study.refits.refit import refit
 from translearn.study.refits.survivors import pairs
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
-from translearn.study.tracked import catch_up, teller
 from translearn.training.config import TrainConfig
 
 
@@ -53,6 +54,8 @@ class Study:
 def open_study(spec: StudySpec, command: str) -> Iterator[Study]:
     """Checks a study whole, and opens its directory, which no other command has as long as the block runs.
 
+    Its trackers are connected as long.
+
     Raises:
         TranslearnError: Every fault; or another command is at work there.
     """
@@ -62,7 +65,8 @@ def open_study(spec: StudySpec, command: str) -> Iterator[Study]:
     with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
         study = Study(spec, directory.open_study(spec, command), resources)
         study.folder.sweep()
-        yield study
+        with tracking(spec, study.folder.uri, study.folder.read_json(directory.PROVENANCE)["started"]):
+            yield study
 
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
         task = share(Task(splits.train, splits.val, len(classes), {source: found}))
         config = TrainConfig(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
         job = Job(run, task, source, config, model_info(found.arch, classes, spec, setting))
-        followers = (shown.follow, teller(spec, "finetune", [job]))
+        followers = (shown.follow, run_tracker(spec, "finetune", [job]))
         train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)
     check_trained(out / run)
     error = read_info(out / run).errors.validation or 0.0
@@ -120,6 +124,12 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
 
 def run_evaluate(study: Study) -> dict[str, Any]:
     """Everything up to the figures of ``evaluation.json``."""
+    evaluation = _evaluated(study)
+    track_result(study.spec, evaluation, {"model": study.folder.address(directory.MODEL)})
+    return _closing(evaluation)
+
+
+def _evaluated(study: Study) -> dict[str, Any]:
     with _splits(study) as splits:
         sources, found = _searched(study, splits)
         if not study.folder.exists(directory.EVALUATION):
@@ -131,7 +141,7 @@ def run_evaluate(study: Study) -> dict[str, Any]:
         evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)
-    return _closing(evaluation)
+    return evaluation
 
 
 def run_report(study: Study) -> dict[str, Any]:
@@ -157,9 +167,11 @@ def run_report(study: Study) -> dict[str, Any]:
 
 def run_study(study: Study) -> dict[str, Any]:
     """The whole study."""
-    result = run_evaluate(study)
-    say(f"model:  {study.folder.address(directory.MODEL)}")
-    return {**result, **run_report(study), "model": study.folder.address(directory.MODEL)}
+    evaluation, model = _evaluated(study), study.folder.address(directory.MODEL)
+    say(f"model:  {model}")
+    places = {**run_report(study), "model": model}
+    track_result(study.spec, evaluation, places)
+    return {**_closing(evaluation), **places}
 
 
 @contextmanager
@@ -180,7 +192,6 @@ def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], list[Can
     if study.spec.search.prior == "auto":
         known = prior(_ranked(study, splits, sources))
     trials = search(study.spec, study.folder, splits, sources, study.resources, known)
-    catch_up(study.spec, study.folder)
     return sources, candidates(trials, sources, study.spec.refit.candidates)
 
 
@@ -190,7 +201,6 @@ def _sources(study: Study) -> dict[str, Source]:
     data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
     weights = {name: source.fingerprint for name, source in sources.items()}
     directory.add_fingerprints(study.folder, data, weights)
-    catch_up(study.spec, study.folder)
     return sources
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import board, say, status_of
+from translearn.cluster.tracking.trackers import trial_callbacks
 from translearn.cluster.tuning.schedulers import Kind
 from translearn.cluster.tuning.tuner import run_search
 from translearn.config import StudySpec
@@ -76,7 +77,9 @@ def run_trials(
         def show(run: str, _: Mapping[str, Any], result: Mapping[str, Any], is_over: bool) -> None:
             shown.update(run, dict(result), status_of(dict(result), epochs) if is_over else "running")
 
-        found = run_search(spec, task, folder, resources, first, on_result=show, kind=kind, **tuning)
+        found = run_search(
+            spec, task, folder, resources, first, on_result=show, callbacks=trial_callbacks(spec), kind=kind, **tuning
+        )
     keep_trials(found, folder, num_classes, epochs, earlier)
 
 

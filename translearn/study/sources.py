@@ -9,6 +9,7 @@ from translearn.cluster.data.placed import place_images, remove_images
 from translearn.cluster.data.shared import Task, fetch, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import board, say
+from translearn.cluster.tracking.trackers import run_tracker
 from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import SourceSpec, StudySpec, TrainSpec
@@ -22,7 +23,6 @@ from translearn.study.data import dataset_of, decode, ingest_options, limits, nu
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.tables import SOURCE_SCHEMA, table
-from translearn.study.tracked import teller
 from translearn.training.config import TrainConfig
 
 
@@ -99,7 +99,7 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     try:
         with board("pre-training", len(jobs), max(job.config.epochs for job in jobs), spec.name) as shown:
             spare = any(is_piped(fetch(job.task).train) for job in jobs)
-            followers = (shown.follow, teller(spec, "pretrain", jobs))
+            followers = (shown.follow, run_tracker(spec, "pretrain", jobs))
             train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, followers, spare)
     finally:
         tasks = [fetch(job.task) for job in jobs]

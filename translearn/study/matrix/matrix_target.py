@@ -56,7 +56,6 @@ def target_spec(spec: StudySpec, root: Folder, name: str, data: str) -> StudySpe
             "storage": root.uri,
             "target": spec.target.model_copy(update={"data": data}),
             "search": spec.search.model_copy(update={"prior": "off", "warm_start": "off"}),
-            "cluster": spec.cluster.model_copy(update={"mlflow": None}),  # it has experiments for studies only
             "refit": spec.refit.model_copy(update={"label_fractions": (), "forgetting": False}),
         }
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from translearn.cluster.data.shared import Shared, Task, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import board, say
+from translearn.cluster.tracking.trackers import run_tracker
 from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import StudySpec
@@ -17,7 +18,6 @@ from translearn.study.directory import CURVES
 from translearn.study.models import check_trained, failure, model_info
 from translearn.study.refits.candidates import Candidate
 from translearn.study.tables import CURVE_SCHEMA, table
-from translearn.study.tracked import teller
 from translearn.training.config import TrainConfig
 
 REFIT = "refit"
@@ -67,7 +67,7 @@ def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Re
     epochs = max(job.config.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs")
     with board("refits", len(jobs), epochs, spec.name) as shown:
-        followers = (shown.follow, teller(spec, REFIT, jobs))
+        followers = (shown.follow, run_tracker(spec, REFIT, jobs))
         train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, followers)
     for job in jobs:
         if not failure(folder / REFIT / job.run):
