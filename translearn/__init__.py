@@ -1,3 +1,19 @@
 """Finds the source, the freeze depth and the learning rate with the lowest target error."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from translearn.api import load_study, run
+
+__all__ = ["__version__", "load_study", "run"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the Python interface when it is first used: torch and Ray take seconds."""
+    if name in ("load_study", "run"):
+        return getattr(importlib.import_module("translearn.api"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

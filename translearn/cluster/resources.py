@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import ray
 
-from translearn.cluster.each_node import in_turn
-from translearn.cluster.slots import slots, slots_on
+from translearn.cluster.slots import slots
 from translearn.config import ClusterSpec
 from translearn.errors import fault, raise_faults
 
@@ -72,10 +71,11 @@ def plan_resources(spec: ClusterSpec, nodes: list[dict[str, float]] | None = Non
     )
 
 
-def places(resources: Resources) -> list[str]:
-    """The nodes of the connected cluster, in turn, each as often as a worker of a trial fits on it."""
-    alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
-    return in_turn({name: slots_on(has, resources.cpus, resources.gpus) for name, has in alive.items()})
+def with_nodes_of_now(resources: Resources) -> Resources:
+    """Return the resources with the nodes that are up now; with those of before where they are not enough."""
+    nodes = tuple({unit: node.get(unit, 0.0) for unit in ("CPU", "GPU")} for node in _nodes())
+    fit = slots(nodes, resources.cpus, resources.gpus) >= resources.workers_per_trial
+    return replace(resources, nodes=nodes) if fit else resources
 
 
 def _nodes() -> list[dict[str, float]]:

@@ -231,7 +231,8 @@ class ClusterSpec(_Model):
     ``refit_workers``: of each run; as ``[lowest, highest]``, their number follows the nodes that are there.
     ``refits_at_once``: so many runs side by side, at most. Both are of refits, pre-training and ``finetune``.
     ``checkpoint_interval_s``: 0 keeps the loop state of every epoch; more than 0 leaves out those that
-    follow another within so many seconds.
+    follow another within so many seconds. ``wait_for_nodes_s``: for nodes that hold a trial, which an autoscaler
+    has yet to start.
     """
 
     workers_per_trial: Count = 1
@@ -240,6 +241,7 @@ class ClusterSpec(_Model):
     refit_workers: Workers = "auto"
     refits_at_once: Literal["auto"] | Count = "auto"
     checkpoint_interval_s: NonNegative = 30.0
+    wait_for_nodes_s: NonNegative = 0.0
     trackers: TrackersSpec = TrackersSpec()
 
 

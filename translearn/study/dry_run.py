@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import plan_resources
 from translearn.cluster.tracking.console import say
@@ -24,6 +25,7 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
     The sample lies in the study's storage, because on a cluster no other place is known that all nodes reach.
     """
     sizes = check_study(spec)
+    await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
     check_shared(directory.nearest(spec.storage))
     say(directory.dump_spec(spec))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from translearn.cluster.data.placed import remove_images
 from translearn.cluster.data.shared import Task, share
+from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
-from translearn.cluster.resources import Resources, plan_resources
+from translearn.cluster.resources import Resources, plan_resources, with_nodes_of_now
 from translearn.cluster.tracking.connections import tracking
 from translearn.cluster.tracking.console import board, say
 from translearn.cluster.tracking.trackers import run_tracker, track_result
@@ -43,15 +44,23 @@ from translearn.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class Study:
-    """An open study: its spec, its directory and the layout of its work."""
+    """An open study.
+
+    Attributes:
+        spec: What it is a study of.
+        folder: Its directory.
+        resources: What it may use of the cluster.
+        tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the spec.
+    """
 
     spec: StudySpec
     folder: Folder
     resources: Resources
+    tuning: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
-def open_study(spec: StudySpec, command: str) -> Iterator[Study]:
+def open_study(spec: StudySpec, command: str, tuning: Mapping[str, Any] | None = None) -> Iterator[Study]:
     """Checks a study whole, and opens its directory, which no other command has as long as the block runs.
 
     Its trackers are connected as long.
@@ -60,10 +69,11 @@ def open_study(spec: StudySpec, command: str) -> Iterator[Study]:
         TranslearnError: Every fault; or another command is at work there.
     """
     check_study(spec)
+    await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
     check_shared(directory.nearest(spec.storage))
     with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
-        study = Study(spec, directory.open_study(spec, command), resources)
+        study = Study(spec, directory.open_study(spec, command), resources, tuning or {})
         study.folder.sweep()
         with tracking(spec, study.folder.uri, study.folder.read_json(directory.PROVENANCE)["started"]):
             yield study
@@ -133,11 +143,12 @@ def _evaluated(study: Study) -> dict[str, Any]:
     with _splits(study) as splits:
         sources, found = _searched(study, splits)
         if not study.folder.exists(directory.EVALUATION):
-            refit(study.spec, study.folder, splits, sources, found, study.resources)
+            resources = with_nodes_of_now(study.resources)
+            refit(study.spec, study.folder, splits, sources, found, resources)
             found = pairs(study.spec, study.folder, found)
             depths = depth_runs(study.spec, kept_trials(study.folder), found)
             others = {run.name: run.trial for run in depths if not run.is_refit}
-            refit_more(study.spec, study.folder, splits, sources, found, study.resources, others)
+            refit_more(study.spec, study.folder, splits, sources, found, resources, others)
         evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)
@@ -191,7 +202,7 @@ def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], list[Can
     known = None
     if study.spec.search.prior == "auto":
         known = prior(_ranked(study, splits, sources))
-    trials = search(study.spec, study.folder, splits, sources, study.resources, known)
+    trials = search(study.spec, study.folder, splits, sources, study.resources, known, **study.tuning)
     return sources, candidates(trials, sources, study.spec.refit.candidates)
 
 
