@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from translearn.ranking.scores import FEATURE_SCORES, PROBABILITY_SCORES, scoring
+from translearn.ranking import scoring
+from translearn.ranking.scores import FEATURE_SCORES, PROBABILITY_SCORES
 from translearn.ranking.scoring import StageFeatures, stage_scores
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from loop_cases import images, source
+from torch import nn
 from worker_cases import (
     BATCH_SIZES,
     NUM_CHANNELS,
@@ -21,11 +22,9 @@ from worker_cases import (
     shared_batchnorm,
     work_together,
 )
-from torch import nn
 
 from translearn.training.distributed import DistributedContext, GlobalBatchNorm2d
 from translearn.training.inference import loss_and_error
-
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

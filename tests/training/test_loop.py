@@ -170,11 +170,11 @@ def test_a_run_goes_on_from_inside_an_epoch_with_the_same_bits(optimizer: str, d
     for result in fine_tune(plain, TRAIN, VAL, settings):
         rows.append(figures(result))
     whole, parts, places = source(), [], []
-    for result in fine_tune_in_parts(whole, TRAIN, VAL, settings, part_steps=2):
+    for result in fine_tune_in_parts(whole, TRAIN, VAL, settings, part_steps=3):
         if isinstance(result, EpochPart):
             places.append((result.epoch, result.step))
             parts.append(saved_and_loaded(result.state()))
-    assert places == [(1, 2), (1, 4), (2, 2), (2, 4)]
+    assert places == [(1, 3), (2, 3)]
     assert same(snapshot(whole), snapshot(plain))
     for (epoch, step), state in zip(places, parts, strict=True):
         assert (state["epoch"], state["step"]) == (epoch - 1, step)

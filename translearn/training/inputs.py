@@ -43,4 +43,5 @@ def feature_inputs(
     features_ND: Tensor, labels_N: np.ndarray, blocks: Sequence[np.ndarray], device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """As ``inputs``, from features in CPU memory: yield float32 (n, D) and int64 (n,) of each block of rows."""
-    return ahead(((features_ND[rows], torch.from_numpy(labels_N[rows])) for rows in blocks), device)
+    batches = ((features_ND[rows], torch.from_numpy(labels_N[rows])) for rows in blocks)
+    return ((features_nD, labels_n) for features_nD, labels_n in ahead(batches, device))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -83,36 +84,52 @@ def fine_tune_in_parts(
     steps_per_epoch = num_steps(len(train), config.train.batch_size)
     step = TrainingStep(network, config, context or DistributedContext(), steps_per_epoch, state)
     started = time.perf_counter()
-    features = _features(step, train, val, features)
+    splits = _splits(step, train, val, features)
     while step.epoch < config.epochs:
-        yield (yield from _epoch(step, train, val, features, part_steps, started))
+        yield (yield from _epoch(step, *splits, part_steps, started))
         started = time.perf_counter()
 
 
-def _features(step: TrainingStep, train: ImageSet, val: ImageSet, given: ProbeFeatures | None) -> ProbeFeatures | None:
-    """The features that the run reads, or None."""
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """A split, and its probe features where the run reads them."""
+
+    images: ImageSet
+    features: Tensor | None
+
+    def activations(
+        self, step: TrainingStep, blocks: list[np.ndarray], policy: str = "none"
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The frozen stages' output, computed or read, and the labels of each block of rows."""
+        device = step.context.device
+        if self.features is not None:
+            yield from feature_inputs(self.features, self.images.labels, blocks, device)
+            return
+        for images, labels in inputs(self.images, blocks, device, policy, step.config.seed, step.epoch + 1):
+            with torch.no_grad(), autocast(step.precision, device):
+                x = step.prefix(images)
+            yield x, labels
+
+
+def _splits(step: TrainingStep, train: ImageSet, val: ImageSet, given: ProbeFeatures | None) -> tuple[_Split, _Split]:
     if not reads_features(step.config, step.network):
-        return None
-    return given or ProbeFeatures(
-        *(probe_features(step.network, split, step.precision, step.context) for split in (train, val))
-    )
+        return _Split(train, None), _Split(val, None)
+    if given:
+        return _Split(train, given.train), _Split(val, given.val)
+    first, second = (probe_features(step.network, images, step.precision, step.context) for images in (train, val))
+    return _Split(train, first), _Split(val, second)
 
 
 def _epoch(
-    step: TrainingStep,
-    train: ImageSet,
-    val: ImageSet,
-    features: ProbeFeatures | None,
-    part_steps: int | None,
-    started: float,
+    step: TrainingStep, train: _Split, val: _Split, part_steps: int | None, started: float
 ) -> Generator[EpochPart, None, EpochResult]:
     """Train and validate for an epoch, or for what is left of it; ``started``: when, by ``time.perf_counter``."""
-    config = step.config
-    batches = epoch_batches(len(train), config.train.batch_size, config.seed, step.epoch + 1)[step.num_done :]
-    paused_s = yield from _train(step, train, features, batches, part_steps)
-    train_loss = step.end_epoch() / len(train)
+    config, num = step.config, len(train.images)
+    batches = epoch_batches(num, config.train.batch_size, config.seed, step.epoch + 1)[step.num_done :]
+    paused_s = yield from _train(step, train, batches, part_steps)
+    train_loss = step.end_epoch() / num
     train_s = time.perf_counter() - started - paused_s
-    val_loss, val_error = _validate(step, val, features)
+    val_loss, val_error = _validate(step, val)
     _check_finite(step, train_loss=train_loss, val_loss=val_loss)
     return EpochResult(
         epoch=step.epoch,
@@ -127,17 +144,12 @@ def _epoch(
 
 
 def _train(
-    step: TrainingStep,
-    data: ImageSet,
-    features: ProbeFeatures | None,
-    batches: list[np.ndarray],
-    part_steps: int | None,
+    step: TrainingStep, split: _Split, batches: list[np.ndarray], part_steps: int | None
 ) -> Generator[EpochPart, None, float]:
-    """A step on each batch; returns the seconds between parts."""
+    """Do a step on each batch; return the seconds between parts."""
     step.network.train()
-    parts = [worker_part(rows, step.context.worker_rank, step.context.num_workers) for rows in batches]
-    known, paused_s = features and features.train, 0.0
-    activations = _activations(step, data, known, parts, step.config.train.augment)
+    shares, paused_s = [worker_part(rows, step.context.worker_rank, step.context.num_workers) for rows in batches], 0.0
+    activations = split.activations(step, shares, step.config.train.augment)
     for rows, (x, labels) in zip(batches, activations, strict=True):
         step(x, labels, len(rows))
         if part_steps and step.num_done % part_steps == 0 and step.num_done < step.steps_per_epoch:
@@ -148,28 +160,13 @@ def _train(
     return paused_s
 
 
-def _validate(step: TrainingStep, data: ImageSet, features: ProbeFeatures | None) -> tuple[float, float]:
-    """The mean cross-entropy (nats) and the error on validation, over all workers."""
+def _validate(step: TrainingStep, split: _Split) -> tuple[float, float]:
+    """Return the mean cross-entropy (nats) and the error on validation, over all workers."""
     counts = torch.zeros(3, dtype=torch.float64, device=step.context.device)
-    blocks = worker_blocks(len(data), step.context)
-    for x, labels in _activations(step, data, features and features.val, blocks, "none"):
+    for x, labels in split.activations(step, worker_blocks(len(split.images), step.context)):
         counts += step.tally(x, labels)
     loss, mistakes, num = step.context.sum(counts).tolist()
     return loss / num, mistakes / num
-
-
-def _activations(
-    step: TrainingStep, data: ImageSet, features: Tensor | None, blocks: list[np.ndarray], policy: str
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The frozen stages' output and the labels of each block of rows, computed or read."""
-    device = step.context.device
-    if features is not None:
-        yield from feature_inputs(features, data.labels, blocks, device)
-        return
-    for images, labels in inputs(data, blocks, device, policy, step.config.seed, step.epoch + 1):
-        with torch.no_grad(), autocast(step.precision, device):
-            x = step.prefix(images)
-        yield x, labels
 
 
 def _check_finite(step: TrainingStep, **losses: float) -> None:

@@ -44,6 +44,7 @@ class TrainingStep:
         groups = parameter_groups(network, config.train.weight_decay)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
         self._optimizer = make_optimizer(groups, config.lr, config.train)
+        self.epoch, self.num_done, self._loss = 0, 0, self._zero()
         self._restore(state)
         num_steps = (config.epochs - self.epoch) * steps_per_epoch
         self._trained = context.parallel(compiled(self._suffix, config.train.compile, context.device, num_steps))
@@ -104,8 +105,6 @@ class TrainingStep:
             return tally(self._suffix(x).float(), labels_N)
 
     def _restore(self, state: LoopState | None) -> None:
-        self.epoch = self.num_done = 0
-        self._loss = self._zero()
         if state is None:
             return
         self.network.load_state_dict(state["model"], strict=False)
