@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from translearn.api import load_study, run
+from typing import Any
 
 __all__ = ["__version__", "load_study", "run"]
 __version__ = "0.1.0"
