@@ -26,8 +26,8 @@ def run(
 
     Args:
         study: As ``load_study`` reads it.
-        search_alg: Any searcher of Tune in place of ``search.sampler``. Its space is ``source``, ``freeze_depth``, ``lr``
-            and ``weight_decay``.
+        search_alg: Any searcher of Tune in place of ``search.sampler``; its space is ``source``, ``freeze_depth``,
+            ``lr`` and ``weight_decay``.
         scheduler: Any scheduler of Tune in place of ``search.scheduler``; its time attribute is ``epoch``.
         address: A Ray cluster; ``RAY_ADDRESS`` when None, else a local Ray that ends with the study.
         dashboard: Whether a local Ray has a dashboard.

@@ -31,7 +31,7 @@ sources:
   - {name: a, arch: resnet5}
   - {name: a, arch: resnet18, weights: X, checkpoint: y}
   - {name: scratch, arch: vgg11_bn, pretrain: {epochs: 0, lr: -1}}
-search: {trials: 8.0, freeze_depth: [0, 6, 7], lr: [1e-1, 1e-3], algorithm: optun}
+search: {trials: 8.0, freeze_depth: [0, 6, 7], lr: [1e-1, 1e-3], sampler: optun}
 train: {optimizer: adam, warmup_epochs: .nan, momentum: 1}
 cluster: {gpus_per_worker: foo, refit_workers: 0, refits_at_once: 0, workers_per_trial: "2"}
 refit: {seeds: null}
@@ -50,7 +50,7 @@ sources.2.pretrain.epochs: must be greater than or equal to 1, but got 0.
 sources.2.pretrain.lr: must be greater than 0, but got -1.
 search.trials: must be a valid integer, but got 8.0.
 search.lr: must be [lowest, highest], but got [0.1, 0.001]. Swap them.
-search.algorithm: must be 'optuna' or 'random', but got 'optun'. Did you mean 'optuna'?
+search.sampler: must be 'optuna' or 'random', but got 'optun'. Did you mean 'optuna'?
 train.optimizer: must be 'sgd' or 'adamw', but got 'adam'. Did you mean 'adamw'?
 train.momentum: must be less than 1, but got 1.
 train.warmup_epochs: must be a finite number, but got nan.

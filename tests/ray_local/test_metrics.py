@@ -43,7 +43,7 @@ def scraped() -> dict[str, float]:
 def metrics(ray_session):
     with board("trials", 2, 9, "mine") as shown:
         shown.update("t0", {"epoch": 1, "images_per_s": 30.0})
-        shown.update("t0", {"epoch": 2, "images_per_s": 40.0, "cached_s": 0.5})
+        shown.update("t0", {"epoch": 2, "images_per_s": 40.0})
         shown.update("t1", {"epoch": 1, "images_per_s": 20.0, "reason": "it diverged"}, "failed")
     show_quarantined("pets", 7)
     ends = time.monotonic() + 90

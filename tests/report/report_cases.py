@@ -162,11 +162,6 @@ def _trial(rng: np.random.Generator, index: int) -> dict[str, Any]:
         "threads": 1,
         "precision": "fp32",
         "num_trained_parameters": 11_000_000,
-        "reused_s": 0.0 if index == 0 else 2.0,
-        "fused": 1 if depth == 0 else 4,
-        "fused_s": 0.0 if depth == 0 else 1.5,
-        "cached_s": 6.0 if depth >= 2 else 0.0,
-        "replayed": True if index == WINNER else None,
     }
 
 

@@ -7,10 +7,9 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 from ranking_cases import leaks, ranking
-from report_cases import DIGITS, WINNER, study
+from report_cases import DIGITS, study
 
 from translearn.report.page import render
-from translearn.report.words import duration
 from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
 
 WICKED = ["<script>alert(1)</script>", "a$b$", "漢字", '"quoted" & <b>bold</b>', *DIGITS[4:]]
@@ -115,42 +114,6 @@ def test_names_of_a_ranking_and_of_leaks_are_escaped():
     evaluation = {**study().evaluation, "ranking": ranking((WICKED[0], "b")), "leaks": leaks(name=WICKED[0])}
     html = render(study(evaluation=evaluation))
     assert WICKED[0] not in html
-
-
-def test_what_was_saved_and_how_each_trial_was_run_is_told(page):
-    rows = study().trials.to_pylist()
-    saved = {name: duration(sum(row[name] for row in rows)) for name in ("reused_s", "fused_s", "cached_s")}
-    assert len(set(saved.values())) == 3
-    told = (
-        "processes saved {reused_s}, input shared by trials in lock-step {fused_s}, and stored boundaries {cached_s}."
-    )
-    assert told.format(**saved) in page.plain
-    assert {"reused", "reused, fused 4", "reused, fused 4, cached"} <= set(page.text)
-
-
-@pytest.mark.parametrize(
-    ("replayed", "words"),
-    [
-        (True, "The winner was trained again plainly: the same weights, bit for bit"),
-        (False, "The winner was trained again plainly: other weights"),
-        (None, None),
-    ],
-)
-def test_the_verdict_of_the_replay_is_told_as_it_is(replayed, words):
-    record = study()
-    rows = record.trials.to_pylist()
-    rows[WINNER]["replayed"] = replayed
-    html = render(replace(record, trials=pa.Table.from_pylist(rows, TRIAL_SCHEMA)))
-    plain = Page(html).plain
-    assert words in plain if words else "trained again plainly" not in plain
-    assert ('<p class="warning">The winner was trained again' in html) == (replayed is False)
-
-
-def test_approximate_augmentation_is_told():
-    record = study()
-    rows = [{**row, "views": 3} for row in record.trials.to_pylist()]
-    plain = Page(render(replace(record, trials=pa.Table.from_pylist(rows, TRIAL_SCHEMA)))).plain
-    assert "Trials saw 3 fixed augmented copies of each image, an approximation." in plain
 
 
 def test_both_comparisons_are_told_with_what_they_rest_on(page):
