@@ -80,7 +80,9 @@ def tree_with(**cluster: object) -> dict[str, object]:
     ["http://127.0.0.1:5000", "https://host/mlflow", "databricks", "databricks://team", "sqlite:///mlflow.db"],
 )
 def test_a_tracking_address_is_taken_as_it_is(address: str) -> None:
-    assert parse_spec(tree_with(mlflow=address)).cluster.mlflow == address
+    mlflow = parse_spec(tree_with(trackers={"mlflow": {"tracking_uri": address}})).cluster.trackers.mlflow
+    assert mlflow
+    assert mlflow.tracking_uri == address
 
 
 @pytest.mark.parametrize(
@@ -88,25 +90,25 @@ def test_a_tracking_address_is_taken_as_it_is(address: str) -> None:
     [
         (
             "https://me:hidden@host:5000",
-            "cluster.mlflow: must hold no keys, passwords or tokens, but got 'https://***@host:5000'. Leave them out: "
+            "cluster.trackers.mlflow.tracking_uri: must hold no keys, passwords or tokens, but got 'https://***@host:5000'. Leave them out: "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from the "
             "environment.",
         ),
         (
             "HTTP://me:hidden@host",
-            "cluster.mlflow: must be the tracking address of an MLflow server, but got 'HTTP://***@host'. For example "
+            "cluster.trackers.mlflow.tracking_uri: must be the tracking address of an MLflow server, but got 'HTTP://***@host'. For example "
             "http://127.0.0.1:5000.",
         ),
         (
             "mlruns",
-            "cluster.mlflow: must be the tracking address of an MLflow server, but got 'mlruns'. For example "
+            "cluster.trackers.mlflow.tracking_uri: must be the tracking address of an MLflow server, but got 'mlruns'. For example "
             "http://127.0.0.1:5000.",
         ),
     ],
 )
 def test_another_tracking_address_is_refused(address: str, line: str) -> None:
     with pytest.raises(SpecError) as caught:
-        parse_spec(tree_with(mlflow=address))
+        parse_spec(tree_with(trackers={"mlflow": {"tracking_uri": address}}))
     assert str(caught.value) == line
 
 

@@ -51,10 +51,12 @@ def test_a_study_that_broke_off_before_its_provenance_is_opened_again(tmp_path: 
     assert open_study(spec_of(tmp_path), "").exists(PROVENANCE)
 
 
-def test_who_is_told_of_a_study_may_change(tmp_path: Path) -> None:
+def test_the_trackers_of_a_study_may_change(tmp_path: Path) -> None:
     folder = open_study(spec_of(tmp_path), "")
-    for address in ("http://127.0.0.1:5000", "http://127.0.0.1:5001", None):
-        assert changes(folder, spec_of(tmp_path, cluster={"mlflow": address})) == []
+    for address in ("http://127.0.0.1:5000", "http://127.0.0.1:5001"):
+        trackers = {"mlflow": {"tracking_uri": address}, "wandb": {"mode": "offline"}}
+        assert changes(folder, spec_of(tmp_path, cluster={"trackers": trackers})) == []
+    assert changes(folder, spec_of(tmp_path)) == []
 
 
 def test_every_changed_field_is_named_and_nothing_is_written(tmp_path: Path) -> None:

@@ -119,10 +119,14 @@ def _is_installed(name: str) -> bool:
 def _key_faults(spec: WandbSpec) -> list[str]:
     import wandb
 
-    if not _is_online(spec) or wandb.login(prompt=False, verify=False):
-        return []
+    got = "none"
+    try:
+        if not _is_online(spec) or wandb.login(prompt=False, verify=False):
+            return []
+    except wandb.Error as error:
+        got = f"a bad one ({one_line(error)})"
     remedy = "Run `wandb login`, set WANDB_API_KEY, or set cluster.trackers.wandb.mode=offline."
-    return [fault("cluster.trackers.wandb", "needs an API key", "none", remedy)]
+    return [fault("cluster.trackers.wandb", "needs an API key", got, remedy)]
 
 
 def _is_online(spec: WandbSpec) -> bool:
@@ -188,4 +192,4 @@ def _close(timeout_s: float) -> None:
 
 
 def _warn(name: str, why: str) -> None:
-    say(f"warning: {_NAMES[name]}: {masked(why)}. Nothing more is sent to it; the study goes on.")
+    say(f"warning: {_NAMES[name]}: {masked(why).rstrip('.')}. Nothing more is sent to it; the study goes on.")
