@@ -18,7 +18,6 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = {
     'ray_translearn_epochs_total{step="trials",study="mine"}': 3,
-    'ray_translearn_cached_epochs_total{step="trials",study="mine"}': 1,
     'ray_translearn_runs{state="running",step="trials",study="mine"}': 1,
     'ray_translearn_runs{state="failed",step="trials",study="mine"}': 1,
     'ray_translearn_images_per_second{step="trials",study="mine"}': 40,

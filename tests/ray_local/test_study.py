@@ -98,22 +98,12 @@ def test_the_default_configuration_is_tried_and_scratch_has_its_share(study):
     assert "done" in {row["status"] for row in scratch}
 
 
-def test_the_winner_of_the_race_is_replayed_with_the_same_weights(study):
+def test_trials_tell_their_weights_and_times(study):
     _, folder = study
     trials = pq.read_table(folder / "trials.parquet").to_pylist()
     done = [row for row in trials if row["status"] == "done"]
     assert all(re.fullmatch("[0-9a-f]{64}", row["weights"]) for row in done)
-    best = min(done, key=lambda row: (row["val_error"], row["val_loss"]))
-    assert [row["trial_id"] for row in trials if row["replayed"] is not None] == [best["trial_id"]]
-    assert best["replayed"]
-
-
-def test_trials_tell_what_was_saved(study):
-    _, folder = study
-    trials = pq.read_table(folder / "trials.parquet").to_pylist()
-    assert sum(row["reused_s"] > 0 for row in trials) >= 2  # two processes, five trials
     assert all(row["ended_at"] > row["started_at"] > 1.7e9 for row in trials)
-    assert all(row["fused"] >= 1 and row["fused_s"] >= 0 for row in trials)
 
 
 def test_figures_agree_with_each_other(study):
