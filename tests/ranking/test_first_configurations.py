@@ -114,7 +114,9 @@ def test_each_architecture_has_its_own_depths() -> None:
     pool |= {"scratch-resnet18": scratch(ARCH), "scratch-vgg11_bn": scratch("vgg11_bn")}
     configs = first_configurations(spec, pool, prior({"b": 0.7, "a": 0.3}))
     assert {"source": "b", "lr": 0.03, "freeze_depth": 6} in configs
-    assert sum(config["source"].startswith("scratch") for config in configs) == 2 * 10 - 2 * 5  # five rates are in range
+    assert (
+        sum(config["source"].startswith("scratch") for config in configs) == 2 * 10 - 2 * 5
+    )  # five rates are in range
 
 
 def test_without_a_ranking_the_search_is_the_plain_one() -> None:

@@ -51,7 +51,9 @@ def images(num: int, seed: int) -> ImageSet:
 def refit(out: Folder, num_runs: int, follow: Callable[[Row], None], **asked: Any) -> list[Row]:
     """The rows of the epochs of refits with different seeds; loop state is kept after each epoch."""
     task = share(Task(images(60, 0), images(30, 1), 2, {"scratch": scratch("resnet18")}))
-    jobs = [Job(f"run-{seed}", task, "scratch", TrainConfig(0, 0.01, EPOCHS, seed, TRAIN), INFO) for seed in range(num_runs)]
+    jobs = [
+        Job(f"run-{seed}", task, "scratch", TrainConfig(0, 0.01, EPOCHS, seed, TRAIN), INFO) for seed in range(num_runs)
+    ]
     rows: list[Row] = []
     train_jobs(jobs, out, plan_resources(ClusterSpec(**asked)), on_epoch=[rows.append, follow])
     return rows
