@@ -51,7 +51,7 @@ class MappedArray:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The examples in these rows, in this order, in memory of their own."""
+        """Return the examples in these rows, in this order, in memory of their own."""
         return gather(self._chunks, self._ends, as_rows(rows, len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -67,7 +67,7 @@ class MappedArray:
 
 
 def write_mapped(folder: Path, chunks: Iterable[np.ndarray]) -> MappedArray:
-    """Writes an array, one chunk in memory at a time; what a broken writer left in the folder is replaced.
+    """Write an array, one chunk in memory at a time; what a broken writer left in the folder is replaced.
 
     Args:
         folder: Where; one writer at a time.
@@ -98,7 +98,7 @@ def write_mapped(folder: Path, chunks: Iterable[np.ndarray]) -> MappedArray:
 
 
 def open_mapped(folder: Path) -> MappedArray:
-    """The array that ``write_mapped`` finished in a folder.
+    """Return the array that ``write_mapped`` finished in a folder.
 
     Raises:
         StorageError: There is none.
@@ -111,7 +111,7 @@ def open_mapped(folder: Path) -> MappedArray:
 
 
 def is_mapped(folder: Path) -> bool:
-    """Whether a folder holds a whole array."""
+    """Return whether a folder holds a whole array."""
     return (folder / _MARKER).exists()
 
 

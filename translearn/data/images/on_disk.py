@@ -1,4 +1,4 @@
-"""Decoded images on each node's disk: made there once, by whoever reads them first, and shared by its processes.
+"""Decoded images on each node's disk: made once by their first reader, and shared by the node's processes.
 
 A folder is in use while a process holds a shared lock on its lock file, and being written while one holds it alone.
 The system takes a lock back when its holder dies, so nothing has to be cleaned up after a crash.
@@ -34,7 +34,7 @@ class DiskImages(SelectedImages):
     """Images on each node's disk; pickles as the selection."""
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The images in these rows; the first call on a node decodes all, calls meanwhile wait for it."""
+        """Return the images in these rows; the first call on a node decodes all, others wait for it meanwhile."""
         return self._opened[0][rows]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -42,11 +42,11 @@ class DiskImages(SelectedImages):
 
     @property
     def folder(self) -> Path:
-        """Where they lie on this node."""
+        """The folder of these images on this node."""
         return disk_root() / self.selection.fingerprint()
 
     def close(self) -> None:
-        """Gives this process's hold on the folder back; the next reading takes it again."""
+        """Release this process's lock on the folder; the next read acquires it again."""
         self.__dict__.pop("_opened", None)
 
     @cached_property
@@ -64,7 +64,7 @@ class DiskImages(SelectedImages):
 
 
 def disk_root() -> Path:
-    """This user's folder for decoded images on this node's temporary disk, made where it is missing.
+    """Return this user's folder for decoded images on this node's temporary disk; create it where missing.
 
     Raises:
         StorageError: It is another user's.
@@ -73,7 +73,7 @@ def disk_root() -> Path:
 
 
 def owned(folder: Path) -> Path:
-    """A folder that nobody else can write to, made where it is missing.
+    """Return a folder that no other user can write to; create it where missing.
 
     Raises:
         StorageError: It is another user's.
@@ -87,13 +87,13 @@ def owned(folder: Path) -> Path:
 
 
 def remove_idle(folder: Path) -> bool:
-    """Deletes decoded images that no process of this node holds; whether they are gone."""
+    """Delete decoded images that no process of this node reads; return whether they are gone."""
     with _alone():
         return _removed(folder)
 
 
 def sweep(older_than_s: float = _STALE_S) -> None:
-    """Deletes what no process holds and none has opened for a day: left by drivers that were killed."""
+    """Delete images that no process reads and none has opened for a day: left by drivers that were killed."""
     with _alone() as root:
         for folder in root.iterdir():
             if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than_s:
@@ -102,7 +102,7 @@ def sweep(older_than_s: float = _STALE_S) -> None:
 
 @contextmanager
 def _alone() -> Iterator[Path]:
-    """The root, while no other process makes, opens or deletes a folder in it."""
+    """Yield the root, while no other process creates, opens or deletes a folder in it."""
     root = disk_root()
     with (root / _LOCK).open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -122,7 +122,7 @@ def _removed(folder: Path) -> bool:
 
 
 def _held(folder: Path) -> IO[bytes]:
-    """The folder's lock file, locked for reading; a folder that was deleted meanwhile is made again."""
+    """Return the folder's lock file, locked for reading; recreate a folder that was deleted meanwhile."""
     while True:
         with _alone():
             folder.mkdir(exist_ok=True)
@@ -135,6 +135,6 @@ def _held(folder: Path) -> IO[bytes]:
 
 
 def _is_current(held: IO[bytes], folder: Path) -> bool:
-    """Whether the open file is still the folder's lock file, not that of a deleted folder."""
+    """Return whether the open file is still the folder's lock file, not that of a deleted folder."""
     lock = folder / _LOCK
     return lock.exists() and os.path.samestat(os.fstat(held.fileno()), lock.stat())
