@@ -17,8 +17,6 @@ from translearn.seeds import derive_seed, uniforms
 #: The channel statistics of ImageNet, which every source of torchvision was trained with.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _MIN_AREA, _MAX_RATIO = 0.35, 4 / 3
-#: To be raised with every change of the pixels that this module makes: stored boundaries are known by it.
-REVISION = 1
 _PART_BYTES = 2**18
 
 

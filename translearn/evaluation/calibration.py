@@ -36,14 +36,6 @@ def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
     return float(sum(b["num"] * abs(b["accuracy"] - b["confidence"]) for b in filled) / total)
 
 
-def brier(predictions: Predictions) -> float:
-    """Return the Brier score in [0, 2], lower is better: mean squared distance of a row from its one-hot label.
-
-    Source: Brier, Monthly Weather Review 78 (1950) 1-3, the form summed over classes.
-    """
-    return float(_briers(predictions).mean())
-
-
 def calibration(test: Predictions, validation: Predictions) -> dict[str, Any]:
     """Return the calibration of one model on test, before and after temperature scaling, as JSON.
 
@@ -79,6 +71,10 @@ def _figures(predictions: Predictions) -> dict[str, Any]:
 
 
 def _briers(predictions: Predictions) -> np.ndarray:
+    """Return the Brier score of each example, in [0, 2], lower is better.
+
+    Source: Brier, Monthly Weather Review 78 (1950) 1-3, the form summed over classes.
+    """
     distance = predictions.probabilities.copy()
     distance[np.arange(len(distance)), predictions.labels] -= 1
     squares: np.ndarray = (distance**2).sum(axis=1)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +21,11 @@ from typing import IO, Any
 import numpy as np
 
 from translearn.data.images.decode import decoded
-from translearn.data.images.mapped import MappedArray, is_mapped, open_mapped, write_mapped
+from translearn.data.images.examples import as_rows
 from translearn.data.images.selected import SelectedImages
 from translearn.errors import StorageError, fault
 
-_LOCK = "lock"
+_LOCK, _IMAGES = "lock", "images.npy"
 _STALE_S = 24 * 3600.0
 
 
@@ -35,7 +35,7 @@ class DiskImages(SelectedImages):
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """Return the images in these rows; the first call on a node decodes all, others wait for it meanwhile."""
-        return self._opened[0][rows]
+        return np.asarray(self._opened[0][as_rows(rows, len(self))])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return DiskImages, (self.selection,)
@@ -50,16 +50,16 @@ class DiskImages(SelectedImages):
         self.__dict__.pop("_opened", None)
 
     @cached_property
-    def _opened(self) -> tuple[MappedArray, IO[bytes]]:
+    def _opened(self) -> tuple[np.ndarray, IO[bytes]]:
         """The array, and the file whose lock lasts as long as it is open."""
         sweep()
         while True:
-            held = _held(self.folder)
-            if is_mapped(self.folder):
-                return open_mapped(self.folder), held
+            held, file = _held(self.folder), self.folder / _IMAGES
+            if file.exists():
+                return np.load(file, mmap_mode="r"), held
             fcntl.flock(held, fcntl.LOCK_EX)
-            if _is_current(held, self.folder) and not is_mapped(self.folder):
-                write_mapped(self.folder, decoded(self.selection))
+            if _is_current(held, self.folder) and not file.exists():
+                _write(file, self.shape, decoded(self.selection))
             held.close()
 
 
@@ -107,6 +107,20 @@ def _alone() -> Iterator[Path]:
     with (root / _LOCK).open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield root
+
+
+def _write(file: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
+    """Write a uint8 array, one block in memory at a time; the file has its name once it is complete."""
+    part = file.with_suffix(".part")
+    try:
+        with part.open("wb") as stream:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for block in blocks:
+                stream.write(block.data)
+        part.replace(file)
+    except OSError as error:
+        raise StorageError(f"{file.parent}: cannot be written ({error}). Free space on this disk.") from error
 
 
 def _removed(folder: Path) -> bool:
