@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import re
@@ -19,7 +20,6 @@ from sources import flat_folder
 from translearn.data.dataset import Dataset
 from translearn.data.images import on_disk
 from translearn.data.images.decode import decode_split, decoded, select_split
-from translearn.data.images.mapped import is_mapped
 from translearn.data.images.on_disk import DiskImages, disk_root, remove_idle, sweep
 from translearn.data.images.placement import Room, choose_place
 from translearn.data.images.streamed import stream
@@ -101,9 +101,39 @@ pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())[slice(None)]
 """
     command = [sys.executable, "-c", script, str(tmp_path / "pickled"), tempfile.gettempdir()]
     assert subprocess.run(command, check=False).returncode == -9
-    assert (images.folder / "00000.arrow").exists()
-    assert not is_mapped(images.folder)
+    assert (images.folder / "images.part").exists()
+    assert not (images.folder / "images.npy").exists()
     assert np.array_equal(images[slice(None)], decode_split(dataset, "train", 32).images)
+
+
+def test_a_full_disk_is_named(dataset, monkeypatch):
+    def full(selection):
+        yield next(decoded(selection))
+        raise OSError(errno.ENOSPC, "No space left")
+
+    images = DiskImages(select_split(dataset, "train", 32))
+    with monkeypatch.context() as patch:
+        patch.setattr(on_disk, "decoded", full)
+        with pytest.raises(StorageError, match=r"cannot be written \(.*No space left\)\. Free space on this disk\."):
+            images[slice(None)]
+    assert len(images[slice(None)]) == len(images)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have neither /proc nor a limit of the heap")
+def test_memory_of_writer_and_readers_does_not_grow_with_the_images(tmp_path):
+    """256 MiB under a limit of the heap that 64 MiB more would break; mapped files do not count as heap."""
+    script = """
+import resource, sys, tempfile, types, numpy as np
+from translearn.data.images import on_disk
+tempfile.tempdir = sys.argv[1]
+used = 1024 * int(open("/proc/self/status").read().split("VmData:")[1].split()[0])
+resource.setrlimit(resource.RLIMIT_DATA, (used + 64 * 2**20,) * 2)
+on_disk.decoded = lambda _: (np.full((4, 2**20), n, np.uint8) for n in range(64))
+images = on_disk.DiskImages(types.SimpleNamespace(shape=(256, 2**20), fingerprint=lambda: "a"))
+print(images[np.array([0, 255, 100])][:, 7].tolist())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[0, 63, 25]"
 
 
 def test_what_is_held_stays_and_what_is_not_goes(dataset):

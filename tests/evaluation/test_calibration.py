@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluation_cases import predictions
 
-from translearn.evaluation.calibration import brier, calibration, expected_calibration_error, reliability
+from translearn.evaluation.calibration import calibration, expected_calibration_error, reliability
 from translearn.evaluation.predictions import Predictions
 
 
@@ -27,10 +27,13 @@ def test_a_bin_holds_its_upper_edge():
 
 
 def test_brier_goes_from_zero_to_two():
-    certain = np.array([[1.0, 0.0]])
-    assert brier(Predictions("winner", 0, certain, np.array([0]))) == 0
-    assert brier(Predictions("winner", 0, certain, np.array([1]))) == 2
-    assert brier(Predictions("winner", 0, np.array([[0.5, 0.5]]), np.array([1]))) == 0.5
+    def brier(row: list[float], label: int) -> float:
+        case = Predictions("winner", 0, np.array([row]), np.array([label]))
+        return calibration(case, case)["before"]["brier"]["value"]
+
+    assert brier([1.0, 0.0], 0) == 0
+    assert brier([1.0, 0.0], 1) == 2
+    assert brier([0.5, 0.5], 1) == 0.5
 
 
 def test_probabilities_that_are_true_are_calibrated():
@@ -38,5 +41,6 @@ def test_probabilities_that_are_true_are_calibrated():
     first = rng.uniform(0, 1, 40_000)
     labels = (rng.uniform(0, 1, 40_000) > first).astype(np.int64)
     case = Predictions("winner", 0, np.stack([first, 1 - first], axis=1), labels)
-    assert calibration(case, case)["before"]["ece"] < 0.01
-    assert brier(case) == pytest.approx(1 / 3, abs=0.01)  # E[2 p (1 - p)] of a uniform p
+    before = calibration(case, case)["before"]
+    assert before["ece"] < 0.01
+    assert before["brier"]["value"] == pytest.approx(1 / 3, abs=0.01)  # E[2 p (1 - p)] of a uniform p

@@ -88,6 +88,13 @@ def test_a_mapping_that_holds_itself_is_refused() -> None:
     assert "but got dict under 'state_dict'" in refusal(archive(program))
 
 
+@pytest.mark.parametrize("method", ["get", "keys", "items"])
+def test_a_mapping_whose_methods_are_replaced_is_refused(method: str) -> None:
+    name = struct.pack("<I", len(method)) + method.encode()
+    program = b"ccollections\nOrderedDict\n)R(X\x01\x00\x00\x00aNu}X" + name + b"K\x01sb"
+    assert "but got NoneType under 'a'" in refusal(archive(program))
+
+
 @pytest.mark.parametrize("name", ["module." * 2000, "x" * 10**6])
 @pytest.mark.parametrize("kind", ["a.pth", "a.safetensors"])
 def test_names_without_end_are_refused(name: str, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""A study file and what it says. Its every fault is found at once, before anything expensive starts."""
+"""The study file: its models, rules and loading. All faults are reported at once, before anything expensive starts."""
 
 from translearn.config.check import parse_spec
 from translearn.config.file import load_spec

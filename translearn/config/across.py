@@ -1,4 +1,4 @@
-"""The rules between values of a study file, checked on plain data, so that they need no value to be sound."""
+"""Rules between values of a study file, checked on plain data, so that they do not depend on valid values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ORIGINS = ("weights", "checkpoint", "pretrain")
 
 
 def faults_between_values(tree: dict[str, Any]) -> list[str]:
-    """A line for each rule between values that is broken; values of the wrong type are passed over."""
+    """Return a line for each broken rule between values; ignore values of the wrong type."""
     listed = tree.get("sources")
     sources = {
         index: source

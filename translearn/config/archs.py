@@ -1,4 +1,4 @@
-"""The one table of backbones: every architecture's ordered stages, input side first.
+"""The table of backbones: every architecture's ordered stages, input side first.
 
 It is plain data, free of torch, so that a study file can be checked before anything heavy is imported.
 """
@@ -15,7 +15,7 @@ _RESNETS = (
     *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
     *("wide_resnet50_2", "wide_resnet101_2"),
 )
-# How many convolutions each of the five blocks has; every one is followed by BatchNorm and ReLU.
+# The number of convolutions of each of the five blocks; BatchNorm and ReLU follow each.
 _VGG_BLOCKS = {
     "vgg11_bn": (1, 1, 2, 2, 2),
     "vgg13_bn": (2, 2, 2, 2, 2),
@@ -59,5 +59,5 @@ HEAD: dict[str, tuple[str, ...]] = {
 
 
 def num_stages(arch: str) -> int:
-    """How many stages a backbone has, so also the freeze depth of a linear probe."""
+    """Return the number of stages of a backbone, which is also the freeze depth of a linear probe."""
     return len(STAGES[arch])

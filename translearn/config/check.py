@@ -1,4 +1,4 @@
-"""From plain data to a study, or to every fault of it: those of single values and those between values."""
+"""Conversion of plain data to a study, or to all its faults: of single values and between values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RENAMED = {
 
 
 def parse_spec(tree: object) -> StudySpec:
-    """The study in plain data, as YAML or JSON gives it.
+    """Return the study in plain data, as YAML or JSON gives it.
 
     Raises:
         SpecError: Holds every fault, a line each: dotted path, rule, value, remedy.
@@ -57,7 +57,7 @@ def _plain(tree: object) -> dict[str, Any]:
 
 
 def _lines(details: list[ErrorDetails], tree: dict[str, Any]) -> list[str]:
-    """A line for each faulty value: pydantic reports one for each member of a union that does not fit."""
+    """Return a line for each faulty value: pydantic reports one for each member of a union that does not fit."""
     by_path: dict[str, list[ErrorDetails]] = defaultdict(list)
     for detail in details:
         # pydantic counts sound items only; the faults of the others are reported anyway.
@@ -67,7 +67,7 @@ def _lines(details: list[ErrorDetails], tree: dict[str, Any]) -> list[str]:
 
 
 def _path(detail: ErrorDetails, tree: object) -> str:
-    """The dotted path of a fault, without the members of unions that pydantic adds to it."""
+    """Return the dotted path of a fault, without the members of unions that pydantic adds to it."""
     parts: list[str] = []
     node: Any = tree
     for part in detail["loc"]:
@@ -133,7 +133,7 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field holds, in whatever containers; None where it holds plain values."""
+    """Return the model in a field, inside any containers; None where the field holds plain values."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = [model_in(inner) for inner in get_args(annotation)] if get_origin(annotation) else []

@@ -1,4 +1,4 @@
-"""From a YAML file and overrides to plain data, and on to a study."""
+"""Loading of a study from a YAML file and overrides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from translearn.errors import SpecError, fault, raise_faults
 
 
 def load_spec(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> StudySpec:
-    """The study in a YAML file, with ``a.b=c`` overrides applied.
+    """Return the study in a YAML file, with ``a.b=c`` overrides applied.
 
     Args:
         path: The study file.
@@ -29,7 +29,7 @@ def load_spec(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> 
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only, no key twice, dates and ``off`` are text, and ``1e-5`` is a number."""
+    """Loader of plain data only: refuses repeated keys, reads dates and ``off`` as text, and ``1e-5`` as a number."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _text(_: _Loader, node: yaml.ScalarNode) -> str:
 
 
 def _bool(_: _Loader, node: yaml.ScalarNode) -> bool | str:
-    """As YAML 1.2 has it: ``on``, ``off``, ``yes`` and ``no`` are words."""
+    """Read a boolean as YAML 1.2 does: ``on``, ``off``, ``yes`` and ``no`` are words."""
     return {"true": True, "false": False}.get(node.value.lower(), str(node.value))
 
 
@@ -89,7 +89,7 @@ def _text_of(path: Path) -> str:
 
 
 def _plain_tree(text: str) -> Any:
-    """The data in YAML; aliases of aliases can make it grow without end, so that it is counted before it is used."""
+    """Return the data in YAML, after counting it: aliases of aliases can make it grow without end."""
     tree = yaml.load(text, _Loader)
     left, num = [tree], 0
     while left and num <= _MOST_VALUES:
@@ -101,7 +101,7 @@ def _plain_tree(text: str) -> Any:
 
 
 def _apply(tree: dict[str, Any], override: str) -> list[str]:
-    """Sets one value in the tree; returns what is wrong with the override."""
+    """Set one value in the tree; return the faults of the override."""
     path, equals, text = override.partition("=")
     if not equals or not path.strip():
         return [fault("--set", "must have the form path=value", repr(override), "For example search.trials=8.")]
@@ -123,7 +123,7 @@ def _apply(tree: dict[str, Any], override: str) -> list[str]:
 
 
 def _child(node: Any, key: str) -> Any:
-    """What stands under a key, made where nothing does; None where nothing can."""
+    """Return the value under a key, a new mapping where it is missing; None where there can be none."""
     if isinstance(node, list):
         return node[int(key)] if _is_index(node, key) else None
     if isinstance(node, dict) and node.get(key) is None:

@@ -6,12 +6,12 @@ import os
 import subprocess
 from pathlib import Path
 
-#: Where a job is told the commit of the source tree that was sent with it.
+#: Tells a job the commit of the source tree that was sent with it.
 VARIABLE = "TRANSLEARN_COMMIT"
 
 
 def source_commit() -> str | None:
-    """The commit, marked where files differ from it; None where this is no checkout, as when it is installed."""
+    """Return the commit, marked where files differ from it; None outside of a checkout, as when it is installed."""
     if VARIABLE in os.environ:
         return os.environ[VARIABLE] or None
     try:

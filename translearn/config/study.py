@@ -1,4 +1,4 @@
-"""What a study is: frozen models of the study file, and the rules for each of its values."""
+"""Frozen models of the study file, with the rules for each value."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _gpus(number: float) -> float:
 
 
 def _workers(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
-    """One fault, where pydantic has one for each form that the value has not and one for each end of the range."""
+    """Parse a number of workers with one fault; pydantic reports one for each form and each end of the range."""
     try:
         found = parse(tuple(value) if isinstance(value, list) else value)  # what JSON has, as Python has it
     except ValidationError:
@@ -107,7 +107,7 @@ class _Model(BaseModel):
 
 
 class IngestSpec(_Model):
-    """How a data set that is not ingested yet becomes one; ``limit_per_class`` holds for any."""
+    """Ingestion of a data set that is not ingested yet; ``limit_per_class`` holds for ingested ones too."""
 
     split: Split = (0.7, 0.15, 0.15)
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -126,7 +126,7 @@ class TargetSpec(_Model):
 
 
 class PretrainSpec(_Model):
-    """How a source is trained from scratch on a source data set; ``null`` means as in ``train``."""
+    """Training of a source from scratch on a source data set; ``null`` means as in ``train``."""
 
     data: Location
     epochs: Count = 30
@@ -140,7 +140,7 @@ class PretrainSpec(_Model):
 class SourceSpec(_Model):
     """A candidate source: exactly one of weights, checkpoint and pretrain.
 
-    ``data``: what weights or a checkpoint were trained on, where it is at hand.
+    ``data``: the training data of weights or a checkpoint, where they are available.
     """
 
     name: Annotated[Name, AfterValidator(_no_baseline)]
@@ -152,14 +152,14 @@ class SourceSpec(_Model):
 
     @property
     def own_data(self) -> tuple[str, IngestSpec] | None:
-        """Where the data set lies that the source was trained on, and how it is ingested; None: not at hand."""
+        """The location of the source's own training data, and its ingestion; None where it is not available."""
         if self.pretrain:
             return self.pretrain.data, self.pretrain.ingest
         return (self.data, IngestSpec()) if self.data is not None else None
 
 
 class RankSpec(_Model):
-    """How sources are ranked before the search: on at most so many training images of the target."""
+    """Ranking of sources before the search: on at most so many training images of the target."""
 
     max_examples: Annotated[int, Field(ge=20)] = 2000
 
@@ -187,7 +187,7 @@ class SearchSpec(_Model):
 
 
 class TrainSpec(_Model):
-    """How a network is trained, in every trial, refit and pre-training. ``batch_size`` is global."""
+    """Training of a network in every trial, refit and pre-training. ``batch_size`` is global."""
 
     batch_size: Count = 64
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -246,7 +246,7 @@ class ClusterSpec(_Model):
 
 
 class RefitSpec(_Model):
-    """How the best trials are trained again. ``epochs: null``: as in the search.
+    """Refits of the best trials. ``epochs: null``: as in the search.
 
     ``candidates``: so many trials with transfer, and as many of scratch. ``label_fractions``: parts of the training
     labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds. ``forgetting``:
@@ -262,7 +262,7 @@ class RefitSpec(_Model):
 
 
 class StudySpec(_Model):
-    """A whole study, as its file says, with every default filled in."""
+    """A study file with all defaults filled in."""
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -276,7 +276,7 @@ class StudySpec(_Model):
     refit: RefitSpec = RefitSpec()
 
     def scratch_name(self, arch: str) -> str:
-        """The name of the scratch source of an architecture: qualified where there are several."""
+        """Return the name of the scratch source of an architecture: qualified where there are several."""
         return SCRATCH if len(self.archs) == 1 else f"{SCRATCH}-{arch}"
 
     @property
@@ -285,7 +285,7 @@ class StudySpec(_Model):
         return tuple(dict.fromkeys(source.arch for source in self.sources))
 
     def freeze_depths(self, arch: str) -> tuple[int, ...]:
-        """The freeze depths that trials of an architecture may have."""
+        """Return the freeze depths that trials of an architecture may have."""
         return self.search.freeze_depth or tuple(range(num_stages(arch) + 1))
 
     @property

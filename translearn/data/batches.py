@@ -1,4 +1,4 @@
-"""Which examples stand in which batch: a function of (seed, epoch), never of workers or of history."""
+"""Assignment of examples to batches: a function of (seed, epoch), never of workers or of history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from translearn.seeds import generator
 
 
 def epoch_batches(num_examples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The global batches of one epoch: every example once, in random order.
+    """Return the global batches of one epoch: every example once, in random order.
 
     A remainder of one example joins the batch before it, because BatchNorm has no variance over one.
 
@@ -26,12 +26,12 @@ def epoch_batches(num_examples: int, batch_size: int, seed: int, epoch: int) -> 
 
 
 def num_steps(num_examples: int, batch_size: int) -> int:
-    """Steps (optimiser updates) in an epoch."""
+    """Return the number of steps (optimiser updates) in an epoch."""
     return len(_cuts(num_examples, batch_size)) + 1
 
 
 def worker_part(rows: np.ndarray, rank: int, num_workers: int) -> np.ndarray:
-    """A worker's share of a global batch or a split: contiguous, sizes differ by at most one, maybe none."""
+    """Return a worker's share of a global batch or a split: contiguous, sizes differ by at most one, maybe none."""
     return np.array_split(rows, num_workers)[rank]
 
 

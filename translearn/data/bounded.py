@@ -1,7 +1,7 @@
-"""Parquet files that nobody vouches for, read within bounds: a few hundred bytes can stand for any number of rows.
+"""Untrusted Parquet files, read within bounds: a few hundred bytes can stand for any number of rows.
 
-What the footer says is looked at first. It does not say how large values become: one that is kept once and repeated in
-every row takes no room in the file. So images come row by row, and texts in batches that keep each once.
+The footer is checked first. It does not bound the size of the values: a value that is stored once and repeated in every
+row takes no room in the file. So images are read row by row, and texts in dictionary-encoded batches.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SPLIT = "Write it as several files, or with smaller row groups."
 
 
 def open_bounded(folder: Folder, name: str, texts: Sequence[str] = ()) -> pq.ParquetFile:
-    """A Parquet file's footer, where it has a sound number of rows.
+    """Open a Parquet file by its footer, and check its number of rows.
 
     Args:
-        folder: Where the file is.
+        folder: The folder of the file.
         name: Its name.
-        texts: Columns whose equal texts are kept once when they are read.
+        texts: Columns that are read dictionary-encoded.
 
     Raises:
         DataError: It has too many rows.
@@ -46,7 +46,7 @@ def open_bounded(folder: Folder, name: str, texts: Sequence[str] = ()) -> pq.Par
 
 
 def read_texts(folder: Folder, name: str, columns: Sequence[str]) -> pa.Table:
-    """Columns of texts or numbers of a file. Raises as ``open_bounded``, and DataError where they are too large."""
+    """Read columns of text or numbers. Raises as ``open_bounded``, and DataError where they are too large."""
     schema, where = open_bounded(folder, name).schema_arrow, folder.address(name)
     for column in columns:
         check_text(f"{where}: {column}", schema.field(column).type)
@@ -62,7 +62,7 @@ def read_texts(folder: Folder, name: str, columns: Sequence[str]) -> pa.Table:
 
 
 def read_images(file: pq.ParquetFile, group: int, where: str) -> Iterator[pa.Scalar]:
-    """The values of the column ``image`` in a row group, one after the other. Raises as ``read_texts``."""
+    """Yield the values of the column ``image`` in a row group. Raises as ``read_texts``."""
     num_bytes = 0
     for batch in file.iter_batches(batch_size=1, row_groups=[group], columns=["image"]):
         num_bytes += batch.nbytes
@@ -72,7 +72,7 @@ def read_images(file: pq.ParquetFile, group: int, where: str) -> Iterator[pa.Sca
 
 
 def check_text(where: str, kind: pa.DataType) -> None:
-    """DataError where a column holds anything but text or numbers."""
+    """Raise DataError where a column holds anything but text or numbers."""
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise DataError(fault(where, "must be text or numbers", str(kind), "Write it as text."))
 
@@ -89,7 +89,7 @@ def _check_unpacked(file: pq.ParquetFile, columns: Sequence[str], where: str) ->
 
 
 def _written_out(column: pa.Array, where: str, name: str) -> pa.Array:
-    """A column whose texts were kept once, as it is in the file."""
+    """Return a dictionary-encoded column with all texts written out, after checking their lengths."""
     texts = column.dictionary if pa.types.is_dictionary(column.type) else column
     if _is_text(texts.type) and (pc.max(pc.binary_length(texts)).as_py() or 0) > MAX_TEXT:
         rule = f"must be texts of at most {MAX_TEXT:,} bytes"

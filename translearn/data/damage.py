@@ -1,4 +1,4 @@
-"""Whether the files of a data set are whole, by a look at their ends: before hours are spent in vain."""
+"""Check that the files of a data set are whole, by their footers, before hours are spent in vain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REMEDY = "It was cut off or replaced: copy the data set again, or ingest again 
 
 
 def damaged_shards(dataset: Dataset) -> list[str]:
-    """A line for each file that is cut off, or has other rows than the manifest says; none where all are whole.
+    """Return a line for each file that is cut off or has another number of rows than the manifest says.
 
     Only footers are read, so a changed byte in between is not noticed here: the checksum is, when the file is read.
     """

@@ -20,23 +20,23 @@ class Dataset:
     """An ingested data set.
 
     Attributes:
-        folder: Where it lies.
-        manifest: What it holds.
+        folder: Its location.
+        manifest: Its manifest.
     """
 
     folder: Folder
     manifest: Manifest
 
     def num_examples(self, split: str) -> int:
-        """How many images a split has."""
+        """Return the number of images of a split."""
         return sum(self.manifest.counts.get(split, {}).values())
 
     def tables(self, split: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The rows of a split in order, a table a shard, of schema ``ROWS``.
+        """Yield the rows of a split in order, one table a shard, of schema ``ROWS``.
 
         Args:
             split: train, val or test.
-            columns: Which columns; None for all, and then each shard's checksum is checked.
+            columns: The columns to read; None for all, with a check of each shard's checksum.
 
         Raises:
             DataError: A shard is damaged.
@@ -46,11 +46,11 @@ class Dataset:
             yield self.table(shard) if columns is None else self._columns(shard, columns)
 
     def shards(self, split: str) -> list[Shard]:
-        """The files of a split, in order."""
+        """Return the files of a split, in order."""
         return [shard for shard in self.manifest.shards if shard.split == split]
 
     def table(self, shard: Shard) -> pa.Table:
-        """The rows of one file, of schema ``ROWS``; its checksum is checked.
+        """Return the rows of one file, of schema ``ROWS``, after checking its checksum.
 
         Raises:
             DataError: It is damaged.
@@ -58,7 +58,7 @@ class Dataset:
         return pq.read_table(pa.BufferReader(self.content(shard)))
 
     def content(self, shard: Shard) -> bytes:
-        """The bytes of one file; its checksum is checked. Raises as ``table``."""
+        """Return the bytes of one file, after checking its checksum. Raises as ``table``."""
         content = self.folder.read_bytes(shard.file)
         found = hashlib.sha256(content).hexdigest()
         if found != shard.sha256:
@@ -74,7 +74,7 @@ class Dataset:
 
 
 def open_dataset(location: str | Folder) -> Dataset:
-    """Opens an ingested data set.
+    """Open an ingested data set.
 
     Args:
         location: Its folder, or the local path or URI of it.

@@ -1,4 +1,4 @@
-"""What an ingested data set says of itself: the file that is written last, and makes it whole."""
+"""The manifest of an ingested data set, written last, which makes it complete."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Manifest(_Record):
         shards: The files, in order.
         num_quarantined: Rows of ``quarantine.parquet``.
         num_leaks: Rows of ``leaks.parquet``: exact duplicates of an image in another split.
-        leaks_dropped: How many of them were training images and left out.
+        leaks_dropped: The number of them that were training images and left out.
     """
 
     translearn: str

@@ -1,4 +1,4 @@
-"""The next batch is made ready while the present one is computed on: in a thread, in the same order."""
+"""Prefetching: a thread prepares the next batch, in the same order, during computation on the present one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _Ready = TypeVar("_Ready")
 
 
 def ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
-    """The same batches in the same order, on the device.
+    """Yield the same batches in the same order, on the device.
 
     On a GPU one batch is read ahead in a thread and copied from pinned memory on a stream of its own. On a CPU the
-    batches are handed on as they are, in the caller's thread: every core computes already.
+    batches pass unchanged, in the caller's thread: every core computes already.
 
     Args:
         batches: Tuples of tensors in CPU memory. On a GPU it is iterated in another thread, so it must not use
             torch's global generators.
-        device: Where the tensors are wanted.
+        device: The device of the yielded tensors.
     """
     if device.type != "cuda":
         yield from batches
@@ -37,7 +37,7 @@ def ahead(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
 
 
 def read_ahead(items: Iterable[_Item], prepare: Callable[[_Item], _Ready]) -> Iterator[_Ready]:
-    """``prepare`` of each item, in order, in one thread that is one item ahead; errors are raised in their place."""
+    """Yield ``prepare`` of each item, in order, from a thread that is one item ahead; raise errors in their place."""
     iterator = iter(items)
 
     def following() -> list[_Ready]:

@@ -1,4 +1,4 @@
-"""From uint8 images to a network's input, a batch at a time, with augmentation that repeats.
+"""Conversion of uint8 images to a network's input, a batch at a time, with repeatable augmentation.
 
 Every image of a batch is augmented differently, by numbers that depend on (seed, epoch, example) alone.
 The random classes of ``torchvision.transforms.v2`` draw once a batch and from a global generator, so only
@@ -17,13 +17,11 @@ from translearn.seeds import derive_seed, uniforms
 #: The channel statistics of ImageNet, which every source of torchvision was trained with.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _MIN_AREA, _MAX_RATIO = 0.35, 4 / 3
-#: To be raised with every change of the pixels that this module makes: stored boundaries are known by it.
-REVISION = 1
 _PART_BYTES = 2**18
 
 
 def to_input(images_NSSC: torch.Tensor) -> torch.Tensor:
-    """uint8 images as normalised float32 (N, 3, S, S) in channels_last memory."""
+    """Return uint8 images as normalised float32 (N, 3, S, S) in channels_last memory."""
     if images_NSSC.device.type == "cpu":
         return _to_input_in_parts(images_NSSC)
     x = tv.to_dtype(images_NSSC.permute(0, 3, 1, 2), torch.float32, scale=True)
@@ -31,7 +29,7 @@ def to_input(images_NSSC: torch.Tensor) -> torch.Tensor:
 
 
 def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int, epoch: int) -> torch.Tensor:
-    """Each image changed at random, as a function of (seed, epoch, its key).
+    """Augment each image at random, as a function of (seed, epoch, its key).
 
     Args:
         images_NSSC: uint8, shape (N, S, S, 3).
@@ -55,7 +53,7 @@ def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int,
 
 
 def _to_input_in_parts(images_NSSC: torch.Tensor) -> torch.Tensor:
-    """The bits of torchvision's functions, 2.5 times as fast: parts fit into the cache, colours are one long row."""
+    """Return the bits of torchvision's functions, 2.5 times as fast: parts fit into the cache."""
     num, size, _, channels = images_NSSC.shape
     x_NSSC = torch.empty(images_NSSC.shape, dtype=torch.float32)
     rows, pixels = (x.reshape(num, size, size * channels) for x in (x_NSSC, images_NSSC))
@@ -80,7 +78,7 @@ def _shift(images_NSSC: torch.Tensor, numbers_N2: torch.Tensor, mirrored_N: torc
 
 
 def _picked(images_NSSC: torch.Tensor, rows_NS: torch.Tensor, columns_NS: torch.Tensor) -> torch.Tensor:
-    """Rows, then columns, of each image; a pixel's colours move as one, which is up to 4 times as fast as by index."""
+    """Take rows, then columns, of each image; moving whole pixels is up to 4 times as fast as indexing."""
     source_NSS = np.ascontiguousarray(images_NSSC.numpy()).view("V3")[..., 0]
     picked_NSS = np.empty_like(source_NSS)
     for source, rows, columns, out in zip(source_NSS, rows_NS.numpy(), columns_NS.numpy(), picked_NSS, strict=True):

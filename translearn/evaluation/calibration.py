@@ -1,4 +1,4 @@
-"""Whether a model's confidence can be believed."""
+"""Calibration: agreement of a model's confidence with its accuracy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NUM_BINS = 15
 
 
 def reliability(predictions: Predictions, num_bins: int = NUM_BINS) -> list[dict[str, Any]]:
-    """Bins of equal width over the confidence: ``low, high, num, confidence, accuracy``.
+    """Return bins of equal width over the confidence: ``low, high, num, confidence, accuracy``.
 
     A bin holds the examples with ``low < confidence <= high``; ``confidence`` and ``accuracy`` are their
     means, None for an empty bin.
@@ -27,7 +27,7 @@ def reliability(predictions: Predictions, num_bins: int = NUM_BINS) -> list[dict
 
 
 def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
-    """ECE in [0, 1], lower is better: mean of |accuracy - confidence| over bins, weighted by their examples.
+    """Return the ECE in [0, 1], lower is better: mean of |accuracy - confidence| over bins, weighted by their examples.
 
     Source: Guo et al., ICML 2017, equation 3.
     """
@@ -36,16 +36,8 @@ def expected_calibration_error(bins: list[dict[str, Any]]) -> float:
     return float(sum(b["num"] * abs(b["accuracy"] - b["confidence"]) for b in filled) / total)
 
 
-def brier(predictions: Predictions) -> float:
-    """Brier score in [0, 2], lower is better: mean squared distance of a row from its one-hot label.
-
-    Source: Brier, Monthly Weather Review 78 (1950) 1-3, the form summed over classes.
-    """
-    return float(_briers(predictions).mean())
-
-
 def calibration(test: Predictions, validation: Predictions) -> dict[str, Any]:
-    """How one model is calibrated on test, before and after temperature scaling, as JSON.
+    """Return the calibration of one model on test, before and after temperature scaling, as JSON.
 
     Args:
         test: Its predictions on test.
@@ -79,6 +71,10 @@ def _figures(predictions: Predictions) -> dict[str, Any]:
 
 
 def _briers(predictions: Predictions) -> np.ndarray:
+    """Return the Brier score of each example, in [0, 2], lower is better.
+
+    Source: Brier, Monthly Weather Review 78 (1950) 1-3, the form summed over classes.
+    """
     distance = predictions.probabilities.copy()
     distance[np.arange(len(distance)), predictions.labels] -= 1
     squares: np.ndarray = (distance**2).sum(axis=1)

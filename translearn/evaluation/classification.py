@@ -1,4 +1,4 @@
-"""Where one model is wrong: averages over classes, a row a class, and what is taken for what."""
+"""Errors of one model: averages over classes, a row a class, and the most confused pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_DENSE_CLASSES = 200  # a larger confusion matrix would be most of evaluatio
 
 
 def confusion(predictions: Predictions) -> np.ndarray:
-    """int64, shape (C, C): how many examples of each class (row) were predicted as each class (column)."""
+    """Return the number of examples of each class (row) predicted as each class (column): int64, shape (C, C)."""
     from sklearn.metrics import confusion_matrix
 
     classes = np.arange(predictions.probabilities.shape[1])
@@ -22,7 +22,7 @@ def confusion(predictions: Predictions) -> np.ndarray:
 
 
 def averages(predictions: Predictions) -> dict[str, float]:
-    """Error, balanced error and macro F1, each in [0, 1]; classes without an example do not count.
+    """Return error, balanced error and macro F1, each in [0, 1]; classes without an example do not count.
 
     Returns:
         ``error`` (lower is better), ``balanced_error`` (mean of the classes' errors; lower is better) and
@@ -37,10 +37,10 @@ def averages(predictions: Predictions) -> dict[str, float]:
 
 
 def per_class(matrix_CC: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
-    """A row a class: ``class, num, error, low, high, precision, recall``; None where nothing defines it.
+    """Return a row a class: ``class, num, error, low, high, precision, recall``; None for undefined values.
 
     Args:
-        matrix_CC: What ``confusion`` gives.
+        matrix_CC: Of ``confusion``.
         classes: The C names, in order of the labels.
     """
     nums, predicted, right = matrix_CC.sum(axis=1), matrix_CC.sum(axis=0), matrix_CC.diagonal()
@@ -49,7 +49,7 @@ def per_class(matrix_CC: np.ndarray, classes: list[str]) -> list[dict[str, Any]]
 
 
 def confused_pairs(matrix_CC: np.ndarray, classes: list[str], limit: int = 10) -> list[dict[str, Any]]:
-    """The most frequent mistakes: ``class, predicted, num`` and the fraction of that class; most first."""
+    """Return the most frequent mistakes: ``class, predicted, num`` and the fraction of that class; most first."""
     wrong = matrix_CC - np.diag(matrix_CC.diagonal())
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
     cells = [divmod(int(cell), len(classes)) for cell in order]
@@ -57,7 +57,7 @@ def confused_pairs(matrix_CC: np.ndarray, classes: list[str], limit: int = 10) -
 
 
 def classification(predictions: Predictions, classes: list[str]) -> dict[str, Any]:
-    """Everything above of one model, as JSON; the matrix itself is None above 200 classes."""
+    """Return all figures above of one model, as JSON; the matrix itself is None above 200 classes."""
     matrix = confusion(predictions)
     return {
         **averages(predictions),

@@ -1,4 +1,4 @@
-"""One configuration over its seeds: target error, each seed's model, and selection's optimism."""
+"""Figures of one configuration over its seeds: target error, each seed's model, selection optimism."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from translearn.evaluation.verdict.transfer import method
 def configuration(
     trial: dict[str, Any], test: Sequence[Predictions], validation: Sequence[Predictions]
 ) -> dict[str, Any]:
-    """The figures of one configuration, as JSON.
+    """Return the figures of one configuration, as JSON.
 
     Args:
         trial: The trial that was refitted; ``val_error`` is its validation error in the search.
@@ -38,7 +38,7 @@ def configuration(
 
 
 def winner(configurations: dict[str, dict[str, Any]]) -> str:
-    """The role with the lowest mean validation error over the seeds; test has no say. The first on a tie."""
+    """Return the role with the lowest mean validation error over the seeds, not reading test; the first on a tie."""
     means = {
         role: float(np.mean([model["validation_error"] for model in made["models"]]))
         for role, made in configurations.items()
@@ -47,7 +47,7 @@ def winner(configurations: dict[str, dict[str, Any]]) -> str:
 
 
 def best_model(models: list[dict[str, Any]]) -> dict[str, Any]:
-    """The model with the lowest validation error; test has no say. The lowest seed on a tie."""
+    """Return the model with the lowest validation error, without looking at test; the lowest seed on a tie."""
     return dict(min(models, key=lambda m: (m["validation_error"], m["seed"])))
 
 

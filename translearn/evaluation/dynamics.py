@@ -1,4 +1,4 @@
-"""How fast training comes where it goes: jumpstart, asymptotic error, and time to a threshold, on validation.
+"""Learning speed on validation: jumpstart, asymptotic error, and time to a threshold.
 
 Source: Taylor & Stone, Journal of Machine Learning Research 10 (2009) 1633-1685, section 2.2.
 """
@@ -30,7 +30,7 @@ class Curve:
 
 
 def dynamics(curves: dict[str, Sequence[Curve]]) -> dict[str, Any]:
-    """The curves of each role, one a seed and in the same order, in figures.
+    """Summarise the curves of each role, one a seed and in the same order.
 
     Args:
         curves: By role; ``scratch`` among them, whose mean error after the last epoch is the threshold.
@@ -74,20 +74,20 @@ def _asymptote(curve: Curve, num_last: int) -> float:
 
 
 def _epochs_to(curve: Curve, threshold: float) -> int | None:
-    """After how many epochs the error is first at or below the threshold; None where it never is."""
+    """Return the number of epochs until the error is at or below the threshold; None where it never is."""
     reached = np.flatnonzero(np.asarray(curve.errors) <= threshold)
     return int(reached[0]) + 1 if len(reached) else None
 
 
 def _mean(values: Sequence[float]) -> dict[str, Any]:
-    """Mean and t interval over seeds; ``low`` and ``high`` are None for one seed."""
+    """Return mean and t interval over seeds; ``low`` and ``high`` are None for one seed."""
     interval = over_seeds(values)
     ends = {"low": interval.low, "high": interval.high} if interval else {"low": None, "high": None}
     return {"value": float(np.mean(values)), **ends}
 
 
 def _censored(values: Sequence[float | None]) -> dict[str, Any]:
-    """``of_seeds``, ``num_censored`` (never reached), and mean and interval where every seed reached it."""
+    """Return ``of_seeds``, ``num_censored`` (never reached), and mean and interval where every seed reached it."""
     known = [float(value) for value in values if value is not None]
     whole = _mean(known) if len(known) == len(values) else dict.fromkeys(("value", "low", "high"))
     return {**whole, "of_seeds": list(values), "num_censored": len(values) - len(known)}

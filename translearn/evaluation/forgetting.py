@@ -1,4 +1,4 @@
-"""Forgetting: how much the source error rises when the source model is fine-tuned for the target."""
+"""Forgetting: the rise of the source error when the source model is fine-tuned for the target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from translearn.evaluation.intervals.interval import half_width, wilson
 
 
 def forgetting(before_errors: np.ndarray, after_errors: np.ndarray) -> dict[str, Any]:
-    """Source error before and after fine-tuning, on the same source examples.
+    """Compare the source error before and after fine-tuning, on the same source examples.
 
     Args:
         before_errors: bool, shape (N,): where the source model is wrong.
@@ -40,7 +40,7 @@ def forgetting(before_errors: np.ndarray, after_errors: np.ndarray) -> dict[str,
 
 @dataclass(frozen=True, eq=False)
 class DepthErrors:
-    """What one freeze depth came to on both tasks.
+    """Errors of one freeze depth on both tasks.
 
     Attributes:
         freeze_depth: The number of frozen stages.
@@ -58,7 +58,7 @@ class DepthErrors:
 
 
 def forgetting_by_depth(before_errors: np.ndarray, depths: Sequence[DepthErrors]) -> dict[str, Any]:
-    """Target error against source error of several freeze depths, and which of them no other one beats in both.
+    """Compare target and source errors of several freeze depths, and mark the Pareto front.
 
     Args:
         before_errors: bool, shape (N,): where the source model is wrong.
@@ -84,7 +84,7 @@ def _depth_row(before_errors: np.ndarray, one: DepthErrors) -> dict[str, Any]:
 
 
 def _is_below(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether neither error of one is above the other's."""
+    """Return whether neither error of the first is above the second's."""
     return one[0] <= other[0] and one[1] <= other[1]
 
 

@@ -1,4 +1,4 @@
-"""Every source against every target: gains that hold together, and what differs between both directions."""
+"""Gains of every source on every target with simultaneous intervals, and differences between both directions."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from translearn.evaluation.verdict.transfer import verdict_of
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a source, or scratch, came to on a target's test split.
+    """Result of a source, or of scratch, on a target's test split.
 
     Attributes:
         target: The target's name.
         data: The fingerprint of its data set.
         source: The source's name.
         arch: Its architecture.
-        is_scratch: Whether it is scratch.
+        is_scratch: True for scratch.
         source_data: The fingerprint of the data set that the source was trained on; None where it is not known.
         trial: The configuration that was refitted: ``freeze_depth``, ``lr``, ``weight_decay``.
         errors: Of each refit, by its seed: bool, shape (N,), where it is wrong on the target's test split.
-        leaks: Of the target's test images, how many the source was trained on: exact, and near duplicates besides; None
-            where that is not known.
-        test_reads: How often the target's test split has been read.
+        leaks: The numbers of the target's test images that the source was trained on: exact, and further near
+            duplicates; None where they are not known.
+        test_reads: The number of times that the target's test split was read.
     """
 
     target: str
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Gain:
-    """Transfer gain of a pair, and what its intervals are made of: parts of its variance with their degrees."""
+    """Transfer gain of a pair, with the parts of its variance and their degrees of freedom."""
 
     found: Outcome
     scratch: Outcome
@@ -66,7 +66,7 @@ class _Gain:
 
 @dataclass(frozen=True)
 class Asymmetry:
-    """Whether transfer between two tasks is worth more in one direction.
+    """Difference of the gains between two tasks in both directions.
 
     Attributes:
         first: A target that a source was trained on.
@@ -88,7 +88,7 @@ class Asymmetry:
 
 
 def gain_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """A row a target and source: gain over scratch of the same architecture, with intervals and verdict.
+    """Return a row a target and source: gain over scratch of the same architecture, with intervals and verdict.
 
     Intervals are those of ``transfer.transfer_gain``, with seeds' variances that tell of each other (``moderated``).
     Verdicts, and ``family_low`` to ``family_high``, hold together at 95 % for all pairs of the matrix (Bonferroni).
@@ -100,7 +100,7 @@ def gain_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 
 def asymmetries(outcomes: Sequence[Outcome]) -> list[Asymmetry]:
-    """Both directions of every two targets, where sources were trained on both and have one architecture.
+    """Compare both directions of every two targets, where sources were trained on both and have one architecture.
 
     The interval of a difference of independent estimates is made from theirs.
 
@@ -128,7 +128,7 @@ def _gains(outcomes: Sequence[Outcome]) -> list[_Gain]:
 
 
 def _floor(gains_SN: np.ndarray) -> float:
-    """The variance of one pseudo-example on which one seed's pair disagrees, as in ``transfer_gain``."""
+    """Return the variance of one pseudo-example on which one seed's pair disagrees, as in ``transfer_gain``."""
     num_seeds, num = gains_SN.shape
     return float(1 / (num_seeds * num**2))
 
@@ -168,7 +168,7 @@ def _error(name: str, of: Outcome) -> dict[str, float]:
 
 
 def _directions(gains: Sequence[_Gain]) -> Iterator[tuple[_Gain, _Gain]]:
-    """Each two gains of which either's source was trained on the other's target."""
+    """Yield each two gains of which either's source was trained on the other's target."""
     for one, other in combinations(gains, 2):
         a, b = one.found, other.found
         if (a.data, b.data) == (b.source_data, a.source_data) and a.arch == b.arch and a.data != b.data:

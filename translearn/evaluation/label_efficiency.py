@@ -1,4 +1,4 @@
-"""Error by number of training labels, and how many labels a source is worth."""
+"""Error by number of training labels, and the worth of a source in labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LabelPoint:
 
 
 def label_efficiency(transfer: Sequence[LabelPoint], scratch: Sequence[LabelPoint]) -> dict[str, Any]:
-    """What labels bring with transfer and from scratch.
+    """Compare the errors by number of labels with transfer and from scratch.
 
     Args:
         transfer: Ascending by number of labels, the last with all of them.
@@ -48,7 +48,7 @@ def label_efficiency(transfer: Sequence[LabelPoint], scratch: Sequence[LabelPoin
 
 
 def labels_to(points: Sequence[LabelPoint], level: float) -> dict[str, Any]:
-    """With how many labels a curve first comes down to an error, linear in the logarithm of the labels between points.
+    """Return the number of labels at which a curve first reaches an error, interpolated in the logarithm of the labels.
 
     Returns:
         ``labels``; ``bound``: ``"at most"`` where the fewest labels suffice already, ``"more than"`` where all do not,
@@ -62,7 +62,7 @@ def labels_to(points: Sequence[LabelPoint], level: float) -> dict[str, Any]:
 
 
 def _ends(points: Sequence[LabelPoint], level: float) -> tuple[float, float] | None:
-    """The interval over draws; with all labels they have the same error, the mean of the refits."""
+    """Return the interval over draws; with all labels they have the same error, the mean of the refits."""
     full = float(np.mean(points[-1].errors))
     draws = list(zip(*(point.errors for point in points[:-1]), strict=True))
     found = [_crossing(points, [*draw, full], level) for draw in draws]

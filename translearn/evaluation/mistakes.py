@@ -1,4 +1,4 @@
-"""The worst mistakes of one model: where it gave the right class the least probability."""
+"""Worst mistakes of one model: the examples whose class has the lowest probability."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Mistake:
     """One wrong prediction.
 
     Attributes:
-        row: Which example of the split.
+        row: The example's row in the split.
         label: Its class.
-        predicted: What it was taken for.
+        predicted: The predicted class.
         confidence: The probability of ``predicted``, in [0, 1].
         loss: Cross-entropy of the label, nats.
     """
@@ -31,7 +31,7 @@ class Mistake:
 
 
 def worst_mistakes(predictions: Predictions, limit: int = NUM_MISTAKES) -> list[Mistake]:
-    """The wrong predictions of highest loss, at most ``limit``, the highest first; the lower row on a tie."""
+    """Return the wrong predictions of highest loss, at most ``limit``, highest first; the lower row on a tie."""
     losses, wrong = predictions.losses, np.flatnonzero(predictions.errors)
     worst = wrong[np.argsort(-losses[wrong], kind="stable")][:limit]
     return [_mistake(predictions, row, float(losses[row])) for row in worst.tolist()]

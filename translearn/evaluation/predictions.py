@@ -1,4 +1,4 @@
-"""What one trained model says about one split, and the checks that make several of them comparable."""
+"""Predictions of one trained model on one split, and checks that several of them are comparable."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class Predictions:
 
 
 def subset(predictions: Predictions, rows: np.ndarray) -> Predictions:
-    """The predictions of the examples in these rows alone."""
+    """Return the predictions of the examples in these rows alone."""
     return replace(predictions, probabilities=predictions.probabilities[rows], labels=predictions.labels[rows])
 
 
 def of_role(predictions: Sequence[Predictions], role: str) -> list[Predictions]:
-    """The predictions of one role, ordered by seed."""
+    """Return the predictions of one role, ordered by seed."""
     return sorted((p for p in predictions if p.role == role), key=lambda p: p.seed)
 
 
 def comparable_faults(where: str, predictions: Sequence[Predictions]) -> list[str]:
-    """The faults of predictions that should be of the same examples, and one of each role and seed."""
+    """Return the faults of predictions that should be of the same examples, and one of each role and seed."""
     faults, runs = [], [(p.role, p.seed) for p in predictions]
     twice = sorted({run for run in runs if runs.count(run) > 1})
     if twice:

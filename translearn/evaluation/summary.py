@@ -29,7 +29,7 @@ def evaluate(
     test_reads: int = 1,
     more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything a study claims about its models, as JSON without NaN or infinity.
+    """Compute all that a study claims about its models, as JSON without NaN or infinity.
 
     Args:
         predictions: On test, of the best transferred configuration, of scratch and, where there is one, of the linear
@@ -37,8 +37,8 @@ def evaluate(
         validation: The same models' predictions on validation. They choose the winner and the deployed model.
         classes: The C class names, in order of the labels.
         trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
-        num_train: How many training examples the models had.
-        test_reads: How often the study has read test, this time included.
+        num_train: The number of training examples of the models.
+        test_reads: The number of times that the study has read test, including this one.
         more: Sections that need more than predictions, as they are to stand in the result.
 
     Returns:
@@ -77,7 +77,7 @@ def evaluate(
 
 
 def finite(value: Any) -> Any:
-    """The same nest of dicts and lists with None for NaN and infinity, which JSON does not have."""
+    """Return the same nest of dicts and lists with None for NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

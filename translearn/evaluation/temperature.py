@@ -1,4 +1,4 @@
-"""Temperature scaling: one number, fitted on validation, that makes confidence believable and changes no prediction."""
+"""Temperature scaling: one number, fitted on validation, that calibrates confidence and changes no prediction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEAST = float(np.finfo(np.float64).tiny)
 
 
 def fit_temperature(validation: Predictions) -> float:
-    """The temperature with the lowest mean cross-entropy on validation, in [0.05, 20].
+    """Fit the temperature with the lowest mean cross-entropy on validation, in [0.05, 20].
 
     Above 1: the model is too sure, and its logits are to be divided by more.
 
@@ -30,7 +30,7 @@ def fit_temperature(validation: Predictions) -> float:
 
 
 def scaled(predictions: Predictions, temperature: float) -> Predictions:
-    """The same predictions with their logits divided by a temperature."""
+    """Return the same predictions with their logits divided by a temperature."""
     return _scaled(predictions, _logits(predictions), temperature)
 
 

@@ -1,4 +1,4 @@
-"""Freezing the first stages of a network: parameters and BatchNorm statistics alike.
+"""Freezing of the first stages of a network: parameters and BatchNorm statistics alike.
 
 Every parameter and buffer is accounted for by name: it is exactly one of frozen and trained.
 """
@@ -15,7 +15,7 @@ from translearn.models.network import Network
 
 @dataclass(frozen=True)
 class FreezeAccount:
-    """Which parameters and buffers training changes, by their names in ``state_dict``.
+    """Account of the parameters and buffers that training changes, by their names in ``state_dict``.
 
     Attributes:
         frozen: Those of the frozen stages; they stay bit for bit as they are.
@@ -27,7 +27,7 @@ class FreezeAccount:
 
 
 def freeze(network: Network, depth: int) -> FreezeAccount:
-    """Freezes the first ``depth`` stages and thaws all others.
+    """Freeze the first ``depth`` stages and unfreeze all others.
 
     Frozen stages get no gradient and are in eval mode for good: ``network.train()`` leaves them there, so their
     BatchNorm uses and keeps the source's statistics. All others are in training mode afterwards.
@@ -49,7 +49,7 @@ def freeze(network: Network, depth: int) -> FreezeAccount:
 
 
 def freeze_account(network: Network, depth: int) -> FreezeAccount:
-    """What a freeze depth freezes and trains; changes nothing. Raises InputError when it is out of range."""
+    """Return the account of a freeze depth, without freezing. Raises InputError when it is out of range."""
     network.prefix(depth)  # checks the depth
     stages = network.stage_names[:depth]
     names = tuple(network.state_dict())
@@ -60,7 +60,7 @@ def freeze_account(network: Network, depth: int) -> FreezeAccount:
 
 
 def trained_state(network: Network, depth: int) -> dict[str, Tensor]:
-    """Copies, on the CPU, of the parameters and buffers that training changes: a small checkpoint.
+    """Copy the parameters and buffers that training changes to the CPU: a small checkpoint.
 
     Restore it with ``network.load_state_dict(state, strict=False)`` on the same source and depth.
     """
@@ -69,7 +69,7 @@ def trained_state(network: Network, depth: int) -> dict[str, Tensor]:
 
 
 def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
-    """The trained parameters in an optimizer's groups: weight decay for weights, none for BatchNorm and biases.
+    """Return the trained parameters in an optimizer's groups: weight decay for weights, none for BatchNorm and biases.
 
     Source: He et al., Bag of Tricks for Image Classification (CVPR 2019), section 3.1, "no bias decay".
     """

@@ -1,4 +1,4 @@
-"""Putting a source's tensors into a network, with every parameter and buffer accounted for by name.
+"""Loading of a source's tensors into a network, with every parameter and buffer accounted for by name.
 
 Each is exactly one of loaded and reinitialised. The backbone must fit wholly; anything unexplained is an error that
 shows both sides.
@@ -22,7 +22,7 @@ _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 @dataclass(frozen=True)
 class LoadAccount:
-    """Where a network's parameters and buffers come from, by their names in ``state_dict``.
+    """Account of the origin of a network's parameters and buffers, by their names in ``state_dict``.
 
     Attributes:
         loaded: From the source.
@@ -36,13 +36,13 @@ class LoadAccount:
 def load_source(
     network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False, where: str = "weights"
 ) -> LoadAccount:
-    """Copies a source's tensors into a network.
+    """Copy a source's tensors into a network.
 
     Args:
         network: Changed in place; its dtypes and memory format stay.
         state: The source's tensors, under torchvision's names; what it has for a head is left out.
         keep_head: Load the head too: for the source task itself, not for a new one.
-        where: What to call the source in errors.
+        where: The name of the source in errors.
 
     Raises:
         WeightsError: As ``fit_faults`` says. The network is unchanged then.
@@ -60,7 +60,7 @@ def load_source(
 def fit_faults(
     network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False, where: str = "weights"
 ) -> list[str]:
-    """Why tensors do not fit a network: missing or unexpected names, other shapes or kinds, NaN or infinity.
+    """Return the faults of tensors for a network: missing or unexpected names, other shapes or kinds, NaN or infinity.
 
     The network may be without memory (device "meta"). Where another architecture fits better, the fault names it.
     """
@@ -108,7 +108,7 @@ def _nearest(arch: str, state: Mapping[str, Tensor]) -> str:
 
 
 def _fit(arch: str, state: Mapping[str, Tensor]) -> float:
-    """The share of names, of either side's backbone, that both have with the same shape: 0 to 1."""
+    """Return the share of names, of either side's backbone, that both have with the same shape: 0 to 1."""
     ours = {(name, t.shape) for name, t in _wanted(arch, skeleton(arch).state_dict(), False).items()}
     theirs = {(name, t.shape) for name, t in _wanted(arch, state, False).items()}
     return len(ours & theirs) / len(ours | theirs)

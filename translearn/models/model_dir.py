@@ -28,13 +28,13 @@ class _Model(BaseModel):
 
 
 class Preprocessing(_Model):
-    """How an image becomes the network's input.
+    """Conversion of an image to the network's input.
 
     Attributes:
         image_size: Side of the square input, pixels.
         mean: Subtracted from each of R, G, B, in [0, 1].
-        std: What each of R, G, B is divided by after that.
-        resize: How an image of another size is brought to ``image_size``.
+        std: The divisor of each of R, G, B after that.
+        resize: The method that resizes an image to ``image_size``.
     """
 
     image_size: int
@@ -51,10 +51,10 @@ class TaskErrors(_Model):
 
 
 class ModelInfo(_Model):
-    """What a model directory says about its tensors. ``classes`` are in the order of the logits.
+    """Description of a model directory's tensors. ``classes`` are in the order of the logits.
 
-    ``temperature``: what the logits are to be divided by before softmax, so that confidence can be believed; fitted on
-    validation, None where it was not. It changes no prediction.
+    ``temperature``: the divisor of the logits before softmax that calibrates confidence; fitted on validation, None
+    where it was not. It changes no prediction.
     """
 
     arch: str
@@ -78,7 +78,7 @@ class _Marker(_Model):
 
 
 def save_model(folder: Folder, state: dict[str, Tensor], info: ModelInfo) -> None:
-    """Writes a model directory, the marker last; replaces the model that was there.
+    """Write a model directory, the marker last; replace the model that was there.
 
     Raises:
         StorageError: The folder cannot be written.
@@ -91,7 +91,7 @@ def save_model(folder: Folder, state: dict[str, Tensor], info: ModelInfo) -> Non
 
 
 def load_model(folder: Folder) -> tuple[State, ModelInfo]:
-    """The tensors, on the CPU, and the description of a model directory.
+    """Return the tensors, on the CPU, and the description of a model directory.
 
     Raises:
         WeightsError: There is no finished model, or its files are not the ones that were written together.
@@ -106,7 +106,7 @@ def load_model(folder: Folder) -> tuple[State, ModelInfo]:
 
 
 def read_info(folder: Folder) -> ModelInfo:
-    """The description alone. Raises WeightsError when there is no finished model."""
+    """Return the description alone. Raises WeightsError when there is no finished model."""
     return _read_marker(folder).info
 
 

@@ -1,7 +1,7 @@
 """torchvision's backbones as an ordered list of stages and a head.
 
 A network keeps torchvision's modules under torchvision's names, so ``state_dict`` is interchangeable with
-torchvision's own. What it adds is a cut at any freeze depth: ``prefix(d)`` then ``suffix(d)`` is the network.
+torchvision's own. It can be cut at any freeze depth: ``prefix(d)`` then ``suffix(d)`` is the network.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Network(nn.Module):
     Attributes:
         arch: The architecture's name in ``archs.STAGES``.
         stage_names: The names of the backbone's stages, input side first; the head is not one of them.
-        freeze_depth: How many stages stay in eval mode, whatever ``train`` is told; set by ``freeze``.
+        freeze_depth: The number of stages that ``train`` leaves in eval mode; set by ``freeze``.
     """
 
     def __init__(self, arch: str, model: nn.Module) -> None:
-        """Takes over the modules of torchvision's ``model`` of architecture ``arch``."""
+        """Take over the modules of torchvision's ``model`` of architecture ``arch``."""
         super().__init__()
         self.arch = arch
         self.stage_names = tuple(STAGES[arch])
@@ -49,15 +49,15 @@ class Network(nn.Module):
 
     @property
     def num_features(self) -> int:
-        """How many features the backbone gives for an image: D."""
+        """The number of features of an image: D."""
         return self.head.in_features
 
     def prefix(self, depth: int) -> nn.Sequential:
-        """The first ``depth`` stages; they share the network's modules.
+        """Return the first ``depth`` stages; they share the network's modules.
 
         Returns:
-            A module from images to the boundary: the images themselves at depth 0, the features, shape (N, D), at
-            the depth of a linear probe.
+            A module from images to the output of the last stage: the images themselves at depth 0, the features, shape
+            (N, D), at the depth of a linear probe.
 
         Raises:
             InputError: The depth is negative or more than the number of stages.
@@ -65,7 +65,7 @@ class Network(nn.Module):
         return self.stages(0, depth)
 
     def suffix(self, depth: int) -> nn.Sequential:
-        """The stages after the first ``depth`` ones and the head: a module from the boundary to logits.
+        """Return the stages after the first ``depth`` ones with the head: a module to logits.
 
         Shares the network's modules, and does not change its input in place. Raises InputError as ``prefix`` does.
         """
@@ -74,7 +74,7 @@ class Network(nn.Module):
         return self._run(itertools.chain(*stages, HEAD[self.arch]))
 
     def stages(self, start: int, end: int) -> nn.Sequential:
-        """The stages between two depths: a module from the boundary at ``start`` to that at ``end``.
+        """Return the stages between two depths: a module from the output of stage ``start`` to that of stage ``end``.
 
         ``stages(0, d)`` is ``prefix(d)``. Shares the network's modules. Raises InputError as ``prefix`` does.
         """
@@ -83,18 +83,18 @@ class Network(nn.Module):
         return self._run(itertools.chain(*itertools.islice(STAGES[self.arch].values(), start, end)))
 
     def stage_of(self, name: str) -> str:
-        """The stage of a parameter or buffer, by its name in ``state_dict``; "head" for the head's."""
+        """Return the stage of a parameter or buffer, by its name in ``state_dict``; "head" for the head's."""
         for stage, modules in (*STAGES[self.arch].items(), ("head", HEAD[self.arch])):
             if name.startswith(tuple(f"{module}." for module in modules)):
                 return stage
         raise KeyError(f"{self.arch} has no parameter or buffer {name!r}")
 
     def forward(self, x_N3SS: Tensor) -> Tensor:
-        """Logits, shape (N, C), of images."""
+        """Return the logits of images, shape (N, C)."""
         return cast(Tensor, self.suffix(0)(x_N3SS))
 
     def train(self, mode: bool = True) -> Network:
-        """Sets training mode, except for the frozen stages: their BatchNorm statistics must not move."""
+        """Set training mode, except for the frozen stages: their BatchNorm statistics must not change."""
         super().train(mode)
         self.prefix(self.freeze_depth).eval()
         return self
@@ -110,7 +110,7 @@ class Network(nn.Module):
 
 
 def build(arch: str, num_classes: int, seed: int) -> Network:
-    """A network with fresh parameters, on the CPU, in channels_last memory format.
+    """Build a network with fresh parameters, on the CPU, in channels_last memory format.
 
     The backbone is initialised as torchvision does (He et al. 2015, arXiv:1502.01852), from (seed, "backbone"); the
     head as ``torch.nn.Linear`` does, uniform in ±1/sqrt(D), from (seed, "head") alone, so that it is the same for
@@ -131,6 +131,6 @@ def build(arch: str, num_classes: int, seed: int) -> Network:
 
 
 def skeleton(arch: str, num_classes: int = 1) -> Network:
-    """A network without memory (device "meta"): names, shapes and dtypes only."""
+    """Build a network without memory (device "meta"): names, shapes and dtypes only."""
     with torch.device("meta"):
         return Network(arch, get_model(arch, weights=None, num_classes=num_classes))

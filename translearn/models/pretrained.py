@@ -1,4 +1,4 @@
-"""torchvision's own weights by name, from torch hub's cache or, where they are not there, from the net."""
+"""torchvision's own weights by name, from torch hub's cache or downloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from translearn.models.weights import State, read_state
 
 
 def find_weights(arch: str, name: str) -> WeightsEnum:
-    """torchvision's entry for an architecture's weights, for example ``IMAGENET1K_V2`` or ``DEFAULT``.
+    """Return torchvision's entry for an architecture's weights, for example ``IMAGENET1K_V2`` or ``DEFAULT``.
 
     Raises:
         WeightsError: torchvision knows no such weights for the architecture; names the nearest ones it knows.
@@ -31,12 +31,12 @@ def find_weights(arch: str, name: str) -> WeightsEnum:
 
 
 def cached_file(entry: WeightsEnum) -> Path:
-    """Where torch hub keeps the file of these weights, whether or not it is there."""
+    """Return the path of these weights in torch hub's cache, whether or not the file exists."""
     return Path(torch.hub.get_dir(), "checkpoints", entry.url.rpartition("/")[2])
 
 
 def pretrained_state(entry: WeightsEnum) -> State:
-    """The tensors of torchvision's weights; downloads them once, and checks the file against the digest in its name.
+    """Return torchvision's weights; download them once, and check the file against the digest in its name.
 
     Raises:
         WeightsError: They are not cached and cannot be downloaded (it says which file to put where), or the cached

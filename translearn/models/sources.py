@@ -1,4 +1,4 @@
-"""Candidate sources: where a network's first weights come from, verified and with provenance.
+"""Candidate sources of a network's initial weights, verified and with provenance.
 
 A source of kind "pretrain" is trained by the caller and then read by ``from_model_dir``.
 """
@@ -28,12 +28,12 @@ class Source:
     Attributes:
         name: Its name in the study.
         arch: Its architecture in ``archs.STAGES``.
-        kind: Where its weights come from.
+        kind: The origin of its weights.
         state: Its tensors, on the CPU, under torchvision's names; None for scratch. The head may be missing.
         classes: The source task's classes, in the order of the head's logits; None where unknown.
         source_error: Error on the source task's held-out images, 0 to 1, as its maker reports it; None where unknown.
         fingerprint: Of ``state``, see ``models.weights.fingerprint``; None for scratch.
-        provenance: Where it was found, and what its maker recorded; JSON.
+        provenance: Its location and its maker's records; JSON.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Source:
 
 
 def scratch(arch: str, name: str = SCRATCH) -> Source:
-    """The source that has no weights."""
+    """Return the source without weights."""
     return Source(name, arch, "scratch")
 
 
 def obtain(spec: SourceSpec) -> Source:
-    """A source of kind "weights" or "checkpoint", read and checked against its architecture.
+    """Read a source of kind "weights" or "checkpoint", and check it against its architecture.
 
     Args:
         spec: With ``weights`` (a name in torchvision) or ``checkpoint`` (a .safetensors, .pth or .pt file, or a
@@ -72,13 +72,13 @@ def obtain(spec: SourceSpec) -> Source:
 
 
 def from_model_dir(name: str, folder: Folder, *, arch: str | None = None, kind: Kind = "pretrain") -> Source:
-    """The source in a model directory.
+    """Read the source in a model directory.
 
     Args:
         name: The source's name in the study.
         folder: As ``save_model`` wrote it.
         arch: The architecture that it must have, where one was asked for.
-        kind: How it got there.
+        kind: The kind of the source.
 
     Raises:
         WeightsError: It is unfinished, damaged, or of another architecture.
@@ -93,7 +93,7 @@ def from_model_dir(name: str, folder: Folder, *, arch: str | None = None, kind: 
 
 
 def check_sources(specs: Sequence[SourceSpec]) -> list[str]:
-    """Why sources cannot be used, a line each; nothing is downloaded, and nothing trained.
+    """Return the faults of sources, a line each, without downloading or training.
 
     Files and model directories are read and checked whole; of torchvision's weights only the name is checked.
     """
@@ -101,10 +101,10 @@ def check_sources(specs: Sequence[SourceSpec]) -> list[str]:
 
 
 def initial_network(source: Source, num_classes: int, seed: int) -> tuple[Network, LoadAccount]:
-    """The network that fine-tuning on the target starts from: the source's backbone and a fresh head.
+    """Build the network that fine-tuning on the target starts from: the source's backbone and a fresh head.
 
     Args:
-        source: Where the backbone comes from; for scratch it is a function of the seed.
+        source: The source of the backbone; for scratch it is a function of the seed.
         num_classes: C of the target.
         seed: Seeds the head (the same for every source of an architecture) and what scratch starts from.
 

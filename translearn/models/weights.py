@@ -1,4 +1,4 @@
-"""Reading tensors from files that nobody vouches for: only tensors are read, and code in a file never runs."""
+"""Tensors from untrusted files: nothing but tensors is read, and code in a file never runs."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _COPY_AGAIN = "It is damaged, or no weights file: copy or download it again."
 
 
 def read_state(path: str | os.PathLike[str]) -> State:
-    """The named tensors in a file, on the CPU.
+    """Return the named tensors of a file, on the CPU.
 
-    Usual wrappers are taken off: a mapping under "state_dict", "model_state_dict" or "model", and a prefix common
-    to all names that data-parallel training, Lightning or ``torch.compile`` put there.
+    Usual wrappers are removed: a mapping under "state_dict", "model_state_dict" or "model", and a prefix common
+    to all names that data-parallel training, Lightning or ``torch.compile`` adds.
 
     Args:
         path: A .safetensors, .pth or .pt file; local, ``s3://`` or ``gs://``.
 
     Raises:
-        WeightsError: The file is missing, damaged, or holds anything but tensors. Nothing in it was executed.
+        WeightsError: The file is missing, damaged, or holds anything but tensors. No code in it was executed.
     """
     folder, name = _locate(path)
     where = folder.address(name)
@@ -56,7 +56,7 @@ def read_state(path: str | os.PathLike[str]) -> State:
 
 
 def parse_state(content: bytes, where: str) -> State:
-    """The named tensors in a file's content; ``where`` names the file in errors, and says its kind by its ending.
+    """Return the named tensors of a file's content; ``where`` names the file in errors, its ending the format.
 
     Raises:
         WeightsError: As ``read_state``.
@@ -69,9 +69,9 @@ def parse_state(content: bytes, where: str) -> State:
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over the sorted names, dtypes, shapes and bytes of tensors: equal only for equal weights.
+    """Return the SHA-256 of the sorted names, dtypes, shapes and bytes of tensors: equal only for equal weights.
 
-    It depends on no order, device or memory format.
+    It does not depend on order, device or memory format.
     """
     digest = hashlib.sha256()
     for name in sorted(state):
@@ -122,7 +122,7 @@ def _not_whole(content: bytes, where: str, error: Exception) -> WeightsError:
 
 
 def _unpacked(content: bytes) -> int:
-    """The bytes that an archive says it unpacks to."""
+    """Return the number of bytes that an archive declares to unpack to."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
         if archive.comment or not entries or entries[0].header_offset:
@@ -132,7 +132,7 @@ def _unpacked(content: bytes) -> int:
 
 
 def _check_growth(num_bytes: int, content: bytes, where: str) -> None:
-    """A small file may unpack to more than any memory: compressed zeros, or one number that is repeated for ever."""
+    """Refuse a small file that unpacks to more than memory: compressed zeros, or one number expanded without end."""
     most = _MOST_GROWTH * len(content)
     if num_bytes > most:
         rule = f"must unpack to at most {_MOST_GROWTH} times its size"
@@ -142,9 +142,10 @@ def _check_growth(num_bytes: int, content: bytes, where: str) -> None:
 def _plain_tensors(tree: object, where: str) -> State:
     for _ in _WRAPPERS:  # a mapping may hold itself
         tree = _unwrapped(tree)
-    if not isinstance(tree, Mapping) or not tree:
-        got = "an empty mapping" if isinstance(tree, Mapping) else f"one {type(tree).__name__}"
+    if not isinstance(tree, dict) or not tree:
+        got = "an empty mapping" if isinstance(tree, dict) else f"one {type(tree).__name__}"
         raise WeightsError(fault(where, "must hold plain tensors only", got, _SAVE_AGAIN))
+    tree = dict(dict.items(tree))  # dict's method: a file can give an OrderedDict an attribute of this name
     for name, value in tree.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
             got = f"{type(value).__name__} under {_shown(name)}"
@@ -154,12 +155,12 @@ def _plain_tensors(tree: object, where: str) -> State:
 
 
 def _unwrapped(tree: object) -> object:
-    inner = [tree[key] for key in _WRAPPERS if isinstance(tree.get(key), Mapping)] if isinstance(tree, Mapping) else []
+    inner = [tree[key] for key in _WRAPPERS if isinstance(dict.get(tree, key), dict)] if isinstance(tree, dict) else []
     return inner[0] if inner else tree
 
 
 def _shown(name: object) -> str:
-    """A name in a message; a tuple could be without end."""
+    """Return a name for a message; a tuple could be without end."""
     return repr(name)[:_NUM_SHOWN] if isinstance(name, str | int) else f"a name of type {type(name).__name__}"
 
 
@@ -178,5 +179,5 @@ def _strip_prefixes(state: State) -> State:
 
 
 def _cut(text: str) -> str:
-    """The beginning of what a file says, in one line."""
+    """Return the first characters of a text from a file, in one line."""
     return "".join(c if c.isprintable() else " " for c in text[:_NUM_SHOWN])

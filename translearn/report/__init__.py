@@ -1,1 +1,1 @@
-"""What a study found, as one HTML page that opens offline: verdict first, every figure with its interval."""
+"""The report of a study, one HTML page that opens offline: verdict first, every figure with its interval."""

@@ -1,4 +1,4 @@
-"""The page of a matrix: a heat map of gains, their table, and what differs between both directions."""
+"""The page of a matrix: a heat map of gains, their table, and the differences between both directions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECIDED = ("helped", "hurt")
 
 
 def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence[dict[str, Any]]) -> str:
-    """One HTML page that needs nothing but itself.
+    """Render a self-contained HTML page.
 
     Args:
         name: The study's.
@@ -23,7 +23,7 @@ def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence
         asymmetry: ``gain_matrix.asymmetries``, as dicts.
 
     Returns:
-        The page. All that comes from users is escaped.
+        The page. All text from users is escaped.
     """
     from translearn.report.plots.matrix_plot import matrix_plot
 
@@ -52,7 +52,7 @@ def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence
 
 
 def doubts(row: dict[str, Any]) -> str:
-    """Why a row may look better than it is, in words; empty where nothing is known against it."""
+    """Return reasons why a row may look better than it is; empty where none is known."""
     leaked = row["num_exact"] or row["num_near"]
     told = [
         "its own data" if row["is_own_data"] else "",
@@ -70,7 +70,7 @@ def _leak_finding(row: dict[str, Any]) -> str:
 
 
 def _best(rows: Sequence[dict[str, Any]], target: str) -> dict[str, Any]:
-    """The source with the lowest error on a target, and whether its interval leaves the choice open."""
+    """Return the source with the lowest error on a target, and the number of others within its interval."""
     others = [row for row in rows if row["target"] == target and not row["is_own_data"]]
     own = [row for row in rows if row["target"] == target]
     ranked = sorted(others or own, key=lambda row: row["error"])

@@ -1,4 +1,4 @@
-"""From a study's record to its page."""
+"""Rendering of a study's record as a page."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MAX_TRIALS, _MAX_FAILURES, _MAX_CLASSES = 20, 10, 200
 
 
 def render(study: StudyRecord) -> str:
-    """One HTML page that needs nothing but itself; sections whose content is missing are left out.
+    """Render a self-contained HTML page; leave out sections without content.
 
     Args:
-        study: What the study left.
+        study: The study's record.
 
     Returns:
-        The page. All that comes from users (names of classes and sources, paths) is escaped.
+        The page. All text from users (names of classes and sources, paths) is escaped.
     """
     from translearn.report.plots.plots import plots
 
@@ -72,7 +72,7 @@ def _dataset(name: str, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flat(nest: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested values as (dotted key, text), in order."""
+    """Return nested values as (dotted key, text), in order."""
     rows: list[tuple[str, str]] = []
     for key, value in nest.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a report is made of: what a study leaves, read back."""
+"""The input of a report: the files of a study, read back."""
 
 from __future__ import annotations
 

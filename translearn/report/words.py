@@ -1,4 +1,4 @@
-"""How the report writes numbers; None is a dash everywhere."""
+"""Formats of numbers in the report; None is a dash."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ DASH = "–"
 
 
 def percent(value: float | None) -> str:
-    """A fraction as percent: ``0.123`` is ``12.3 %``."""
+    """Format a fraction as percent: ``0.123`` is ``12.3 %``."""
     return DASH if value is None else f"{100 * value:.1f} %"
 
 
 def points(value: float | None) -> str:
-    """A difference of fractions in percentage points, with its sign: ``0.123`` is ``+12.3``."""
+    """Format a difference of fractions in percentage points, with its sign: ``0.123`` is ``+12.3``."""
     return DASH if value is None else f"{100 * value:+.1f}"
 
 
 def percent_interval(ends: dict[str, Any]) -> str:
-    """The ``low`` and ``high`` of a dict as percent: ``10.1 to 14.9 %``."""
+    """Format the ``low`` and ``high`` of a dict as percent: ``10.1 to 14.9 %``."""
     if ends["low"] is None or ends["high"] is None:
         return DASH
     return f"{100 * ends['low']:.1f} to {100 * ends['high']:.1f} %"
 
 
 def points_interval(ends: dict[str, Any]) -> str:
-    """The ``low`` and ``high`` of a dict as signed percentage points: ``-1.0 to +3.2``."""
+    """Format the ``low`` and ``high`` of a dict as signed percentage points: ``-1.0 to +3.2``."""
     return f"{points(ends['low'])} to {points(ends['high'])}"
 
 
 def number(value: Any) -> str:
-    """A number with three significant digits, thousands apart; other values as they are."""
+    """Format a number with three significant digits and thousands separators; leave other values as they are."""
     if value is None:
         return DASH
     if isinstance(value, float):
@@ -39,7 +39,7 @@ def number(value: Any) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as a person says them: ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """Format seconds: ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds is None:
         return DASH
     if seconds < 60:
@@ -49,12 +49,12 @@ def duration(seconds: float | None) -> str:
 
 
 def chance(p: float | None) -> str:
-    """A p-value: two digits, or ``< 0.0001``."""
+    """Format a p-value: two digits, or ``< 0.0001``."""
     return DASH if p is None else "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def labels(worth: dict[str, Any]) -> str:
-    """How many labels something is worth: ``about 120 (90 to 160)``, ``at most 20``, ``more than 320``."""
+    """Format a worth in labels: ``about 120 (90 to 160)``, ``at most 20``, ``more than 320``."""
     num = f"{worth['labels']:,.0f}"
     if worth["bound"]:
         return f"{worth['bound']} {num}"
@@ -62,7 +62,7 @@ def labels(worth: dict[str, Any]) -> str:
 
 
 def duplicates(num_exact: int, num_near: int) -> str:
-    """So many test images that are exact duplicates, and so many more near ones: ``1 exact and 0 near duplicates``."""
+    """Format the numbers of exact and of further near duplicates: ``1 exact and 0 near duplicates``."""
     return f"{num_exact:,} exact and {num_near:,} near duplicate{'' if num_near == 1 else 's'}"
 
 

@@ -1,4 +1,4 @@
-"""The file system behind an address: pyarrow's, set to outlast a minute without an answer, and to give up some time."""
+"""File systems of addresses: pyarrow's, with timeouts and retries that bridge a minute without an answer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CONNECT_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a request waits for a storage that does not answer, or answers that it can not.
+    """Timeouts and retries of requests to a storage that does not answer, or answers with an error.
 
     Attributes:
-        retries: How often it is tried again, the first time at once, then after 0.05, 0.1, 0.2, ... seconds.
-        silence_s: Seconds without a byte after which an attempt is given up.
+        retries: The number of retries: the first at once, then after 0.05, 0.1, 0.2, ... seconds.
+        silence_s: Seconds without a byte until an attempt times out.
     """
 
     retries: int
@@ -30,18 +30,18 @@ class Patience:
 
     @property
     def waits_s(self) -> float:
-        """Seconds between the first attempt and the last one, where each fails at once."""
+        """The seconds between the first attempt and the last, where each fails at once."""
         return float(0.05 * (2 ** (self.retries - 1) - 1))
 
 
 #: For work: 102 s.
 PATIENT = Patience(retries=12, silence_s=10.0)
-#: For a first look, which is to say soon that nobody answers there: 1.6 s.
+#: For a first check, which must fail soon where there is no server: 1.6 s.
 HASTY = Patience(retries=6, silence_s=3.0)
 
 
 class S3(pafs.S3FileSystem):
-    """pyarrow's S3, which does not forget its patience when it goes to another process."""
+    """pyarrow's S3 file system that keeps its patience when it is pickled."""
 
     def __init__(self, patience: Patience, **settings: Any) -> None:
         strategy = pafs.AwsDefaultS3RetryStrategy(max_attempts=patience.retries)
@@ -58,11 +58,11 @@ def _s3_again(patience: Patience, settings: dict[str, Any]) -> S3:
 
 
 def open_file_system(address: str, patience: Patience = PATIENT) -> tuple[pafs.FileSystem, str]:
-    """The file system that an address with a scheme names, and the path on it.
+    """Open the file system of an address with a scheme; return it and the path on it.
 
     Args:
         address: ``s3://``, ``gs://``, ``file://``, or another that pyarrow knows.
-        patience: How long to wait for an object store.
+        patience: Timeouts and retries for an object store.
 
     Raises:
         StorageError: The address is malformed, or holds secrets, which it must not.
@@ -96,14 +96,14 @@ def _unknown(name: str) -> str:
 
 
 def _region(bucket: str, given: dict[str, str]) -> str:
-    """Where a bucket is. Only Amazon can be asked; other makers' servers take any region that the key is for."""
+    """Return the region of a bucket. Only Amazon can be asked; other servers accept the region of the key."""
     if "endpoint_override" in given:
         return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     return str(pafs.resolve_s3_region(bucket))
 
 
 def _with_limit(address: str, patience: Patience) -> str:
-    """Google's client takes a time instead of a number of retries."""
+    """Add the time limit of the patience to an address of Google's, whose client takes no number of retries."""
     if not address.startswith(("gs://", "gcs://")) or "retry_limit_seconds" in options(address):
         return address
     return f"{address}{'&' if '?' in address else '?'}retry_limit_seconds={patience.waits_s:.0f}"

@@ -1,8 +1,8 @@
-"""Directories on any file system of pyarrow (local, s3, gs), written so that nothing is half there.
+"""Directories on any file system of pyarrow (local, s3, gs), with atomic writes.
 
-A file appears whole or not at all: on a local disk it is written beside its place and renamed; object
-stores do the same by themselves. What consists of several files has a marker (a manifest, a
-``model.json``) that is written last; readers trust only the marker.
+A file appears whole or not at all: on a local disk it is written under a temporary name and renamed; object stores
+write atomically anyway. A set of several files has a marker (a manifest, a ``model.json``) that is written last;
+readers trust only the marker.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from translearn.errors import StorageError
 from translearn.storage.file_systems import PATIENT, Patience, open_file_system
 from translearn.storage.uris import is_remote, join, split
 
-_WITHOUT_FOLDERS = {"s3", "gcs"}  # a file's name is all there is of the folders that it seems to be in
+_WITHOUT_FOLDERS = {"s3", "gcs"}  # folders exist there only as parts of files' names
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Folder:
     Attributes:
         fs: The file system.
         path: The directory's path on it, without a scheme or a trailing slash.
-        uri: What the user would write to name it; absolute for a local directory. It holds no secrets.
-        anchor: The path of a file without which nothing is written in it: its disk is away then. Empty for none.
+        uri: Its address, as a user would write it; absolute for a local directory. It holds no secrets.
+        anchor: The path of a file whose absence shows an unmounted disk: writes are refused then. Empty for none.
     """
 
     fs: pafs.FileSystem
@@ -46,11 +46,11 @@ class Folder:
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], patience: Patience = PATIENT) -> Folder:
-        """The directory at a local path or at an address (``s3://``, ``gs://``, ``file://``).
+        """Open the directory at a local path or an address (``s3://``, ``gs://``, ``file://``).
 
         Args:
-            location: Where it is, whether it exists or not. Credentials come from the environment.
-            patience: How long a request waits for an object store that does not answer.
+            location: Of the directory, which need not exist. Credentials come from the environment.
+            patience: Timeouts and retries for an object store.
 
         Raises:
             StorageError: The address is malformed, or holds secrets.
@@ -64,72 +64,72 @@ class Folder:
 
     @classmethod
     def holding(cls, location: str | os.PathLike[str]) -> tuple[Folder, str]:
-        """The directory that a file is in, and the file's name there. Raises as ``open``."""
+        """Return the directory of a file, and the file's name. Raises as ``open``."""
         text = os.fspath(location)
         folder, name = split(text if is_remote(text) else str(Path(text).expanduser().resolve()))
         return cls.open(folder or "/"), name
 
     @property
     def is_local(self) -> bool:
-        """Whether ordinary file functions reach it."""
+        """True where ordinary file functions reach the directory."""
         return isinstance(self.fs, pafs.LocalFileSystem)
 
     def __truediv__(self, name: str) -> Folder:
         return Folder(self.fs, f"{self.path}/{name}", join(self.uri, name), self.anchor)
 
     def anchored(self, name: str) -> Folder:
-        """Itself, in which nothing is written, at any depth, where its file ``name`` is not there any more."""
+        """Return this directory, which refuses writes at any depth once its file ``name`` is gone."""
         return replace(self, anchor=self.file(name))
 
     @property
     def parent(self) -> Folder:
-        """The directory that it is in."""
+        """The parent directory."""
         return Folder(self.fs, self.path.rpartition("/")[0], split(self.uri)[0])
 
     def file(self, name: str) -> str:
-        """The path, on ``fs``, of a file in it."""
+        """Return the path, on ``fs``, of a file in the directory."""
         return f"{self.path}/{name}"
 
     def address(self, name: str) -> str:
-        """What the user would write to name a file in it."""
+        """Return the address of a file in the directory, as a user would write it."""
         return join(self.uri, name)
 
     def exists(self, name: str = "") -> bool:
-        """Whether the file or directory ``name`` (or the directory itself) is there."""
+        """Return whether the file or directory ``name`` (or the directory itself) exists."""
         with _reading(self.uri):
             return bool(self.fs.get_file_info(self.file(name).rstrip("/")).type != pafs.FileType.NotFound)
 
     def names(self) -> list[str]:
-        """The sorted names of what lies directly in it; empty when it does not exist."""
+        """Return the sorted names of the directory's entries; none when it does not exist."""
         selector = pafs.FileSelector(self.path, allow_not_found=True)
         with _reading(self.uri):
             return sorted(info.base_name for info in self.fs.get_file_info(selector))
 
     def make(self) -> Folder:
-        """Creates the directory and its parents where missing; returns itself."""
+        """Create the directory and its parents where missing; return itself."""
         with _writing(self.uri):
             self.fs.create_dir(self.path, recursive=True)
         return self
 
     def remove(self) -> None:
-        """Deletes the directory and all in it; does nothing when it does not exist."""
+        """Delete the directory and all in it, if it exists."""
         if self.exists():
             with _writing(self.uri):
                 self.fs.delete_dir(self.path)
 
     def remove_file(self, name: str) -> None:
-        """Deletes a file in it; does nothing when it does not exist."""
+        """Delete a file of the directory, if it exists."""
         if self.exists(name):
             with _writing(self.address(name)):
                 self.fs.delete_file(self.file(name))
 
     def read_bytes(self, name: str) -> bytes:
-        """The content of a file in it."""
+        """Return the content of a file."""
         with _reading(self.address(name)), self.fs.open_input_file(self.file(name)) as stream:
             return bytes(stream.read())
 
     def write_bytes(self, name: str, content: bytes | memoryview) -> None:
-        """Writes a file whole or not at all, replacing what was there."""
+        """Write a file atomically, replacing an existing one."""
         if self.fs.type_name not in _WITHOUT_FOLDERS:
             self._check_anchor()
             self.make()
@@ -141,13 +141,13 @@ class Folder:
                 stream.write(content)
 
     def _check_anchor(self) -> None:
-        """Making the folder anew, where another disk has come off, would hide what is written when it is back."""
+        """Refuse to recreate a folder whose disk was unmounted: the new files would be hidden when it is back."""
         if self.anchor and self.fs.get_file_info(self.anchor).type == pafs.FileType.NotFound:
             message = f"{self.uri}: cannot be written ({self.anchor} is not there any more)."
             raise StorageError(f"{message} Bring the storage back, and run the same command again.")
 
     def read_json(self, name: str) -> Any:
-        """The value in a JSON file."""
+        """Return the value in a JSON file."""
         try:
             return json.loads(self.read_bytes(name))
         except ValueError as error:
@@ -155,11 +155,11 @@ class Folder:
             raise StorageError(message) from error
 
     def write_json(self, name: str, value: Any) -> None:
-        """Writes a value as indented JSON, keys in the order given."""
+        """Write a value as indented JSON, keys in the order given."""
         self.write_bytes(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
     def read_table(self, name: str) -> pa.Table:
-        """The table in a Parquet file."""
+        """Return the table in a Parquet file."""
         try:
             return pq.read_table(pa.BufferReader(self.read_bytes(name)))
         except pa.ArrowInvalid as error:
@@ -167,20 +167,20 @@ class Folder:
             raise StorageError(message) from error
 
     def write_table(self, name: str, table: pa.Table) -> None:
-        """Writes a table as one Parquet file."""
+        """Write a table as one Parquet file."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
         self.write_bytes(name, sink.getvalue().to_pybytes())
 
     def sweep(self) -> None:
-        """Deletes what writers that were killed left beside the files in it, at any depth. Nobody may be writing."""
+        """Delete temporary files of killed writers, at any depth. There must be no writer."""
         for path in list(Path(self.path).rglob(".*.part")) if self.is_local else []:
             if _PART.fullmatch(path.name):
                 with _writing(str(path)):
                     path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Writes and deletes a marker file; StorageError says why when that fails."""
+        """Write and delete a test file. Raises StorageError, with the reason, when that fails."""
         name = f".translearn-{uuid.uuid4().hex[:8]}"
         self.write_bytes(name, b"ok")
         self.remove_file(name)

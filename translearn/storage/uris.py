@@ -1,4 +1,4 @@
-"""Addresses of what lies on a disk or in an object store, as text: ``runs``, ``s3://bucket/runs?region=eu-west-1``."""
+"""Addresses on a disk or in an object store, as text: ``runs``, ``s3://bucket/runs?region=eu-west-1``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from translearn.errors import fault
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]+://")
 _SECRET_OPTION = r"(?:access_?key|secret|token|password|credential|signature)"
-# A secret key may hold slashes. `anonymous@` is what Google's storage calls nobody.
+# A secret key may hold slashes. `anonymous@` is Google's name for no user.
 _USER = r"(://)(?!anonymous@)(?:[^\s/@'\"]+|[^\s/@'\"]+:[^\s@'\"]+)@"
 _SECRETS = re.compile(rf"{_USER}|([?&][\w.-]*{_SECRET_OPTION}[\w.-]*=)[^&\s'\"]+", re.IGNORECASE)
 SECRETS_REMEDY = (
@@ -19,12 +19,12 @@ SECRETS_REMEDY = (
 
 
 def is_remote(location: str) -> bool:
-    """Whether it has a scheme, as ``s3://`` is one, and so is no path of this machine."""
+    """Return whether a location has a scheme, such as ``s3://``, so is no path of this machine."""
     return bool(_SCHEME.match(location))
 
 
 def join(location: str, name: str) -> str:
-    """The address of what is called ``name`` in a folder; options of the folder's address stay at the end.
+    """Return the address of ``name`` in a folder; options of the folder's address stay at the end.
 
     >>> join("s3://bucket/runs?region=eu-west-1", "pets")
     's3://bucket/runs/pets?region=eu-west-1'
@@ -34,7 +34,7 @@ def join(location: str, name: str) -> str:
 
 
 def split(location: str) -> tuple[str, str]:
-    """The address of the folder that holds something, and its name there: what ``join`` joins.
+    """Return the address of the parent folder, and the name in it: the inverse of ``join``.
 
     >>> split("s3://bucket/a.pth?region=eu-west-1")
     ('s3://bucket?region=eu-west-1', 'a.pth')
@@ -45,27 +45,27 @@ def split(location: str) -> tuple[str, str]:
 
 
 def options(location: str) -> dict[str, str]:
-    """What stands behind the ``?`` of an address, by name."""
+    """Return the options behind the ``?`` of an address, by name."""
     return dict(parse_qsl(location.partition("?")[2], keep_blank_values=True))
 
 
 def without_scheme(location: str) -> str:
-    """The bucket and the path in it of an address, as they stand there, without a slash at the end."""
+    """Return the bucket and the path of an address, without a trailing slash."""
     return location.partition("?")[0].partition("://")[2].rstrip("/")
 
 
 def has_secrets(location: str) -> bool:
-    """Whether an address holds what gives access: a key, a password, a token."""
+    """Return whether an address holds credentials: a key, a password, a token."""
     return is_remote(location) and masked(location) != location
 
 
 def secret_fault(where: str, location: str) -> str:
-    """The line that refuses an address with secrets; it does not show them."""
+    """Return the fault of an address with secrets, without showing them."""
     return fault(where, "must hold no keys, passwords or tokens", masked(location), SECRETS_REMEDY)
 
 
 def masked(text: str) -> str:
-    """A text with ``***`` for what gives access in the addresses in it.
+    """Return a text with ``***`` in place of the credentials in its addresses.
 
     >>> masked("s3://key:secret@bucket/runs?session_token=abc&region=eu-west-1")
     's3://***@bucket/runs?session_token=***&region=eu-west-1'

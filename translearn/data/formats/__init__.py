@@ -1,1 +1,1 @@
-"""The formats of sources, a module each: how to list their examples and read their bytes."""
+"""Formats of sources, a module each, which list the examples and read their bytes."""

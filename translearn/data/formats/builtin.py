@@ -47,9 +47,9 @@ class Procedural:
 
     Attributes:
         name: A key of ``PROCEDURES``.
-        num: How many images, over all splits.
+        num: The number of images, over all splits.
         size: Their side, in pixels.
-        seed: What they are drawn from.
+        seed: Seeds the images.
     """
 
     name: str

@@ -54,7 +54,7 @@ class _FileReader:
 class ImageFolder(_FileReader):
     """``train/ [val/] [test/]`` with a folder a class each, or class folders alone.
 
-    An id is the path below the folder. Whatever lies in a class folder, at any depth, is taken for an
+    An id is the path below the folder. Each file in a class folder, at any depth, counts as an
     image, and its bytes decide; images outside of every class folder have no label.
     """
 
@@ -154,13 +154,13 @@ def _split_and_label(path: str, has_splits: bool) -> tuple[str, str | None]:
 
 
 def _texts(where: str, table: pa.Table, name: str) -> pa.ChunkedArray:
-    """A column of text, or of numbers as text."""
+    """Return a column of text, or of numbers as text."""
     check_text(f"{where}: {name}", table[name].type)
     return table[name].cast(pa.string())
 
 
 def _outside(where: str, paths: list[str]) -> list[str]:
-    """A table from elsewhere must not name files that lie outside of its folder."""
+    """Return a fault where a table names files outside of its folder."""
     outside = [path for path in paths if path.startswith("/") or ".." in PurePosixPath(path).parts]
     rule, remedy = "must name paths below the table's folder", "Move the table to a folder above all of its images."
     return [fault(where, rule, f"{len(outside)} others: {', '.join(outside[:3])}", remedy)] if outside else []

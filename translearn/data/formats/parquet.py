@@ -29,7 +29,7 @@ class ParquetImages:
     null and negative mean none. An id is ``<split>/<row>``, unless there is a column ``id``.
 
     Attributes:
-        folder: Where the files are.
+        folder: The folder of the files.
         files: (split, file name) in order; split ``all`` where the files do not say.
         classes: The names of integer labels, where known from elsewhere than the files.
     """
@@ -40,7 +40,7 @@ class ParquetImages:
 
     @classmethod
     def of(cls, folder: Folder, names: Sequence[str]) -> ParquetImages:
-        """Files of a folder, with the splits that their names begin with: train-, validation-, test-."""
+        """Return the reader of files whose names all begin with a split (train-, validation-, test-) or none."""
         found = {name: match[1] for name in names if (match := _PREFIX.match(name))}
         if found and len(found) < len(names):
             rule, others = "must all begin with a split (train-, validation-, test-) or none", set(names) - set(found)
@@ -49,7 +49,7 @@ class ParquetImages:
 
     @property
     def is_local(self) -> bool:
-        """Whether the files lie on this machine's disk."""
+        """True where the files lie on this machine's disk."""
         return self.folder.is_local
 
     def listing(self) -> pa.Table:
@@ -80,14 +80,14 @@ class ParquetImages:
 
 
 def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
-    """A Parquet file's footer; DataError where the file is none, or has too many rows."""
+    """Open a Parquet file by its footer. Raises DataError where it is none, or has too many rows."""
     with _whole(folder.address(name)):
         return open_bounded(folder, name)
 
 
 @contextmanager
 def _whole(where: str) -> Iterator[None]:
-    """Reading a Parquet file: what is damaged is found at its footer, or only at its pages."""
+    """Raise DataError for a damaged Parquet file: damage shows at the footer, or only at the pages."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -98,7 +98,7 @@ def _whole(where: str) -> Iterator[None]:
 # Batches follow each other within a row group, so the last one is kept.
 @functools.lru_cache(maxsize=1)
 def _row_group(uri: str, name: str, group: int) -> list[bytes | str]:
-    """For each row the image's encoded bytes, or the reason why there are none."""
+    """Return the encoded bytes of each row's image, or the reason why there are none."""
     folder = Folder.open(uri)
     with _whole(folder.address(name)):
         images = read_images(open_parquet(folder, name), group, folder.address(name))

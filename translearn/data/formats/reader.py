@@ -1,4 +1,4 @@
-"""What every format provides: a listing without image bytes, and the bytes of listed images."""
+"""The interface of a format: a listing without image bytes, and the bytes of listed images."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Reader(Protocol):
 
     @property
     def is_local(self) -> bool:
-        """Whether the bytes lie on this machine's disk, so can be read on this machine only."""
+        """True where the bytes lie on this machine's disk, so can be read on this machine only."""
 
     def listing(self) -> pa.Table:
-        """Every example, of schema ``LISTING``, in the source's own order.
+        """Return all examples, of schema ``LISTING``, in the source's own order.
 
         Raises:
             DataError: With every fault of the source.
         """
 
     def read(self, keys: Sequence[str]) -> Iterable[bytes | str]:
-        """For each key the image's encoded bytes, or the reason why there are none."""
+        """Return the encoded bytes of each image, or the reason why there are none."""
 
 
 def listing_table(
@@ -39,19 +39,19 @@ def listing_table(
     splits: Sequence[str] | pa.Array,
     keys: Sequence[str] | None = None,
 ) -> pa.Table:
-    """A table of schema ``LISTING``; the keys are the ids where none are given."""
+    """Return a table of schema ``LISTING``; the ids serve as keys where none are given."""
     names = pa.array(ids, pa.string())
     return pa.table([names, labels, splits, names if keys is None else keys], schema=LISTING)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Class names, with their number appended where a name occurs twice (ImageNet has two cranes)."""
+    """Return class names, with their index appended where a name occurs twice (ImageNet has two cranes)."""
     counts = Counter(names)
     return [name if counts[name] == 1 else f"{name} ({index})" for index, name in enumerate(names)]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A remedy: the nearest known name, if any is near, and all of them."""
+    """Return a remedy: the nearest known name, if any is near, and all of them."""
     names = list(known)
     near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1, cutoff=0.5)
     hint = f"Did you mean {next(known for known in names if known.lower() == near[0])!r}? " if near else ""

@@ -1,4 +1,4 @@
-"""A source string to the reader of its format."""
+"""Choice of the reader for a source string."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ACCEPTED = (
 
 
 def open_source(source: str, root: str | None = None) -> Reader:
-    """The reader of a source.
+    """Return the reader of a source.
 
     Args:
         source: One of ``ACCEPTED``; options follow a question mark: ``procedural:glyphs?num=400&size=32&seed=0``.
-        root: Where torchvision's data sets are kept; see ``default_root``.
+        root: The folder of torchvision's data sets; see ``default_root``.
 
     Raises:
         DataError: There is no such source; says what there is, and the nearest name.

@@ -18,7 +18,7 @@ from translearn.errors import DataError, fault
 
 @dataclass(frozen=True)
 class _Known:
-    """What differs between torchvision's classes.
+    """Differences between torchvision's classes.
 
     Attributes:
         splits: The constructor's arguments for each split.
@@ -59,7 +59,7 @@ KNOWN: dict[str, _Known] = {
 
 
 def default_root() -> str:
-    """Where data sets are kept: the environment's TRANSLEARN_DATA, or a folder in the user's cache."""
+    """Return the folder of downloaded data sets: TRANSLEARN_DATA, or a folder in the user's cache."""
     return os.environ.get("TRANSLEARN_DATA") or str(Path.home() / ".cache" / "translearn")
 
 

@@ -1,4 +1,4 @@
-"""A split of a data set to pixels: which images, how each is decoded, and all of them shard by shard."""
+"""Decoding of a split: the selection of images, the decoding of one, and of all shard by shard."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Selection:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the decoded images: (N, S, S, 3)."""
+        """The shape of the decoded images: (N, S, S, 3)."""
         return (len(self.rows), self.image_size, self.image_size, 3)
 
     @property
@@ -60,13 +60,13 @@ class Selection:
         return int(self.dataset.manifest.options.get("max_pixels", MAX_PIXELS))
 
     def per_shard(self) -> list[np.ndarray]:
-        """The selected rows of each of the split's shards, counted from the shard's first."""
+        """Return the selected rows of each of the split's shards, counted from the shard's first."""
         ends = np.cumsum([shard.rows for shard in self.dataset.shards(self.split)])
         parts = np.split(self.rows, np.searchsorted(self.rows, ends)[:-1])
         return [part - start for part, start in zip(parts, [0, *ends[:-1]], strict=True)]
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of all that the decoded bits depend on: files, rows, size and decoder."""
+        """Return the SHA-256, in hex, of all that the decoded bits depend on: files, rows, size and decoder."""
         shards = [shard.sha256 for shard in self.dataset.shards(self.split)]
         facts = f"{shards} {self.image_size} {self.max_pixels} {PIL.__version__}"
         return hashlib.sha256(facts.encode() + self.rows.tobytes()).hexdigest()
@@ -75,7 +75,7 @@ class Selection:
 def select_split(
     dataset: Dataset, split: str, image_size: int, per_class: int | None = None, seed: int = 0
 ) -> Selection:
-    """Which images of a split are used; reads ids and labels only.
+    """Select images of a split; reads ids and labels only.
 
     Args:
         dataset: An ingested data set.
@@ -83,7 +83,7 @@ def select_split(
         image_size: The side to which they are decoded, in pixels; see ``decode_image``.
         per_class: At most so many images of each class, drawn at random: a smaller number draws a
             subset of a larger one's. None for all.
-        seed: What they are drawn from.
+        seed: Seeds the draw.
 
     Raises:
         DataError: There is no such split.
@@ -101,7 +101,7 @@ def select_split(
 def decode_split(
     dataset: Dataset, split: str, image_size: int, per_class: int | None = None, seed: int = 0
 ) -> ImageSet:
-    """Decodes the images of a split into this process's memory; see ``select_split``.
+    """Decode the images of a split into this process's memory; see ``select_split``.
 
     Raises:
         DataError: There is no such split, or a shard is damaged.
@@ -115,22 +115,22 @@ def decode_split(
 
 
 def num_threads() -> int:
-    """Threads that decode, while Pillow lets others run: this process's share of its node, at most 8.
+    """Return the number of decoding threads: this process's share of its node, at most 8.
 
-    OMP_NUM_THREADS is the share: Ray sets it to a task's CPUs, ``arithmetic.prepare_process`` to a worker's.
-    Without it, it is the cores that this process may run on.
+    OMP_NUM_THREADS gives the share: Ray sets it to a task's CPUs, ``precision.prepare_process`` to a worker's.
+    Where it is not set, the share is the cores that this process may run on.
     """
     share = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return max(1, min(_MAX_THREADS, int(share) if share.isdigit() else len(os.sched_getaffinity(0))))
 
 
 def decoded(selection: Selection, shards: slice = slice(None), threads: int | None = None) -> Iterator[np.ndarray]:
-    """The decoded images, an array of at most 64 MiB at a time; of some of the split's shards where they are given.
+    """Yield the decoded images, an array of at most 64 MiB at a time.
 
     Args:
-        selection: Which.
-        shards: Of which shards.
-        threads: How many decode; ``num_threads`` when None.
+        selection: The images.
+        shards: The shards to decode, as positions in the split's.
+        threads: The number of decoding threads; ``num_threads`` when None.
 
     Raises:
         DataError: A shard is damaged.
@@ -147,7 +147,7 @@ def decoded(selection: Selection, shards: slice = slice(None), threads: int | No
 def decode_images(
     contents: list[bytes], image_size: int, max_pixels: int = MAX_PIXELS, threads: int | None = None
 ) -> np.ndarray:
-    """Several encoded images, decoded in parallel as ``decode_image`` does: uint8, shape (N, S, S, 3)."""
+    """Decode several images in parallel, as ``decode_image`` does: uint8, shape (N, S, S, 3)."""
     images = np.empty((len(contents), image_size, image_size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(threads or num_threads()) as pool:
         for row, image in enumerate(pool.map(lambda content: decode_image(content, image_size, max_pixels), contents)):
@@ -156,7 +156,7 @@ def decode_images(
 
 
 def decode_image(content: bytes, image_size: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """An encoded image to pixels of one size: short side scaled to ``image_size``, centre square.
+    """Decode an image to a square: its short side scaled to ``image_size``, then cropped at the centre.
 
     Args:
         content: An encoded image.
@@ -172,7 +172,7 @@ def decode_image(content: bytes, image_size: int, max_pixels: int = MAX_PIXELS) 
 
 
 def _drawn(labels: np.ndarray, split: str, per_class: int, seed: int) -> np.ndarray:
-    """The sorted rows of at most ``per_class`` images of each class."""
+    """Return the sorted rows of at most ``per_class`` images of each class."""
     drawn = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)

@@ -1,4 +1,4 @@
-"""Arrays over examples that need not lie in this process's memory: what every reader of a split relies on."""
+"""Arrays over examples that need not lie in this process's memory."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class Examples(Protocol):
 
 @runtime_checkable
 class Ordered(Protocol):
-    """Examples that can be read ahead where it is known in which order they will be wanted."""
+    """Examples that can be read ahead where the order of reading is known."""
 
     def in_order(self, blocks: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-        """The examples of each block of rows, in turn."""
+        """Yield the examples of each block of rows, in turn."""
         ...
 
 
 def in_order(examples: Examples, blocks: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """The examples of each block of rows, in turn, read ahead where these examples can be."""
+    """Return the examples of each block of rows, in turn, read ahead where these examples can be."""
     return examples.in_order(blocks) if isinstance(examples, Ordered) else (examples[rows] for rows in blocks)
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Some rows of an array over examples, which stay where they are until they are read.
+    """Some rows of an array over examples, without copying it.
 
     Attributes:
         whole: The array.
@@ -72,7 +72,7 @@ class View:
 
 
 def gather(parts: Sequence[Examples], ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The examples in these rows, in this order, of an array that lies in consecutive parts.
+    """Return the examples in these rows, in this order, of an array that lies in consecutive parts.
 
     Args:
         parts: The parts, alike but for their lengths.
@@ -96,7 +96,7 @@ def gather(parts: Sequence[Examples], ends: np.ndarray, rows: np.ndarray) -> np.
 
 
 def as_rows(rows: np.ndarray | slice, num: int) -> np.ndarray:
-    """Rows as integers: a slice or a mask over ``num`` examples, or integers, which stay as they are."""
+    """Return rows as integers, from a slice or a mask over ``num`` examples, or from integers."""
     if isinstance(rows, slice):
         return np.arange(num)[rows]
     rows = np.asarray(rows)

@@ -1,4 +1,4 @@
-"""The form in which every network reads a split: decoded to uint8 pixels, wherever they lie."""
+"""Decoded images of a split with labels and keys, as every network reads them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ImageSet:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> ImageSet:
-        """The examples in these rows, in this order."""
+        """Return the examples in these rows, in this order."""
         return ImageSet(self.images[rows], self.labels[rows], self.keys[rows])
 
     def view(self, rows: np.ndarray) -> ImageSet:
-        """The same as ``take``, but the images stay where they are until they are read."""
+        """Return the same as ``take`` without reading the images yet."""
         return ImageSet(View(self.images, rows), self.labels[rows], self.keys[rows])

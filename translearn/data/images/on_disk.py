@@ -1,4 +1,4 @@
-"""Decoded images on each node's disk: made there once, by whoever reads them first, and shared by its processes.
+"""Decoded images on each node's disk: made once by their first reader, and shared by the node's processes.
 
 A folder is in use while a process holds a shared lock on its lock file, and being written while one holds it alone.
 The system takes a lock back when its holder dies, so nothing has to be cleaned up after a crash.
@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +21,11 @@ from typing import IO, Any
 import numpy as np
 
 from translearn.data.images.decode import decoded
-from translearn.data.images.mapped import MappedArray, is_mapped, open_mapped, write_mapped
+from translearn.data.images.examples import as_rows
 from translearn.data.images.selected import SelectedImages
 from translearn.errors import StorageError, fault
 
-_LOCK = "lock"
+_LOCK, _IMAGES = "lock", "images.npy"
 _STALE_S = 24 * 3600.0
 
 
@@ -34,37 +34,37 @@ class DiskImages(SelectedImages):
     """Images on each node's disk; pickles as the selection."""
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The images in these rows; the first call on a node decodes all, calls meanwhile wait for it."""
-        return self._opened[0][rows]
+        """Return the images in these rows; the first call on a node decodes all, others wait for it meanwhile."""
+        return np.asarray(self._opened[0][as_rows(rows, len(self))])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return DiskImages, (self.selection,)
 
     @property
     def folder(self) -> Path:
-        """Where they lie on this node."""
+        """The folder of these images on this node."""
         return disk_root() / self.selection.fingerprint()
 
     def close(self) -> None:
-        """Gives this process's hold on the folder back; the next reading takes it again."""
+        """Release this process's lock on the folder; the next read acquires it again."""
         self.__dict__.pop("_opened", None)
 
     @cached_property
-    def _opened(self) -> tuple[MappedArray, IO[bytes]]:
+    def _opened(self) -> tuple[np.ndarray, IO[bytes]]:
         """The array, and the file whose lock lasts as long as it is open."""
         sweep()
         while True:
-            held = _held(self.folder)
-            if is_mapped(self.folder):
-                return open_mapped(self.folder), held
+            held, file = _held(self.folder), self.folder / _IMAGES
+            if file.exists():
+                return np.load(file, mmap_mode="r"), held
             fcntl.flock(held, fcntl.LOCK_EX)
-            if _is_current(held, self.folder) and not is_mapped(self.folder):
-                write_mapped(self.folder, decoded(self.selection))
+            if _is_current(held, self.folder) and not file.exists():
+                _write(file, self.shape, decoded(self.selection))
             held.close()
 
 
 def disk_root() -> Path:
-    """This user's folder for decoded images on this node's temporary disk, made where it is missing.
+    """Return this user's folder for decoded images on this node's temporary disk; create it where missing.
 
     Raises:
         StorageError: It is another user's.
@@ -73,7 +73,7 @@ def disk_root() -> Path:
 
 
 def owned(folder: Path) -> Path:
-    """A folder that nobody else can write to, made where it is missing.
+    """Return a folder that no other user can write to; create it where missing.
 
     Raises:
         StorageError: It is another user's.
@@ -87,13 +87,13 @@ def owned(folder: Path) -> Path:
 
 
 def remove_idle(folder: Path) -> bool:
-    """Deletes decoded images that no process of this node holds; whether they are gone."""
+    """Delete decoded images that no process of this node reads; return whether they are gone."""
     with _alone():
         return _removed(folder)
 
 
 def sweep(older_than_s: float = _STALE_S) -> None:
-    """Deletes what no process holds and none has opened for a day: left by drivers that were killed."""
+    """Delete images that no process reads and none has opened for a day: left by drivers that were killed."""
     with _alone() as root:
         for folder in root.iterdir():
             if folder.is_dir() and time.time() - folder.stat().st_mtime > older_than_s:
@@ -102,11 +102,25 @@ def sweep(older_than_s: float = _STALE_S) -> None:
 
 @contextmanager
 def _alone() -> Iterator[Path]:
-    """The root, while no other process makes, opens or deletes a folder in it."""
+    """Yield the root, while no other process creates, opens or deletes a folder in it."""
     root = disk_root()
     with (root / _LOCK).open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield root
+
+
+def _write(file: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
+    """Write a uint8 array, one block in memory at a time; the file has its name once it is complete."""
+    part = file.with_suffix(".part")
+    try:
+        with part.open("wb") as stream:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for block in blocks:
+                stream.write(block.data)
+        part.replace(file)
+    except OSError as error:
+        raise StorageError(f"{file.parent}: cannot be written ({error}). Free space on this disk.") from error
 
 
 def _removed(folder: Path) -> bool:
@@ -122,7 +136,7 @@ def _removed(folder: Path) -> bool:
 
 
 def _held(folder: Path) -> IO[bytes]:
-    """The folder's lock file, locked for reading; a folder that was deleted meanwhile is made again."""
+    """Return the folder's lock file, locked for reading; recreate a folder that was deleted meanwhile."""
     while True:
         with _alone():
             folder.mkdir(exist_ok=True)
@@ -135,6 +149,6 @@ def _held(folder: Path) -> IO[bytes]:
 
 
 def _is_current(held: IO[bytes], folder: Path) -> bool:
-    """Whether the open file is still the folder's lock file, not that of a deleted folder."""
+    """Return whether the open file is still the folder's lock file, not that of a deleted folder."""
     lock = folder / _LOCK
     return lock.exists() and os.path.samestat(os.fstat(held.fileno()), lock.stat())

@@ -1,4 +1,4 @@
-"""Encoded bytes to RGB pixels with Pillow: the one way in which every image is opened."""
+"""Decoding of encoded bytes to RGB pixels with Pillow, for all images."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _WHITE = (255, 255, 255, 255)
 
 
 def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | None = None) -> Image.Image:
-    """Decodes a whole image.
+    """Decode a whole image.
 
     Args:
         content: An encoded image in one of ``FORMATS``, which its bytes tell; of several frames, the first.
         max_pixels: The most pixels (width times height) that are decoded.
-        draft_size: Where the image may be smaller than it is: the least side, in pixels, that is
-            needed. JPEG files then decode several times faster.
+        draft_size: The least side, in pixels, that is needed: JPEG files may be decoded to a smaller size, several
+            times faster. None for the full size.
 
     Returns:
         The image in mode RGB, turned upright by its EXIF orientation. Transparent pixels lie on white;
@@ -42,7 +42,7 @@ def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | Non
     Raises:
         ValueError: It is in no format of ``FORMATS``, has more pixels than ``max_pixels``, floating-point pixels, or
             scans without end.
-        Exception: What Pillow raises on damaged files: mostly OSError, but decoders differ.
+        Exception: Any of Pillow's on damaged files: mostly OSError, but decoders differ.
     """
     with _opened(content) as image:
         num_pixels = image.width * image.height
@@ -57,7 +57,7 @@ def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | Non
 
 
 def _opened(content: bytes) -> Image.Image:
-    """The image by its header."""
+    """Open an image by its header."""
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
@@ -65,7 +65,7 @@ def _opened(content: bytes) -> Image.Image:
 
 
 def encode_png(image: Image.Image | np.ndarray) -> bytes:
-    """An image, or its uint8 pixels of shape (H, W) or (H, W, 3), as the bytes of a PNG file."""
+    """Encode an image, or uint8 pixels of shape (H, W) or (H, W, 3), as PNG."""
     stream = io.BytesIO()
     (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(stream, format="PNG")
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Where a data set's decoded images live: decided once, from measured sizes."""
+"""Placement of a data set's decoded images, decided once from measured sizes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MEMORY_PART, _DISK_PART = 0.5, 0.5
 
 @dataclass(frozen=True)
 class Room:
-    """What the smallest node of a cluster has, in bytes.
+    """Room on the smallest node of a cluster, in bytes.
 
     Attributes:
         memory: Of its object store.
@@ -26,19 +26,19 @@ class Room:
 
 @dataclass(frozen=True)
 class Placement:
-    """A place, and why: a line of the plan."""
+    """A place with its reason, a line of the plan."""
 
     place: Place
     why: str
 
 
 def choose_place(num_bytes: int, room: Room, wanted: Place | Literal["auto"] = "auto", num_sets: int = 1) -> Placement:
-    """Memory where the images fit into their part of it, else disk likewise, else a stream.
+    """Choose memory where the images fit into their part of it, else disk likewise, else a stream.
 
     Args:
         num_bytes: Of all decoded images of the data set.
-        room: What there is.
-        wanted: Where the user wants them; ``auto`` for this choice.
+        room: The available room.
+        wanted: The user's choice; ``auto`` for this one.
         num_sets: Data sets of the study: each has an equal part of the room.
     """
     fits = {"memory": _MEMORY_PART * room.memory / num_sets, "disk": _DISK_PART * room.disk / num_sets}
@@ -56,7 +56,7 @@ _WORDS = {"memory": "in memory", "disk": "on each node's disk", "stream": "but s
 
 
 def amount(num_bytes: float) -> str:
-    """Bytes for people, in decimal units."""
+    """Format a number of bytes in decimal units."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if num_bytes >= size:
             return f"{num_bytes / size:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""What arrays of decoded images have in common, wherever the images live."""
+"""The base class of arrays of decoded images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from translearn.data.images.decode import Selection
 
 @dataclass(frozen=True, eq=False)
 class SelectedImages:
-    """The decoded images of a selection, uint8, shape (N, S, S, 3); a kind of ``Examples`` once it can be indexed.
+    """Decoded images of a selection, uint8, shape (N, S, S, 3); subclasses implement the indexing of ``Examples``.
 
     Attributes:
-        selection: Which images.
+        selection: The selection.
     """
 
     selection: Selection

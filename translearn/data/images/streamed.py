@@ -1,4 +1,4 @@
-"""Images decoded when they are read, from where they lie in the Parquet shards: nothing decoded is kept.
+"""Images decoded at each read from their positions in the Parquet shards; decoded images are not kept.
 
 A shard stores its images uncompressed, one after the other, so each can be read alone, by its place in the file.
 """
@@ -25,7 +25,7 @@ _REMOTE_THREADS = 8  # most of the time they wait for an answer
 
 @dataclass(frozen=True)
 class ShardReader:
-    """Reads and decodes images from their places in a split's shards.
+    """Reader that decodes images from their positions in a split's shards.
 
     Attributes:
         folder: That of the data set.
@@ -40,7 +40,7 @@ class ShardReader:
     max_pixels: int
 
     def read(self, places: np.ndarray) -> np.ndarray:
-        """uint8, shape (n, S, S, 3); places as in ``StreamedImages``, shape (n, 3). Read and decoded in parallel."""
+        """Read and decode images at places as in ``StreamedImages``, in parallel: uint8, shape (n, S, S, 3)."""
         threads = num_threads() if self.folder.is_local else max(num_threads(), _REMOTE_THREADS)
         images = np.empty((len(places), self.image_size, self.image_size, 3), dtype=np.uint8)
         with ThreadPoolExecutor(threads) as pool:
@@ -57,7 +57,7 @@ class ShardReader:
 
 @dataclass(frozen=True, eq=False)
 class StreamedImages(SelectedImages):
-    """Images that are decoded at each reading.
+    """Images that are decoded at each read.
 
     Attributes:
         reader: Reads them.
@@ -68,12 +68,12 @@ class StreamedImages(SelectedImages):
     places: np.ndarray
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The images in these rows, read and decoded in parallel."""
+        """Read and decode the images in these rows, in parallel."""
         return self.reader.read(self.places[as_rows(rows, len(self))])
 
 
 def stream(selection: Selection) -> StreamedImages:
-    """Finds every image in its shard, in one pass over the files, and checks their checksums.
+    """Find all images in their shards, in one pass over the files, which checks their checksums.
 
     Raises:
         DataError: A shard is damaged, or was not written by ``translearn ingest``.
@@ -91,7 +91,7 @@ def stream(selection: Selection) -> StreamedImages:
 
 
 def _places(selection: Selection, shard: Shard) -> np.ndarray:
-    """int64, shape (rows of the shard, 2): first byte and length of each image; found by its very bytes."""
+    """Return the first byte and length of each image, found by its bytes: int64, shape (rows of the shard, 2)."""
     content, places, end = selection.dataset.content(shard), [], 0
     for image in pq.read_table(pa.BufferReader(content), columns=["image"])["image"]:
         # Parquet's plain encoding: the length, little endian, then the bytes.

@@ -1,4 +1,4 @@
-"""Which split each example is in: as the source says, and the splits it lacks carved from training.
+"""Splits of the examples: as the source says, missing ones carved from training.
 
 Everything is a function of the examples' ids, so of no seed and of no order.
 """
@@ -18,7 +18,7 @@ _CARVED = ("test", "val")
 def carve_splits(
     keys: np.ndarray, labels: np.ndarray, splits: np.ndarray, fractions: Mapping[str, float]
 ) -> np.ndarray:
-    """Moves a part of each class from train to the splits that have no example at all.
+    """Move a part of each class from train to the splits that have no example.
 
     Args:
         keys: uint64, shape (N,): ``example_keys`` of the ids.
@@ -43,14 +43,14 @@ def carve_splits(
 
 
 def first_per_class(keys: np.ndarray, labels: np.ndarray, splits: np.ndarray, limit: int) -> np.ndarray:
-    """The sorted rows of the first ``limit`` labelled examples of each class and split, in order of key."""
+    """Return the sorted rows of the first ``limit`` labelled examples of each class and split, in order of key."""
     groups = [rows for split in SPLITS for rows in _by_class(labels, splits == split)]
     kept = [rows[np.argsort(keys[rows], kind="stable")][:limit] for rows in groups]
     return np.sort(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
 
 
 def example_keys(ids: list[str]) -> np.ndarray:
-    """uint64, shape (N,): each id's ``seeds.example_key``."""
+    """Return the ``seeds.example_key`` of each id: uint64, shape (N,)."""
     return np.array([example_key(name) for name in ids], dtype=np.uint64)
 
 

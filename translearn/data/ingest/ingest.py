@@ -1,4 +1,4 @@
-"""A stream of inspected rows to an ingested data set: shards, tables of what is bad, manifest last."""
+"""Writing of inspected rows as an ingested data set: shards, tables of bad images and leaks, manifest last."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _OURS = re.compile(rf"(test|val|train)-\d{{5}}\.parquet|{QUARANTINE_FILE}|{LEAKS
 
 
 def ingest(plan: IngestPlan, out: Folder, batches: Iterable[pa.Table]) -> Dataset:
-    """Writes a data set, or returns the one that an earlier ingest of the same plan finished in ``out``.
+    """Write a data set, or return the one that an earlier ingest of the same plan finished in ``out``.
 
     Args:
-        plan: What is ingested.
+        plan: The plan of the ingest.
         out: An empty or new folder, or that of an earlier ingest.
         batches: ``inspected(plan)`` or the same rows in the same order from elsewhere; not touched
             when the data set is there already.
@@ -73,7 +73,7 @@ def _finished(plan: IngestPlan, out: Folder) -> Dataset:
 
 
 def check_out(plan: IngestPlan, out: Folder) -> None:
-    """Looks whether an ingest may write into a folder, and changes nothing.
+    """Check that an ingest may write into a folder, without changing it.
 
     Raises:
         DataError: It holds something else than an earlier ingest of the same plan, finished or not.

@@ -1,4 +1,4 @@
-"""Looks at every image of a source once: reads, decodes, digests, and says what is wrong with it."""
+"""Inspection of every image of a source: reads, decodes and digests it, or gives the reason why it is bad."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 200
 
 
 def inspect_batch(listing: pa.Table, reader: Reader, max_pixels: int) -> pa.Table:
-    """Reads and checks a batch of examples.
+    """Read and check a batch of examples.
 
     Args:
         listing: Rows of a plan's listing: id, label (int32, null where there is none), split, key.
@@ -33,7 +33,7 @@ def inspect_batch(listing: pa.Table, reader: Reader, max_pixels: int) -> pa.Tabl
 
 
 def pixel_digest(image: Image.Image) -> str:
-    """SHA-256, in hex, of an RGB image's size and pixels: the same for every lossless encoding."""
+    """Return the SHA-256, in hex, of an RGB image's size and pixels: the same for every lossless encoding."""
     return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
 
 

@@ -13,7 +13,7 @@ from scipy.fft import dctn
 
 #: Side of the images that are hashed, in pixels, and of the small copies.
 SIZE, _SMALL = 32, 16
-#: A pair differs in at most so many of the hash's 63 bits, and its small copies correlate at least so much.
+#: Most differing bits of the hash's 63, and least correlation of the small copies, of a pair.
 MAX_BITS, MIN_CORRELATION = 10, 0.98
 _FREQUENCIES = 8
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -22,7 +22,7 @@ _BLOCK_PAIRS, _BLOCK_CANDIDATES = 1 << 22, 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class Prints:
-    """What near duplicates are told by.
+    """Fingerprints that identify near duplicates.
 
     Attributes:
         hashes: uint64, shape (N,).
@@ -34,7 +34,7 @@ class Prints:
 
 
 def prints(blocks: Iterable[np.ndarray]) -> Prints:
-    """The prints of images.
+    """Compute the prints of images.
 
     Args:
         blocks: uint8 arrays, shape (n, 32, 32, 3), n at least 1.
@@ -47,7 +47,7 @@ def prints(blocks: Iterable[np.ndarray]) -> Prints:
 
 
 def near_duplicates(ours: Prints, theirs: Prints) -> np.ndarray:
-    """The pairs of images that are nearly the same: int64, shape (P, 2), rows of both, in order.
+    """Return the pairs of images that are nearly the same: int64, shape (P, 2), rows of both, in order.
 
     Images of one colour have no near duplicates. Takes time with the product of the sizes, and little memory.
     """
@@ -66,7 +66,7 @@ def _prints(images_NSSC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _candidates(ours: Prints, theirs: Prints) -> Iterator[np.ndarray]:
-    """Pairs whose hashes are alike, some at a time."""
+    """Yield pairs with similar hashes, a block at a time."""
     step = max(1, _BLOCK_PAIRS // max(1, len(theirs.hashes)))
     for first in range(0, len(ours.hashes), step):
         differing = np.bitwise_count(ours.hashes[first : first + step, None] ^ theirs.hashes)
@@ -75,7 +75,7 @@ def _candidates(ours: Prints, theirs: Prints) -> Iterator[np.ndarray]:
 
 
 def _correlation(ours: Prints, theirs: Prints, pairs: np.ndarray) -> np.ndarray:
-    """Of the small copies of each pair, float32 in [-1, 1]; 0 where one has a single colour."""
+    """Return the correlation of each pair's small copies, float32 in [-1, 1]; 0 where one has a single colour."""
     left, right = _standard(ours.copies[pairs[:, 0]]), _standard(theirs.copies[pairs[:, 1]])
     return np.asarray((left * right).sum(axis=1))
 

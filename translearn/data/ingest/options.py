@@ -1,4 +1,4 @@
-"""How a source becomes a data set."""
+"""Options of ingestion."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from translearn.errors import fault
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How a source becomes a data set.
+    """Options of ingestion.
 
     Attributes:
         split: Fractions of train, val and test where the source does not say; they sum to 1.
         max_bad_fraction: The largest part of the images, in [0, 1], that may be bad.
-        drop_leaks: Whether training images that are exact duplicates of val or test images are left out.
+        drop_leaks: Leave out training images that are exact duplicates of val or test images.
         limit_per_class: At most so many images of each class and split; None for all.
         max_pixels: The most pixels an image may have.
-        root: Where torchvision's data sets are kept; None for the usual place.
+        root: The folder of torchvision's data sets; None for the default.
     """
 
     split: tuple[float, float, float] = (0.7, 0.15, 0.15)
@@ -30,11 +30,11 @@ class IngestOptions:
     root: str | None = None
 
     def recorded(self) -> dict[str, Any]:
-        """What a manifest holds: all but places of this machine, as JSON values."""
+        """Return the options that a manifest records: all but paths of this machine, as JSON values."""
         return {key: value for key, value in (asdict(self) | {"split": list(self.split)}).items() if key != "root"}
 
     def faults(self) -> list[str]:
-        """What breaks a rule, a line each."""
+        """Return a line for each broken rule."""
         faults = []
         if abs(sum(self.split) - 1) > 1e-6 or min(self.split) < 0:
             rule = "must be three fractions (train, val, test) that sum to 1"

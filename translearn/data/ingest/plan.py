@@ -1,4 +1,4 @@
-"""What an ingest will do: the source's examples, their classes and splits, checked before images are read."""
+"""Plan of an ingest: the source's examples, their classes and splits, checked before images are read."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class IngestPlan:
     classes: tuple[str, ...]
 
     def batches(self, batch_rows: int) -> Iterator[pa.Table]:
-        """The listing in slices of this many rows."""
+        """Return the listing in slices of this many rows."""
         return (self.listing.slice(start, batch_rows) for start in range(0, len(self.listing), batch_rows))
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of the classes and of the listing but the keys."""
+        """Return the SHA-256, in hex, of the classes and of the listing but the keys."""
         digest = hashlib.sha256("\x1f".join(self.classes).encode())
         for batch in self.listing.select(["id", "label", "split"]).to_batches(max_chunksize=4096):
             digest.update(
@@ -55,7 +55,7 @@ class IngestPlan:
 
 
 def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan:
-    """Lists a source and checks all that can be checked without its images.
+    """List a source and check all that can be checked without its images.
 
     Args:
         source: See ``formats.source.open_source``.
@@ -77,7 +77,7 @@ def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan
 
 
 def inspected(plan: IngestPlan, batch_rows: int = 64) -> Iterator[pa.Table]:
-    """The plan's examples, read and checked one batch after the other; tables of schema ``INSPECTED``."""
+    """Read and check the plan's examples batch by batch; yield tables of schema ``INSPECTED``."""
     for batch in plan.batches(batch_rows):
         yield inspect_batch(batch, plan.reader, plan.options.max_pixels)
 

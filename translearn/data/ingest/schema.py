@@ -1,4 +1,4 @@
-"""The tables that ingest passes from step to step, and the names of the splits."""
+"""Schemas of the tables in ingest, and the names of the splits."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pyarrow as pa
 
 #: The order in which splits are written: a duplicate is known before the training split is seen.
 SPLITS = ("test", "val", "train")
-#: What a folder, a file-name prefix or a ``split`` column may call a split.
+#: Names of splits in folders, file-name prefixes and ``split`` columns.
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
-#: What a source offers, without image bytes. ``label`` is the class's name, null where there is none;
-#: ``key`` is what the reader finds the image's bytes by.
+#: An example of a source, without image bytes. ``label`` is the class's name, null where there is none;
+#: the reader finds the image's bytes by ``key``.
 LISTING = pa.schema([("id", pa.string()), ("label", pa.string()), ("split", pa.string()), ("key", pa.string())])
 
 #: A row of an ingested data set. ``image`` is the encoded file; ``digest`` identifies its pixels.
@@ -41,6 +41,6 @@ LEAKS = pa.schema(
 
 
 def class_order(names: set[str]) -> list[str]:
-    """Class names sorted: as numbers where all are whole numbers, else by code point."""
+    """Sort class names: as numbers where all are whole numbers, else by code point."""
     numeric = all(name.isascii() and name.removeprefix("-").isdigit() for name in names)
     return sorted(names, key=(lambda name: (int(name), name)) if numeric else None)

@@ -1,4 +1,4 @@
-"""Writes rows as Parquet shards of bounded size, so that memory does not grow with the data set."""
+"""Writer of Parquet shards of bounded size, so that memory does not grow with the data set."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _COMPRESSION = {name: "none" if name == "image" else "zstd" for name in ROWS.nam
 
 @dataclass
 class ShardWriter:
-    """Collects rows and writes a shard ``<split>-00000.parquet`` whenever one is full.
+    """Writer that collects rows and writes a shard ``<split>-00000.parquet`` whenever one is full.
 
     Where a shard ends depends on its rows alone, not on the tables in which they came.
 
     Attributes:
-        folder: Where the shards are written.
+        folder: The folder of the shards.
         max_rows: The most rows of a shard.
         max_bytes: The most bytes of images of a shard, unless one image alone has more.
-        shards: What has been written.
+        shards: The shards written so far.
     """
 
     folder: Folder
@@ -41,7 +41,7 @@ class ShardWriter:
     _num_bytes: int = 0
 
     def add(self, rows: pa.Table) -> None:
-        """Takes rows of schema ``ROWS`` and of one split, the splits one after the other."""
+        """Add rows of schema ``ROWS`` of one split; the splits come one after the other."""
         if self._pending and self._pending[0]["split"][0] != rows["split"][0]:
             self.flush()
         start = 0
@@ -54,7 +54,7 @@ class ShardWriter:
         self._pending.append(rows.slice(start))
 
     def flush(self) -> None:
-        """Writes what is pending, if anything."""
+        """Write the pending rows, if any."""
         if not self._num_rows:
             return
         table = pa.concat_tables(self._pending).combine_chunks()
@@ -68,7 +68,7 @@ class ShardWriter:
 
 
 def by_split(rows: pa.Table) -> Iterator[pa.Table]:
-    """The runs of rows of one split, in order; nothing for an empty table."""
+    """Yield runs of rows of one split, in order; nothing for an empty table."""
     splits = rows["split"].to_pylist()
     starts = [row for row in range(len(splits)) if row == 0 or splits[row] != splits[row - 1]]
     for start, end in pairwise([*starts, len(splits)]):

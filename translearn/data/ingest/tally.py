@@ -1,4 +1,4 @@
-"""What ingest counts while rows stream by: images a class, sizes, duplicates, bad ones, the fingerprint."""
+"""Running counts of an ingest: images a class, sizes, duplicates, bad images, the fingerprint."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ class Tally:
     _hash: Any = field(default_factory=hashlib.sha256)
 
     def kept(self, batch: pa.Table) -> pa.Table:
-        """Counts a table of schema ``INSPECTED``; returns its good rows, without dropped leaks."""
+        """Count a table of schema ``INSPECTED``; return its good rows, without dropped leaks."""
         rows = batch.drop_columns(["image"]).to_pylist()
         return batch.filter(pa.array([self._keep(row) for row in rows], pa.bool_()))
 
     def fingerprint(self) -> str:
-        """SHA-256, in hex, over the (id, label, split, digest) of the kept rows."""
+        """Return the SHA-256, in hex, over the (id, label, split, digest) of the kept rows."""
         return str(self._hash.hexdigest())
 
     def image_sizes(self) -> ImageSizes:
-        """The spread of the kept images' sides."""
+        """Return the spread of the kept images' sides."""
         return ImageSizes(width=_size_range(self._widths), height=_size_range(self._heights))
 
     def quarantine_table(self) -> pa.Table:
-        """The bad rows, of schema ``QUARANTINE``."""
+        """Return the bad rows, of schema ``QUARANTINE``."""
         return pa.Table.from_pylist(self.quarantined, schema=QUARANTINE)
 
     def leaks_table(self) -> pa.Table:
-        """The exact duplicates across splits, of schema ``LEAKS``."""
+        """Return the exact duplicates across splits, of schema ``LEAKS``."""
         return pa.Table.from_pylist(self.leaks, schema=LEAKS)
 
     def _keep(self, row: dict[str, Any]) -> bool:
@@ -90,6 +90,6 @@ def _size_range(lengths: Counter[int]) -> SizeRange:
 def class_counts(
     counts: Counter[tuple[str, int]], splits: Iterable[str], classes: Iterable[str]
 ) -> dict[str, dict[str, int]]:
-    """Counts by (split, label) as split to class name to count, with zeros."""
+    """Return counts by (split, label) as split to class name to count, with zeros."""
     names = list(classes)
     return {split: {name: counts[split, label] for label, name in enumerate(names)} for split in splits}

@@ -20,11 +20,11 @@ _HELD_OUT = {"val": ("cmtt10", "DejaVuSansMono"), "test": ("cmss10", "STIXGenera
 
 
 def draw_glyph(label: int, split: str, size: int, seed: int, index: int) -> np.ndarray:
-    """A distorted printed digit, light on dark.
+    """Draw a distorted printed digit, light on dark.
 
     Args:
         label: The digit, 0 to 9.
-        split: Which fonts may be used: the splits share no font family.
+        split: Selects the fonts: the splits share no font family.
         size: Side of the image, in pixels.
         seed: The data set's seed.
         index: The image's number in the data set.
@@ -49,7 +49,7 @@ def draw_glyph(label: int, split: str, size: int, seed: int, index: int) -> np.n
 
 @functools.cache
 def fonts() -> dict[str, tuple[str, ...]]:
-    """Split to the names of its fonts: those of matplotlib's that have ten different digits."""
+    """Return the font names of each split: those of matplotlib's fonts that have ten different digits."""
     names = [path.stem for path in sorted(_folder().glob("*.ttf"))]
     usable = [name for name in names if not name.startswith(_SYMBOLS) and _has_digits(name)]
     held_out = {
@@ -77,7 +77,7 @@ def _has_digits(name: str) -> bool:
 
 @functools.lru_cache(maxsize=2048)
 def _print(name: str, label: int, stroke: int) -> Image.Image:
-    """The digit on a canvas, its ink stretched to a box of a digit's usual proportions."""
+    """Draw a digit on a canvas, its ink stretched to a box of a digit's usual proportions."""
     font = ImageFont.truetype(str(_folder() / f"{name}.ttf"), _CANVAS)
     canvas = Image.new("L", (2 * _CANVAS, 2 * _CANVAS))
     ImageDraw.Draw(canvas).text((_CANVAS, _CANVAS), _DIGITS[label], 255, font, anchor="mm", stroke_width=stroke)
@@ -91,7 +91,7 @@ def _print(name: str, label: int, stroke: int) -> Image.Image:
 
 
 def _distort(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Rotation, shear, unequal scaling and a shift, about the centre."""
+    """Rotate, shear, scale unequally and shift an image, about its centre."""
     angle, shear = rng.uniform(-0.25, 0.25), rng.uniform(-0.3, 0.3)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = rotation @ np.array([[1, shear], [0, 1]]) @ np.diag(1 / rng.uniform((0.7, 0.95), (1.15, 1.1)))

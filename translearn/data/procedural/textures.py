@@ -14,7 +14,7 @@ Pattern = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 def draw_texture(label: int, size: int, seed: int, index: int) -> np.ndarray:
-    """A texture in two random colours, turned, scaled and shifted at random.
+    """Draw a texture in two random colours, turned, scaled and shifted at random.
 
     Args:
         label: Position in ``TEXTURES``.

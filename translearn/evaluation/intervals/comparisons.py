@@ -1,4 +1,4 @@
-"""The comparisons of a study: transfer against scratch and against the linear probe, corrected for each other."""
+"""Comparisons of a study: transfer against scratch and against the linear probe, corrected for each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from translearn.evaluation.verdict.transfer import Verdict, transfer_gain
 
 
 def compare(transfer: Sequence[Predictions], baselines: dict[str, Sequence[Predictions]]) -> dict[str, dict[str, Any]]:
-    """The verdict on transfer against each baseline, by role, as JSON; verdicts hold together at 95 %.
+    """Return the verdict on transfer against each baseline, by role, as JSON; verdicts hold together at 95 %.
 
     Args:
         transfer: The transferred models' predictions on test, one a seed.
@@ -23,7 +23,7 @@ def compare(transfer: Sequence[Predictions], baselines: dict[str, Sequence[Predi
 
 
 def _corrected(verdicts: list[Verdict]) -> list[Verdict]:
-    """The verdicts with Holm's p-values: of the tests over examples, and of those over seeds."""
+    """Return the verdicts with Holm's p-values: of the tests over examples, and of those over seeds."""
     examples = holm([verdict.examples_test.p for verdict in verdicts])
     seeds = holm([verdict.seeds_test.p for verdict in verdicts])
     return [

@@ -22,11 +22,11 @@ class Interval:
 
 
 def wilson(num_errors: int, num: int, confidence: float = CONFIDENCE) -> Interval:
-    """The interval of one model's error, from its errors on ``num`` independent examples.
+    """Return the interval of one model's error, from its errors on ``num`` independent examples.
 
     Args:
-        num_errors: How many predictions are wrong, in [0, num].
-        num: How many examples there are, at least 1.
+        num_errors: The number of wrong predictions, in [0, num].
+        num: The number of examples, at least 1.
         confidence: The coverage aimed at, in (0, 1).
 
     Source: Wilson, JASA 22 (1927) 209-212, without continuity correction.
@@ -36,7 +36,7 @@ def wilson(num_errors: int, num: int, confidence: float = CONFIDENCE) -> Interva
 
 
 def over_seeds(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
-    """Student's t interval of the mean over seeds; None for one seed, which tells nothing of their spread."""
+    """Return Student's t interval of the mean over seeds; None for one seed, which says nothing about their spread."""
     num = len(values)
     if num < 2:
         return None
@@ -46,7 +46,7 @@ def over_seeds(values: Sequence[float], confidence: float = CONFIDENCE) -> Inter
 
 
 def half_width(values_SN: np.ndarray, confidence: float = CONFIDENCE, floor: float = 0.0) -> float:
-    """Half the width of the interval of a mean over seeds and examples, which are crossed random effects.
+    """Return half the width of the interval of a mean over seeds and examples, which are crossed random effects.
 
     One seed gives the interval over examples alone.
 
@@ -64,7 +64,7 @@ def half_width(values_SN: np.ndarray, confidence: float = CONFIDENCE, floor: flo
 
 
 def variance_parts(values_SN: np.ndarray) -> tuple[float, float]:
-    """What examples, and what seeds, add to the variance of the mean of ``values_SN``, shape (S, N).
+    """Return the parts of examples and of seeds in the variance of the mean of ``values_SN``, shape (S, N).
 
     Their interaction counts once, in the part of the seeds: 0 for one seed.
 
@@ -81,7 +81,7 @@ def variance_parts(values_SN: np.ndarray) -> tuple[float, float]:
 
 
 def summed_half_width(parts: Sequence[tuple[float, float]], confidence: float = CONFIDENCE) -> float:
-    """Half the width of an interval whose variance is a sum of parts: ``sum(t(df) v) / sqrt(sum(v))``.
+    """Return half the width of an interval whose variance is a sum of parts: ``sum(t(df) v) / sqrt(sum(v))``.
 
     Args:
         parts: Each part's variance and its degrees of freedom; each has Student's quantile of its own.
@@ -95,7 +95,7 @@ def summed_half_width(parts: Sequence[tuple[float, float]], confidence: float = 
 
 
 def crossed_wilson(errors_SN: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
-    """The interval of the error expected of a configuration, from several seeds' models on the same examples.
+    """Return the interval of the error expected of a configuration, from several seeds' models on the same examples.
 
     Wilson's interval, with the number of independent predictions that would give ``half_width`` (never more
     than S * N) in place of N. So it stays within [0, 1], and no error in N examples does not mean 0.

@@ -1,4 +1,4 @@
-"""Variances of many comparisons with few repeats each: what all of them show of one another."""
+"""Moderated variances of many comparisons with few repeats each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEAST_SHARE = 1e-5  # of the median: a variance of 0 has no logarithm
 
 
 def moderated(variances: np.ndarray, degrees: int) -> tuple[np.ndarray, float]:
-    """Each variance drawn up to what is common to all, and the degrees of freedom that it then has.
+    """Draw each variance up towards the common one; return the variances and their degrees of freedom.
 
     Three repeats estimate a variance so badly that an interval which has to hold together with nineteen others is
     seven times as wide as with many. The more alike the variances are, the more they tell of each other.
@@ -41,7 +41,7 @@ def moderated(variances: np.ndarray, degrees: int) -> tuple[np.ndarray, float]:
 
 
 def _prior_degrees(excess: float) -> float:
-    """The prior's degrees of freedom, from by how much logarithms vary more than their estimation makes them."""
+    """Return the prior's degrees of freedom, from the excess variance of the logarithms over their estimation error."""
     least, most = 1e-3, _MOST / 2
     if excess <= polygamma(1, most):
         return _MOST

@@ -1,4 +1,4 @@
-"""Selection's optimism: by how much the validation error that chose a configuration is lower than its test error."""
+"""Selection optimism: the difference between the validation error that chose a configuration and its test error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Figure = dict[str, float]
 def optimism(
     search_error: float | None, validation: Sequence[Predictions], test: Sequence[Predictions]
 ) -> dict[str, Figure | None]:
-    """Validation error minus test error of one configuration; negative where validation was too hopeful.
+    """Return validation minus test error of one configuration; negative where validation was too optimistic.
 
     Args:
         search_error: The validation error of its trial, which was the lowest of many; None where it is not known.

@@ -13,7 +13,7 @@ from scipy.stats import binom, permutation_test, ttest_1samp
 
 @dataclass(frozen=True)
 class ExampleTest:
-    """Whether these very models differ, beyond the choice of test examples.
+    """Result of the test that these models differ, beyond the choice of test examples.
 
     Attributes:
         p: Two-sided, exact.
@@ -30,7 +30,7 @@ class ExampleTest:
 
 @dataclass(frozen=True)
 class SeedTest:
-    """Whether the gain holds for new seeds, on these very examples.
+    """Result of the test that the gain holds for new seeds, on these examples.
 
     Attributes:
         p: Two-sided, of Student's t test; None for one seed, and where all seeds gain the same.
@@ -46,7 +46,7 @@ class SeedTest:
 
 
 def over_examples(gains_SN: np.ndarray) -> ExampleTest:
-    """The exact sign-flip test over examples of the summed gains; of one seed it is McNemar's exact test.
+    """Run the exact sign-flip test over examples of the summed gains; for one seed, McNemar's exact test.
 
     Seeds share their examples, so their tests are not independent and may not be multiplied. Here an example counts
     once, with what all seeds together gained on it: under the null hypothesis that sum is as likely negative.
@@ -63,7 +63,7 @@ def over_examples(gains_SN: np.ndarray) -> ExampleTest:
 
 
 def over_seeds(seed_gains: np.ndarray) -> SeedTest:
-    """Student's t test and the exact sign-flip test that the seeds' gains have mean 0.
+    """Run Student's t test and the exact sign-flip test that the seeds' gains have mean 0.
 
     Args:
         seed_gains: float64, shape (S,).
@@ -78,7 +78,7 @@ def over_seeds(seed_gains: np.ndarray) -> SeedTest:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Each p-value corrected for all of them; None stays, and does not count.
+    """Correct p-values for their number; None stays, and does not count.
 
     Source: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.
     """
@@ -96,7 +96,7 @@ def _mean_difference(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray
 
 
 def _flip_p(sums: np.ndarray) -> float:
-    """The chance that random signs of these sums give a total at least as far from 0."""
+    """Return the chance that random signs of these sums give a total at least as far from 0."""
     if not len(sums):
         return 1.0
     sizes, counts = np.unique(np.abs(sums), return_counts=True)
@@ -110,7 +110,7 @@ def _flip_p(sums: np.ndarray) -> float:
 
 
 def _chances(size: int, count: int) -> np.ndarray:
-    """The chance of each sum of those of ``count`` numbers, all of this size, whose sign is positive."""
+    """Return the chance of each sum of those of ``count`` numbers, all of this size, whose sign is positive."""
     chances = np.zeros(size * count + 1)
     chances[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
     return chances

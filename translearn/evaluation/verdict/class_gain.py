@@ -1,4 +1,4 @@
-"""Which classes transfer helped, and which it hurt."""
+"""Transfer gain by class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from translearn.evaluation.verdict.transfer import transfer_gain
 def class_gains(
     transfer: Sequence[Predictions], baseline: Sequence[Predictions], classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The transfer gain of each class that has a test example, the largest first.
+    """Return the transfer gain of each class that has a test example, the largest first.
 
     Args:
         transfer: The transferred models' predictions on test, one a seed.

@@ -1,4 +1,4 @@
-"""Closing lines beside the verdict: how fast the models learnt, classes, calibration, and the source task."""
+"""Closing lines beside the verdict: learning speed, classes, calibration, and the source task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_CLASSES = 5
 
 
 def dynamics_sentences(dynamics: dict[str, Any] | None) -> list[str]:
-    """How far transfer was ahead of scratch on validation, and when it had the last error of scratch; one line."""
+    """Return one line on transfer's lead over scratch on validation, and its epochs to the last error of scratch."""
     if not dynamics or TRANSFER not in dynamics["gains"]:
         return []
     gains, role = dynamics["gains"][TRANSFER], dynamics["roles"][TRANSFER]
@@ -26,14 +26,14 @@ def dynamics_sentences(dynamics: dict[str, Any] | None) -> list[str]:
 
 
 def class_sentences(class_gains: Sequence[dict[str, Any]]) -> list[str]:
-    """Which classes gained and which were hurt, in one line; none where no difference is shown of any."""
+    """Return one line on the classes that gained or were hurt; none where no difference is shown."""
     shown = {verdict: [row for row in class_gains if row["verdict"] == verdict] for verdict in (HELPED, HURT)}
     told = [f"{verdict} {_classes(rows)}" for verdict, rows in shown.items() if rows]
     return [f"Classes: {'; '.join(told)} (corrected for {len(class_gains)} classes)."] if told else []
 
 
 def calibration_sentences(calibration: dict[str, Any] | None) -> list[str]:
-    """How far confidence is from accuracy, before and after temperature scaling, in one line."""
+    """Return one line on the gap of confidence and accuracy, before and after temperature scaling."""
     if not calibration:
         return []
     before, after = (100 * calibration[when]["ece"] for when in ("before", "after"))
@@ -42,7 +42,7 @@ def calibration_sentences(calibration: dict[str, Any] | None) -> list[str]:
 
 
 def forgetting_sentences(forgetting: dict[str, Any] | None) -> list[str]:
-    """What fine-tuning did to the source error, in one line; none where it was not measured."""
+    """Return one line on the source error before and after fine-tuning; none where it was not measured."""
     if not forgetting:
         return []
     before, after = (100 * forgetting[when]["value"] for when in ("before", "after"))
@@ -51,7 +51,7 @@ def forgetting_sentences(forgetting: dict[str, Any] | None) -> list[str]:
 
 
 def _classes(rows: Sequence[dict[str, Any]]) -> str:
-    """The classes with the largest differences, each with its own, and how many more there are."""
+    """Return the classes with the largest differences, each with its own, and how many more there are."""
     largest = sorted(rows, key=lambda row: -abs(row["gain"]))
     names = ", ".join(f"{row['class']} ({100 * row['gain']:+.1f})" for row in largest[:_MAX_CLASSES])
     return names + (f" and {len(rows) - _MAX_CLASSES} more" if len(rows) > _MAX_CLASSES else "")

@@ -17,7 +17,7 @@ _BASELINES = {"scratch": "scratch", "probe": "the linear probe"}
 
 
 def sentence(evaluation: dict[str, Any]) -> list[str]:
-    """What a study found, a line a finding.
+    """Return the findings of a study, a line each.
 
     Args:
         evaluation: The content of evaluation.json but for ``summary``.
@@ -42,7 +42,7 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
 
 
 def verdict_sentence(gain: dict[str, Any]) -> str:
-    """The verdict on one comparison in one line, with the interval on which it rests."""
+    """Return the verdict on one comparison in one line, with the interval on which it rests."""
     size, over = f"{100 * abs(gain['gain']):.1f}", _BASELINES[gain["baseline"]]
     than = "from scratch" if gain["baseline"] == SCRATCH else f"with {over}"
     text = {
@@ -55,7 +55,7 @@ def verdict_sentence(gain: dict[str, Any]) -> str:
 
 
 def label_sentences(labels: dict[str, Any] | None) -> list[str]:
-    """What the source is worth in labels, in at most one line."""
+    """Return at most one line on the worth of the source in labels."""
     if not labels:
         return []
     worth, full = labels["worth"], labels["num_labels"]
@@ -67,7 +67,7 @@ def label_sentences(labels: dict[str, Any] | None) -> list[str]:
 
 
 def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
-    """A warning for each source that was trained on test images of the target, and of which others that is known."""
+    """Return a warning for each source trained on test images of the target, and a line on the other sources."""
     if not leaks:
         return []
     found = [row for row in leaks["sources"] if row["num_exact"] or row["num_near"]]
@@ -86,7 +86,7 @@ def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
 
 
 def read_again_sentence(num: int, file: str = "test_reads.json") -> str:
-    """A warning where test was read more than once."""
+    """Return a warning that test was read more than once."""
     return (
         f"Warning: test was read {num} times ({file} says when and why): what was decided after the first reading "
         "may rest on it."
@@ -94,7 +94,7 @@ def read_again_sentence(num: int, file: str = "test_reads.json") -> str:
 
 
 def _over_probe(evaluation: dict[str, Any]) -> list[str]:
-    """The gain over the linear probe, or why there is none."""
+    """Return a line on the gain over the linear probe, or why there is none."""
     if evaluation["over_probe"]:
         return [verdict_sentence(evaluation["over_probe"])]
     if evaluation["configurations"]["transfer"]["trial"].get("is_probe"):

@@ -1,4 +1,4 @@
-"""The verdict: did transfer help, hurt, or is no difference shown?"""
+"""The verdict: transfer helped, hurt, or no difference is shown."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HELPED, HURT, NO_DIFFERENCE = "helped", "hurt", "no difference shown"
 
 @dataclass(frozen=True)
 class Verdict:
-    """Transfer gain with its interval, and what the verdict on it rests on.
+    """Transfer gain with its interval and verdict.
 
     Attributes:
-        baseline: The role of what transfer is compared with.
+        baseline: The role that transfer is compared with.
         gain: E(baseline) - E(transfer), in [-1, 1]; positive: transfer has the lower target error.
         low: Lower end of the interval of this comparison alone, of 95 %.
         high: Its upper end.
@@ -34,7 +34,7 @@ class Verdict:
         num_examples: N.
         examples_test: The paired test over examples, of these very models.
         seeds_test: The paired test over seeds.
-        method: How the interval was made, in words.
+        method: The construction of the interval, in words.
     """
 
     baseline: str
@@ -57,12 +57,12 @@ class Verdict:
 def transfer_gain(
     transfer: Sequence[Predictions], baseline: Sequence[Predictions], num_comparisons: int = 1
 ) -> Verdict:
-    """How much lower the target error is with transfer than with a baseline, on the same examples and seeds.
+    """Compute the gain in target error of transfer over a baseline, on the same examples and seeds.
 
     Args:
         transfer: The transferred models' predictions on test, one a seed.
         baseline: The baseline's predictions of the same examples, with the same seeds.
-        num_comparisons: How many verdicts are given together, this one among them; at least 1.
+        num_comparisons: The number of verdicts given together, including this one; at least 1.
 
     Returns:
         The gain, with intervals that cover both new examples and new seeds (``interval.half_width``).
@@ -98,14 +98,14 @@ def transfer_gain(
 
 
 def method(num_seeds: int) -> str:
-    """What an interval over this many seeds takes into account, in words."""
+    """Return a description of the interval over this many seeds."""
     if num_seeds > 1:
         return f"t interval over test examples and {num_seeds} seeds (crossed random effects)"
     return "interval over test examples only: one seed does not show how much seeds differ"
 
 
 def gain_ends(gains_SN: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The interval of a gain that covers both new examples and new seeds.
+    """Return the interval of a gain that covers both new examples and new seeds.
 
     Args:
         gains_SN: float64, shape (S, N): error of the baseline minus that of transfer, of each seed on each example.
@@ -117,7 +117,7 @@ def gain_ends(gains_SN: np.ndarray, confidence: float = CONFIDENCE) -> tuple[flo
 
 
 def verdict_of(low: float, high: float) -> str:
-    """The verdict that an interval of a gain allows."""
+    """Return the verdict that an interval of a gain allows."""
     if low > 0:
         return HELPED
     return HURT if high < 0 else NO_DIFFERENCE

@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 def search_plot(rows: Rows, source_of: dict[str, str], colours: dict[str, str]) -> Markup:
-    """Validation error by epoch, a line a trial in its source's colour; the 100 best where there are more."""
+    """Draw validation error by epoch, a line a trial in its source's colour; the 100 best where there are more."""
     runs = dict(sorted(by_run(rows).items(), key=lambda run: _last(run[1], "val_error"))[:_MAX_RUNS])
 
     def paint(axes: Axes) -> None:
@@ -33,7 +33,7 @@ def search_plot(rows: Rows, source_of: dict[str, str], colours: dict[str, str]) 
 
 
 def refit_error_plot(rows: dict[str, Rows], roles: dict[str, str], threshold: float | None) -> Markup:
-    """Validation error by epoch of the refits by role: a thin line a seed, their mean bold.
+    """Draw validation error by epoch of the refits by role: a thin line a seed, their mean bold.
 
     Args:
         rows: Role to the rows of its runs in the curves table.
@@ -55,7 +55,7 @@ def refit_error_plot(rows: dict[str, Rows], roles: dict[str, str], threshold: fl
 
 
 def refit_loss_plot(rows: dict[str, Rows], roles: dict[str, str]) -> Markup:
-    """Loss by epoch of the refits, mean over seeds: training dashed, validation solid; arguments as above."""
+    """Draw loss by epoch of the refits, mean over seeds: training dashed, validation solid; arguments as above."""
 
     def paint(axes: Axes) -> None:
         for role, of_role in rows.items():
@@ -68,7 +68,7 @@ def refit_loss_plot(rows: dict[str, Rows], roles: dict[str, str]) -> Markup:
 
 
 def pretrain_plot(rows: Rows, colours: dict[str, str]) -> Markup:
-    """Source validation error by epoch, a line a pre-trained source."""
+    """Draw source validation error by epoch, a line a pre-trained source."""
 
     def paint(axes: Axes) -> None:
         for run, curve in by_run(rows).items():
@@ -79,7 +79,7 @@ def pretrain_plot(rows: Rows, colours: dict[str, str]) -> Markup:
 
 
 def by_run(rows: Rows) -> dict[str, Rows]:
-    """The rows of each run, ordered by epoch."""
+    """Return the rows of each run, ordered by epoch."""
     runs: dict[str, Rows] = {}
     for row in sorted(rows, key=lambda row: row["epoch"]):
         runs.setdefault(row["run"], []).append(row)

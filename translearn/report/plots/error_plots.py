@@ -18,7 +18,7 @@ _BLUE = "#0072B2"
 
 
 def interval_plot(rows: dict[str, dict[str, Any]], colours: dict[str, str]) -> Markup:
-    """Target error with interval, a row a configuration; a dot is one seed's model.
+    """Draw target error with interval, a row a configuration; a dot is one seed's model.
 
     Args:
         rows: Label to ``target`` or ``scratch`` of the evaluation, the first on top.
@@ -39,7 +39,7 @@ def interval_plot(rows: dict[str, dict[str, Any]], colours: dict[str, str]) -> M
 
 
 def confusion_plot(confusion: list[list[int]], classes: list[str]) -> Markup | None:
-    """The confusion matrix, shaded by fraction of the class (row); None above 60 classes."""
+    """Draw the confusion matrix, shaded by fraction of the class (row); None above 60 classes."""
     if len(classes) > _MAX_NAMED:
         return None
     counts = np.array(confusion, dtype=np.float64)
@@ -61,7 +61,7 @@ def confusion_plot(confusion: list[list[int]], classes: list[str]) -> Markup | N
 
 
 def reliability_plot(name: str, bins: list[dict[str, Any]]) -> Markup:
-    """Accuracy by confidence: bars on the dashed diagonal are calibrated; below it, too sure.
+    """Draw accuracy by confidence: bars on the dashed diagonal are calibrated; below it, overconfident.
 
     Args:
         name: Unique in the page.

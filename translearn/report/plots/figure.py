@@ -1,4 +1,4 @@
-"""The look of every plot, and plots as SVG that stands inline in a page."""
+"""The style of all plots, and plots as inline SVG."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def draw(name: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> Markup:
-    """Paints a figure and gives it as an ``<svg>`` element; equal input gives equal bytes.
+    """Paint a figure and return it as an ``<svg>`` element; equal input gives equal bytes.
 
     Args:
         name: Unique in the page; prefixes every id, because all plots share the page's.
@@ -60,23 +60,23 @@ def draw(name: str, size: tuple[float, float], paint: Callable[[Figure], None]) 
 
 
 def colours(sources: Sequence[str]) -> dict[str, str]:
-    """A colour for each source, by its place; grey for scratch."""
+    """Return a colour for each source, by its position; grey for scratch."""
     palette = cycle(_PALETTE)
     return {name: MUTED if is_scratch(name) else next(palette) for name in dict.fromkeys(sources)}
 
 
 def symbol(freeze_depth: int) -> str:
-    """The marker of a freeze depth."""
+    """Return the marker of a freeze depth."""
     return _SYMBOLS[freeze_depth % len(_SYMBOLS)]
 
 
 def is_scratch(source: str) -> bool:
-    """Whether a source's name is one of scratch, which no source with weights may have."""
+    """Return whether a source's name is one of scratch, which no source with weights may have."""
     return source == SCRATCH or source.startswith(f"{SCRATCH}-")
 
 
 def _own_ids(name: str, svg: str) -> str:
-    """Prefixes ids and references to them, in tags only: text keeps what it says."""
+    """Prefix ids and references to them, in tags only, not in text."""
 
     def prefixed(tag: re.Match[str]) -> str:
         return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag.group())

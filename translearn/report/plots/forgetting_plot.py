@@ -1,4 +1,4 @@
-"""Plot of what each freeze depth forgets, against what it reaches on the target."""
+"""Plot of forgetting against target error by freeze depth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from translearn.report.plots.figure import INK, MUTED, draw
 
 
 def forgetting_plot(found: dict[str, Any], colour: str) -> Markup:
-    """Source error against target error of each freeze depth, with intervals; the Pareto front in colour.
+    """Draw source against target error of each freeze depth, with intervals; the Pareto front in colour.
 
     Args:
         found: ``forgetting_by_depth`` of the evaluation.

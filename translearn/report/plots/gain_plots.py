@@ -1,4 +1,4 @@
-"""Plots of what transfer gained: by class, and in labels."""
+"""Plots of transfer gain: by class, and in labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_ROWS, _MAX_NAME = 40, 24
 
 
 def class_gain_plot(rows: list[dict[str, Any]]) -> Markup | None:
-    """The transfer gain of each class with both intervals, the largest on top; None above 40 classes.
+    """Draw the transfer gain of each class with both intervals, the largest on top; None above 40 classes.
 
     Args:
         rows: ``class_gains`` of the evaluation.
@@ -44,7 +44,7 @@ def class_gain_plot(rows: list[dict[str, Any]]) -> Markup | None:
 
 
 def label_plot(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str]) -> Markup:
-    """Validation error by number of training labels; bars are intervals over seeds.
+    """Draw validation error by number of training labels; bars are intervals over seeds.
 
     Args:
         curves: By role, ``labels.curves`` of the evaluation.

@@ -19,7 +19,7 @@ _LEAST = 0.05  # the smallest range of colours: noise of a point or two stays pa
 
 
 def matrix_plot(rows: Sequence[dict[str, Any]]) -> Markup:
-    """Gains by source and target: purple where positive, orange where negative; bold and framed where shown.
+    """Draw gains by source and target: purple where positive, orange where negative; significant ones bold and framed.
 
     Args:
         rows: As ``gain_matrix.gain_rows`` gives them. Hatched: a source trained on the target's own data.

@@ -1,4 +1,4 @@
-"""Which plots a study's record has content for. Here matplotlib is loaded, so only a report imports it."""
+"""All plots of a study's record. This module loads matplotlib, so only a report imports it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROBE = "probe"
 
 
 def plots(study: StudyRecord) -> dict[str, Markup]:
-    """Name to ``<svg>``; a plot without content is left out."""
+    """Return ``<svg>`` elements by name; leave out plots without content."""
     trials, curves = study.trials.to_pylist(), study.curves.to_pylist()
     by_source = colours([row["name"] for row in study.sources.to_pylist()] + [t["source"] for t in trials])
     found = _error_plots(study.evaluation, by_source) | _curve_plots(study.evaluation, trials, curves, by_source)
@@ -68,7 +68,7 @@ def _curve_plots(
 
 
 def _chosen_refits(evaluation: dict[str, Any], curves: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """By role, the rows of the refits of its chosen candidate; roles without any are left out."""
+    """Return the rows of the refits of each role's chosen candidate; leave out roles without any."""
     names = {role: made["trial"].get("candidate") for role, made in evaluation["configurations"].items()}
     rows = [row for row in curves if row["stage"] == "refit"]
     found = {role: [row for row in rows if row["run"].rpartition("-")[0] == name] for role, name in names.items()}
@@ -76,7 +76,7 @@ def _chosen_refits(evaluation: dict[str, Any], curves: list[dict[str, Any]]) -> 
 
 
 def _role_colours(evaluation: dict[str, Any], by_source: dict[str, str]) -> dict[str, str]:
-    """Each role in the colour of its source; the probe, whose source is often that of transfer, in one of its own."""
+    """Return the colour of each role: that of its source; the probe, often of transfer's source, has its own."""
     made = evaluation["configurations"]
     return {
         role: PROBE_COLOUR if role == PROBE else by_source.get(made[role]["trial"]["source"], MUTED) for role in made

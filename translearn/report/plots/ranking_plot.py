@@ -21,7 +21,7 @@ _TITLES = {
 
 
 def ranking_plot(ranking: dict[str, Any], colours: dict[str, str]) -> Markup:
-    """A panel a score: value by stage, a line a source; band: 95 % interval; ring: recommended freeze depth.
+    """Draw a panel a score: value by stage, a line a source; band: 95 % interval; ring: recommended freeze depth.
 
     Args:
         ranking: The section ``ranking`` of the evaluation.

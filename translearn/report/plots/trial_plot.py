@@ -16,7 +16,7 @@ _FAILED = "#b3261e"
 
 
 def trial_plot(trials: list[dict[str, Any]], colours: dict[str, str], winner: str | None) -> Markup:
-    """A point a trial: colour = source, symbol = freeze depth, hollow = stopped early, cross = failed.
+    """Draw a point a trial: colour = source, symbol = freeze depth, hollow = stopped early, cross = failed.
 
     Args:
         trials: Rows of the trials table.
