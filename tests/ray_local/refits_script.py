@@ -82,7 +82,9 @@ def nodes(folder: Path) -> dict[str, Any]:
                 )
                 logs = Path(ray._private.worker._global_node.get_logs_dir_path())
                 at_work = {seen[pid] for pid in told_by(logs, "beside")}
-                alone = refit(Folder.open(folder / "alone/refit").make(), 2, lambda _: None, refits_at_once=1)
+                alone = refit(
+                    Folder.open(folder / "alone/refit").make(), 2, lambda _: None, refit_workers=1, refits_at_once=1
+                )
         finally:
             cluster.end()
     return {"beside": beside, "alone": alone, "num_nodes": len(at_work)}

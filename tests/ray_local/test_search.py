@@ -68,7 +68,7 @@ def task() -> Task:
 
 
 def layout(workers_per_trial: int = 1, at_once: int = 2) -> Resources:
-    return Resources(1, 0, workers_per_trial, at_once, 1, 2, 0)
+    return Resources(1, 0, workers_per_trial, at_once)
 
 
 def study(folder: Any, first: Sequence[Config], **changes: Any) -> StudySpec:
