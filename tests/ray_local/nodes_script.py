@@ -67,7 +67,7 @@ def searched(cluster: SimulatedCluster, folder: Path, num_nodes: int, grows: boo
 
     def follow(run: str, config: Any, result: Mapping[str, Any], is_over: bool) -> None:
         if grows and len(joined) == num_nodes:
-            cluster.add()
+            cluster.add_node()
             joined.extend(node for node in nodes_up() if node not in joined)
         of_trial.setdefault(run, nodes_of_actors().get(result["pid"], ""))
 
@@ -104,7 +104,7 @@ def main(num_nodes: int, folder: Path, grows: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as temporary:
         cluster = SimulatedCluster(Path(temporary), num_nodes=1 + num_nodes)
         try:
-            with session(cluster.address):
+            with session(cluster.address()):
                 blind = nodes_up()[0]
                 storage = Folder.open(folder)
                 told = {"blind": blind, "seen": seen(storage, ""), "unseen": seen(storage, blind)}
