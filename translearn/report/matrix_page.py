@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from translearn.report.words import FILTERS, duplicates
+from translearn.report.templates import render_template
+from translearn.report.words import duplicates
 
 _DECIDED = ("helped", "hurt")
 
@@ -27,18 +26,11 @@ def render_matrix(name: str, rows: Sequence[dict[str, Any]], asymmetry: Sequence
     """
     from translearn.report.plots.matrix_plot import matrix_plot
 
-    environment = Environment(
-        loader=PackageLoader("translearn", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS, doubts=doubts, leak_finding=_leak_finding)
-    style, _, _ = PackageLoader("translearn", "report").get_source(environment, "style.css")
-    return environment.get_template("matrix.html.j2").render(
-        style=Markup(style),
+    return render_template(
+        "matrix.html.j2",
         name=name,
+        doubts=doubts,
+        leak_finding=_leak_finding,
         plot=matrix_plot(rows),
         rows=rows,
         asymmetry=asymmetry,

@@ -7,11 +7,9 @@ import json
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from translearn.report.record import StudyRecord
-from translearn.report.words import FILTERS
+from translearn.report.templates import render_template
 
 _MAX_TRIALS, _MAX_FAILURES, _MAX_CLASSES = 20, 10, 200
 
@@ -27,17 +25,8 @@ def render(study: StudyRecord) -> str:
     """
     from translearn.report.plots.plots import plots
 
-    environment = Environment(
-        loader=PackageLoader("translearn", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    style, _, _ = PackageLoader("translearn", "report").get_source(environment, "style.css")
-    return environment.get_template("study.html.j2").render(
-        style=Markup(style), plots=plots(study), study=study, evaluation=study.evaluation, **_tables(study)
+    return render_template(
+        "study.html.j2", plots=plots(study), study=study, evaluation=study.evaluation, **_tables(study)
     )
 
 

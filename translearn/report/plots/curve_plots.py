@@ -10,9 +10,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from translearn.report.plots.figure import INK, draw
+from translearn.report.plots.figure import INK, draw, legend, percent
 
 _MAX_RUNS = 100  # more lines than this cannot be told apart, and make the page heavy
 _SIZE = (5.0, 3.2)
@@ -29,7 +29,7 @@ def search_plot(rows: Rows, source_of: dict[str, str], colours: dict[str, str]) 
             _line(axes, curve, "val_error", color=colours[source_of[run]], linewidth=1, alpha=0.6)
         _legend(axes, {name: colour for name, colour in colours.items() if name in source_of.values()})
 
-    return _error_plot("search", paint)
+    return _plot("search", paint)
 
 
 def refit_error_plot(rows: dict[str, Rows], roles: dict[str, str], threshold: float | None) -> Markup:
@@ -51,7 +51,7 @@ def refit_error_plot(rows: dict[str, Rows], roles: dict[str, str], threshold: fl
             axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":")
         _legend(axes, roles)
 
-    return _error_plot("refit-error", paint)
+    return _plot("refit-error", paint)
 
 
 def refit_loss_plot(rows: dict[str, Rows], roles: dict[str, str]) -> Markup:
@@ -64,7 +64,7 @@ def refit_loss_plot(rows: dict[str, Rows], roles: dict[str, str]) -> Markup:
             _line(axes, _mean(curves, "val_loss"), "val_loss", color=roles[role])
         _legend(axes, roles, {"training": "--", "validation": "-"})
 
-    return _plot("refit-loss", "loss", paint)
+    return _plot("refit-loss", paint, "loss")
 
 
 def pretrain_plot(rows: Rows, colours: dict[str, str]) -> Markup:
@@ -75,7 +75,7 @@ def pretrain_plot(rows: Rows, colours: dict[str, str]) -> Markup:
             _line(axes, curve, "val_error", color=colours.get(run, INK))
         _legend(axes, {run: colours.get(run, INK) for run in by_run(rows)})
 
-    return _error_plot("pretrain", paint)
+    return _plot("pretrain", paint)
 
 
 def by_run(rows: Rows) -> dict[str, Rows]:
@@ -109,23 +109,17 @@ def _legend(axes: Axes, colours: dict[str, str], styles: dict[str, str] | None =
     keys += [Line2D([], [], color=INK, linestyle=style, label=label) for label, style in (styles or {}).items()]
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
-    figure.legend(keys, [str(key.get_label()) for key in keys], loc="outside lower center", ncols=4)
+    legend(figure, keys)
 
 
-def _error_plot(name: str, paint: Callable[[Axes], None]) -> Markup:
-    def with_percent(axes: Axes) -> None:
-        paint(axes)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-
-    return _plot(name, "validation error", with_percent)
-
-
-def _plot(name: str, label: str, paint: Callable[[Axes], None]) -> Markup:
+def _plot(name: str, paint: Callable[[Axes], None], label: str = "validation error") -> Markup:
     def whole(figure: Figure) -> None:
         axes = figure.add_subplot()
         paint(axes)
         axes.set(xlabel="epoch", ylabel=label)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if label.endswith("error"):
+            percent(axes.yaxis)
 
     return draw(name, _SIZE, whole)

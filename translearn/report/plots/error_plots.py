@@ -8,12 +8,10 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from translearn.report.plots.figure import GRID, INK, MUTED, draw
+from translearn.report.plots.figure import GRID, INK, MUTED, draw, percent, short
 
 _MAX_NAMED, _MAX_COUNTED = 60, 20  # classes, beyond which names and counts cannot be read
-_MAX_NAME = 24  # characters; a longer name would leave no room for the matrix
 _BLUE = "#0072B2"
 
 
@@ -33,7 +31,7 @@ def interval_plot(rows: dict[str, dict[str, Any]], colours: dict[str, str]) -> M
         axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel="target error (test)")
         axes.set_xlim(left=0)
         axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        percent(axes.xaxis)
 
     return draw("intervals", (6.4, 0.8 + 0.45 * len(rows)), paint)
 
@@ -44,7 +42,7 @@ def confusion_plot(confusion: list[list[int]], classes: list[str]) -> Markup | N
         return None
     counts = np.array(confusion, dtype=np.float64)
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…" for name in classes]
+    names = [short(name) for name in classes]
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -78,7 +76,7 @@ def reliability_plot(name: str, bins: list[dict[str, Any]]) -> Markup:
         upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
         lower.bar(lows, [b["num"] / total for b in filled], width, align="edge", color=MUTED, edgecolor="white")
         lower.set(xlabel="confidence", ylabel="examples")
-        lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        percent(lower.yaxis)
 
     return draw(name, (5.0, 4.2), paint)
 

@@ -11,7 +11,10 @@ from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
 
 from translearn.config import SCRATCH
 
@@ -73,6 +76,21 @@ def symbol(freeze_depth: int) -> str:
 def is_scratch(source: str) -> bool:
     """Return whether a source's name is one of scratch, which no source with weights may have."""
     return source == SCRATCH or source.startswith(f"{SCRATCH}-")
+
+
+def legend(figure: Figure, keys: Sequence[Line2D], num_columns: int = 4) -> None:
+    """Put a legend of labelled lines below the plot."""
+    figure.legend(handles=keys, loc="outside lower center", ncols=num_columns)
+
+
+def percent(axis: Axis) -> None:
+    """Label the ticks of an axis of fractions in percent."""
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def short(name: str, longest: int = 24) -> str:
+    """Return a name of at most ``longest`` characters: a longer one would leave no room for the plot."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def _own_ids(name: str, svg: str) -> str:

@@ -7,9 +7,8 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from translearn.report.plots.figure import INK, MUTED, draw
+from translearn.report.plots.figure import INK, MUTED, draw, percent
 
 
 def forgetting_plot(found: dict[str, Any], colour: str) -> Markup:
@@ -29,8 +28,8 @@ def forgetting_plot(found: dict[str, Any], colour: str) -> Markup:
             _point(axes, row, colour if row["is_on_front"] else MUTED)
         axes.axhline(found["before"]["value"], color=INK, linewidth=0.8, linestyle=":")
         axes.set(xlabel="target error (validation)", ylabel="source error (test), old head", ylim=(-0.02, None))
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        percent(axes.xaxis)
+        percent(axes.yaxis)
 
     return draw("forgetting", (6.4, 3.8), paint)
 

@@ -8,12 +8,12 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from translearn.report.plots.figure import INK, MUTED, draw
+from translearn.report.plots.figure import INK, MUTED, draw, legend, percent, short
 
 _COLOURS = {"helped": "#00805c", "hurt": "#c2410c"}
-_MAX_ROWS, _MAX_NAME = 40, 24
+_MAX_ROWS = 40
 
 
 def class_gain_plot(rows: list[dict[str, Any]]) -> Markup | None:
@@ -29,12 +29,10 @@ def class_gain_plot(rows: list[dict[str, Any]]) -> Markup | None:
         axes = figure.add_subplot()
         for y, row in enumerate(rows):
             _gain_row(axes, y, row)
-        names = [row["class"] if len(row["class"]) <= _MAX_NAME else f"{row['class'][:_MAX_NAME]}…" for row in rows]
-        axes.set_yticks(range(len(rows)), names)
+        axes.set_yticks(range(len(rows)), [short(row["class"]) for row in rows])
         axes.axvline(0, color=INK, linewidth=0.8)
-        reach = 1.4 * max(
-            0.05, *(abs(row[end]) for row in rows for end in ("low", "high"))
-        )  # corrected ones may be cut
+        # Corrected intervals may be cut.
+        reach = 1.4 * max(0.05, *(abs(row[end]) for row in rows for end in ("low", "high")))
         axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(-reach, reach))
         axes.set_xlabel("transfer gain over scratch (test), points")
         axes.grid(visible=False, axis="y")
@@ -62,9 +60,8 @@ def label_plot(curves: dict[str, list[dict[str, Any]]], colours: dict[str, str])
         axes.axhline(curves["scratch"][-1]["error"], color=INK, linewidth=0.8, linestyle=":")
         axes.set(xlabel="training labels", ylabel="validation error")
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        keys = [Line2D([], [], color=colours[role], label=role, linewidth=2) for role in curves]
-        figure.legend(keys, list(curves), loc="outside lower center", ncols=2)
+        percent(axes.yaxis)
+        legend(figure, [Line2D([], [], color=colours[role], label=role, linewidth=2) for role in curves], 2)
 
     return draw("labels", (6.4, 3.8), paint)
 

@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from translearn.report.plots.figure import GRID, INK, MUTED, draw
+from translearn.report.plots.figure import GRID, INK, MUTED, draw, short
 from translearn.report.words import points
 
-_MAX_NAME = 22
 _LEAST = 0.05  # the smallest range of colours: noise of a point or two stays pale
 
 
@@ -33,8 +32,8 @@ def matrix_plot(rows: Sequence[dict[str, Any]]) -> Markup:
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
         mesh = axes.pcolormesh(gains, cmap="PuOr_r", vmin=-reach, vmax=reach, edgecolors=GRID, linewidth=0.4)
-        axes.set_xticks(np.arange(len(targets)) + 0.5, map(_short, targets), rotation=30, ha="right")
-        axes.set_yticks(np.arange(len(sources)) + 0.5, map(_short, sources))
+        axes.set_xticks(np.arange(len(targets)) + 0.5, map(short, targets), rotation=30, ha="right")
+        axes.set_yticks(np.arange(len(sources)) + 0.5, map(short, sources))
         axes.set(xlabel="target", ylabel="source", ylim=(len(sources), 0))
         axes.grid(visible=False)
         for row in rows:
@@ -59,7 +58,3 @@ def _write(axes: Axes, down: int, across: int, row: dict[str, Any], reach: float
         axes.add_patch(
             Rectangle((across, down), 1, 1, fill=False, hatch="////", edgecolor=MUTED, linewidth=0, alpha=0.5)
         )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from translearn.report.plots.figure import INK, MUTED, draw
+from translearn.report.plots.figure import INK, MUTED, draw, legend
 
 _TITLES = {
     "knn": "kNN, leave-one-out accuracy",
@@ -40,8 +40,8 @@ def ranking_plot(ranking: dict[str, Any], colours: dict[str, str]) -> Markup:
         for axes in panels[1]:
             axes.set_xlabel("stages")
         keys = [Line2D([], [], color=colours.get(name, MUTED), marker="o", markersize=4, label=name) for name in names]
-        keys.append(Line2D([], [], linestyle="none", marker="o", markersize=10, color=INK, markerfacecolor="none"))
-        figure.legend(keys, [*names, "recommended to freeze"], loc="outside lower center", ncols=4)
+        ring: dict[str, Any] = {"marker": "o", "markersize": 10, "color": INK, "markerfacecolor": "none"}
+        legend(figure, [*keys, Line2D([], [], linestyle="none", label="recommended to freeze", **ring)])
 
     return draw("ranking", (7.2, 4.8), paint)
 

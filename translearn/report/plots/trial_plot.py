@@ -8,9 +8,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from translearn.report.plots.figure import INK, MUTED, draw, symbol
+from translearn.report.plots.figure import INK, MUTED, draw, legend, percent, symbol
 
 _FAILED = "#b3261e"
 
@@ -30,12 +30,11 @@ def trial_plot(trials: list[dict[str, Any]], colours: dict[str, str], winner: st
             _point(axes, trial, colours[trial["source"]], trial["trial_id"] == winner)
         axes.set(xscale="log", xlabel="learning rate", ylabel="validation error")
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        percent(axes.yaxis)
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda lr, _: f"{lr:g}"))  # the default one needs math text
         axes.xaxis.set_minor_formatter(NullFormatter())
-        keys = _keys(trials, colours)
-        figure.legend(keys, [str(key.get_label()) for key in keys], loc="outside lower center", ncols=4)
+        legend(figure, _keys(trials, colours))
 
     return draw("trials", (6.4, 4.4), paint)
 
