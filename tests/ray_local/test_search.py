@@ -182,6 +182,13 @@ def test_every_trial_gives_the_bits_of_the_plain_one(found, task):
             assert trial.curve[-1]["weights"] == weights
 
 
+def test_trials_of_the_head_alone_read_probe_features_and_give_the_bits_of_the_plain_one(ray_session, task, tmp_path):
+    first = given(("a", 5, 1e-3), ("a", 5, 1e-2), ("a", 4, 1e-3))
+    spec = study(tmp_path, first, train__augment="none")
+    for trial in search(task, tmp_path, first, train__augment="none"):
+        assert (figures(trial), trial.curve[-1]["weights"]) == plainly(spec, task, trial.config)
+
+
 def test_scratch_is_compared_with_scratch_alone(found):
     spec, _, results, _ = found
     lengths = {trial.run: len(trial.curve) for trial in results if trial.config["source"] == "scratch"}

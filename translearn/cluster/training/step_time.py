@@ -34,8 +34,8 @@ def _measure(job: Job, resources: Resources) -> float:
     rows = np.arange(min(len(task.train), _STEPS * spec.batch_size))
     train, val = task.train.view(rows), task.val.view(np.arange(1))
     # A rate so low that nothing diverges.
-    recipe = replace(job.config, lr=1e-6, epochs=2, train=spec.model_copy(update={"compile": "never"}))
-    network, _ = initial_network(task.sources[job.source], task.num_classes, recipe.seed)
-    team = DistributedContext(device=torch.device("cuda" if resources.gpus else "cpu"))
-    *_, last = fine_tune(network, train, val, recipe, team)
+    config = replace(job.config, lr=1e-6, epochs=2, train=spec.model_copy(update={"compile": "never"}))
+    network, _ = initial_network(task.sources[job.source], task.num_classes, config.seed)
+    context = DistributedContext(device=torch.device("cuda" if resources.gpus else "cpu"))
+    *_, last = fine_tune(network, train, val, config, context)
     return spec.batch_size / last.images_per_s

@@ -12,6 +12,7 @@ import torch
 from ray import tune
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
+from translearn.cluster.data.features import features_of
 from translearn.cluster.data.shared import Shared, fetch
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.log import LOGGED, log
@@ -24,6 +25,7 @@ from translearn.models.sources import initial_network
 from translearn.models.weights import fingerprint
 from translearn.training.config import EpochResult, LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
+from translearn.training.features import reads_features
 from translearn.training.loop import fine_tune
 from translearn.training.precision import prepare_process
 
@@ -95,9 +97,11 @@ class FineTune(tune.Trainable):
 
     def _begun(self, state: LoopState | None) -> Iterator[EpochResult]:
         spec, task, config = self._context.spec, self._task, self._context.train_config(self._trial)
-        network, _ = initial_network(task.sources[self._trial["source"]], task.num_classes, spec.seed)
+        source = self._trial["source"]
+        network, _ = initial_network(task.sources[source], task.num_classes, spec.seed)
         context = DistributedContext(device=self._device, sync_batchnorm=spec.train.sync_batchnorm)
-        return fine_tune(network, task.train, task.val, config, context, state)
+        features = features_of(task, source) if reads_features(config, network) else None
+        return fine_tune(network, task.train, task.val, config, context, state, features)
 
     def _row(self) -> dict[str, Any]:
         config = self._context.train_config(self._trial)

@@ -12,6 +12,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from translearn.cluster.data.features import with_features
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import say
@@ -72,7 +73,7 @@ def run_search(
     """
     gc.collect()  # Tune's own cycles keep the actors of a search that was interrupted in this process, and their CPUs
     space = search_space(spec, task.sources)
-    trainable = _trainable(TrialContext(share(task), spec, space, resources), folder)
+    trainable = _trainable(TrialContext(share(with_features(task, spec, resources)), spec, space, resources), folder)
     _keep_secrets()
     with following(on_result):
         tuner = _restored(trainable, folder)
