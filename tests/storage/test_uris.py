@@ -90,18 +90,21 @@ def test_a_tracking_address_is_taken_as_it_is(address: str) -> None:
     [
         (
             "https://me:hidden@host:5000",
-            "cluster.trackers.mlflow.tracking_uri: must hold no keys, passwords or tokens, but got 'https://***@host:5000'. Leave them out: "
+            "cluster.trackers.mlflow.tracking_uri: must hold no keys, passwords or tokens, but got "
+            "'https://***@host:5000'. Leave them out: "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from the "
             "environment.",
         ),
         (
             "HTTP://me:hidden@host",
-            "cluster.trackers.mlflow.tracking_uri: must be the tracking address of an MLflow server, but got 'HTTP://***@host'. For example "
+            "cluster.trackers.mlflow.tracking_uri: must be the tracking address of an MLflow server, but got "
+            "'HTTP://***@host'. For example "
             "http://127.0.0.1:5000.",
         ),
         (
             "mlruns",
-            "cluster.trackers.mlflow.tracking_uri: must be the tracking address of an MLflow server, but got 'mlruns'. For example "
+            "cluster.trackers.mlflow.tracking_uri: must be the tracking address of an MLflow server, but got 'mlruns'. "
+            "For example "
             "http://127.0.0.1:5000.",
         ),
     ],
