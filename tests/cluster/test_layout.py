@@ -32,7 +32,7 @@ def laid_out(nodes: list[dict[str, float]], num_runs: int, step_s: float, **aske
         (LAPTOP, 25, LONG, {}, Layout(2, 1, 1, 0.0)),
         (LAPTOP, 2, LONG, {}, Layout(2, 1, 1, 0.0)),
         (LAPTOP, 25, LONG, {"cpus_per_worker": 2}, Layout(1, 1, 2, 0.0)),
-        (GPU_CLUSTER, 64, LONG, {"cpus_per_worker": 6}, Layout(32, 1, 6, 1.0)),
+        (GPU_CLUSTER[:2], 64, LONG, {"cpus_per_worker": 6}, Layout(16, 1, 6, 1.0)),
         # Fewer: several workers where a step is long enough to be divided, on CPUs at most one a node.
         (LAPTOP, 1, LONG, {}, Layout(1, 1, 2, 0.0)),
         (CPU_CLUSTER, 1, LONG, {}, Layout(1, 4, 16, 0.0)),
@@ -42,10 +42,10 @@ def laid_out(nodes: list[dict[str, float]], num_runs: int, step_s: float, **aske
         (GPU_CLUSTER, 1, LONG, {}, Layout(1, 32, 1, 1.0)),
         (GPU_CLUSTER, 1, SHORT, {}, Layout(1, 1, 1, 1.0)),
         (GPU_CLUSTER, 8, LONG, {}, Layout(8, 4, 1, 1.0)),
-        (GPU_CLUSTER, 25, SHORT, {}, Layout(25, 1, 1, 1.0)),
-        # 33 runs of 1 worker would take two turns, of 32 workers a little more than one.
-        (GPU_CLUSTER, 33, LONG, {}, Layout(1, 32, 1, 1.0)),
-        (GPU_CLUSTER, 33, SHORT, {}, Layout(32, 1, 1, 1.0)),
+        (GPU_CLUSTER, 12, SHORT, {}, Layout(12, 1, 1, 1.0)),
+        # 9 runs of 1 worker would take two turns, of 8 workers a little more than one.
+        (GPU_CLUSTER[:1], 9, LONG, {}, Layout(1, 8, 1, 1.0)),
+        (GPU_CLUSTER[:1], 9, SHORT, {}, Layout(8, 1, 1, 1.0)),
         ([{"CPU": 96.0, "GPU": 8.0}] * 16, 200, SHORT, {}, Layout(MOST_AT_ONCE, 1, 1, 1.0)),
         (UNEVEN, 25, SHORT, {}, Layout(11, 1, 1, 0.0)),
         (UNEVEN, 25, SHORT, {"cpus_per_worker": 3}, Layout(3, 1, 3, 0.0)),
@@ -81,8 +81,8 @@ def test_a_step_is_measured_only_where_the_layout_depends_on_it() -> None:
     def measured() -> float:
         raise AssertionError
 
-    for num_runs, asked in ((32, {}), (64, {}), (1, {"refit_workers": 8}), (1, {"refit_workers": (1, 8)})):
-        lay_out(plan_resources(ClusterSpec(**asked), GPU_CLUSTER), num_runs, measured)
+    for num_runs, asked in ((8, {}), (16, {}), (1, {"refit_workers": 8}), (1, {"refit_workers": (1, 8)})):
+        lay_out(plan_resources(ClusterSpec(**asked), GPU_CLUSTER[:1]), num_runs, measured)
     lay_out(plan_resources(ClusterSpec(), LAPTOP), 1, measured)
 
 
@@ -180,6 +180,6 @@ def test_one_to_sixteen_gpu_nodes_are_filled(num_nodes: int, gpus: int, cpus: in
         return
     plan = plan_resources(ClusterSpec(workers_per_trial=workers), nodes)
     assert plan.concurrent_trials == num_nodes * gpus // workers
-    for num_runs in (1, num_nodes, 200):
+    for num_runs in (1, num_nodes, 192):
         found = lay_out(plan, num_runs, lambda: LONG)
         assert found.at_once * found.workers == num_nodes * gpus

@@ -14,8 +14,8 @@ from typing import Any
 from translearn.cluster.resources import Resources
 from translearn.cluster.slots import most_cpus, num_with_cpus, slots
 
-#: Each run at once costs the driver's node a process of Ray Train.
-MOST_AT_ONCE = 32
+#: Each run at once costs the driver's node about 0.6 GB: Ray Train's controller and three processes that it starts.
+MOST_AT_ONCE = 16
 #: What a step of several workers costs beside its share of the work: sums of gradients and of BatchNorm's statistics.
 SYNC_S, GPU_SYNC_S = 0.05, 0.01
 
