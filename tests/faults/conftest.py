@@ -1,15 +1,16 @@
-"""One simulated cluster for all faults, an undisturbed study to compare with, and the table at the end."""
+"""One simulated cluster for all faults, undisturbed studies to compare with, and the table at the end."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from faults import Fault
-from outcome import differences, files, stray_files
-from scene import Scene, scene, shared_memory, stray_memory
+from faults import Fault, mount
+from outcome import differences, files
+from scene import Scene, scene, shared_memory
 from tiny_study import FaultError, TinyStudy
 
 _GRACE_S = 20.0
@@ -19,20 +20,19 @@ _ROWS = pytest.StashKey[list[str]]()
 
 @dataclass
 class Outcome:
-    """The outcome of a fault: seconds, the counts of the study, and what is not as promised, a line each."""
+    """The outcome of a fault: its cost, and what is not as promised, a line each."""
 
     seconds: float = 0.0
     num_commands: int = 0
     num_lost: int = 0
     problems: list[str] = field(default_factory=list)
-    different: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
 
     def row(self, fault: Fault) -> str:
         """Return the outcome as a row of a Markdown table."""
-        points, equal = "; ".join(blow.point for blow in fault.blows), self.different or self.problems
+        points, equal = "; ".join(blow.point for blow in fault.blows), "NO" if self.problems else "yes"
         figures = self.num_lost, self.num_commands, f"{self.seconds:.0f}", len(self.leftovers)
-        return "| " + " | ".join(map(str, (fault.name, points, "NO" if equal else "yes", *figures))) + " |"
+        return f"| {' | '.join(map(str, (fault.name, points, equal, *figures)))} |"
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def the_scene() -> Iterator[Scene]:
 
 @pytest.fixture(scope="session")
 def undisturbed(the_scene: Scene) -> Callable[[bool], TinyStudy]:
-    """Return the study that no fault met, the short one or the whole one; it runs when it is first asked for."""
+    """Return what gives the study that no fault met, the short or the whole one; each runs once."""
     kept: dict[bool, TinyStudy] = {}
 
     def study(short: bool) -> TinyStudy:
@@ -57,18 +57,24 @@ def undisturbed(the_scene: Scene) -> Callable[[bool], TinyStudy]:
 
 
 @pytest.fixture
-def meet(the_scene: Scene, undisturbed: Callable[[bool], TinyStudy], request: pytest.FixtureRequest) -> Iterator:
+def meet(the_scene: Scene, undisturbed: Callable, request: pytest.FixtureRequest) -> Iterator[Callable]:
     """Return what lets a study meet a fault, and compares it with the undisturbed one."""
     studies: list[TinyStudy] = []
 
     def met(fault: Fault) -> Outcome:
-        reference, memory, temporary = undisturbed(fault.short), shared_memory(), files(the_scene.temporary)
-        studies.append(study := TinyStudy(the_scene, the_scene.folder / fault.name, fault.short, fault.own_disk))
+        reference = undisturbed(fault.short)
+        before = _left(reference)
+        studies.append(study := TinyStudy(the_scene, the_scene.folder / fault.name, fault.short))
+        if fault.own_disk:
+            try:
+                mount(study)
+            except (OSError, subprocess.CalledProcessError):
+                pytest.skip("needs the right to mount disks")
         outcome = _outcome(fault, study, reference)
         deadline = time.monotonic() + _GRACE_S  # Ray ends what a driver leaves a little later
-        while (found := _leftovers(study, reference, memory, temporary)) and time.monotonic() < deadline:
+        while (found := _left(study) - before) and time.monotonic() < deadline:
             time.sleep(0.5)
-        outcome.leftovers = found
+        outcome.leftovers = sorted(found)
         request.config.stash.setdefault(_ROWS, []).append(outcome.row(fault))
         return outcome
 
@@ -83,27 +89,23 @@ def _outcome(fault: Fault, study: TinyStudy, reference: TinyStudy) -> Outcome:
     try:
         for blow in fault.blows:
             study.reach(blow.pattern, blow.number)
-            study.strike()
             blow.strike(study)
         study.finish()
-        outcome.different = differences(reference.directory, study.directory)
+        outcome.problems = differences(reference.directory, study.directory)
     except FaultError as error:
-        outcome.problems.append(str(error))
+        outcome.problems = [str(error)]
     lost = study.lost()
-    too_many = [f"epochs trained again: {one}" for one in lost if max(one.values(), default=0) > fault.may_repeat]
-    outcome.problems += too_many
+    too_many = [one for one in lost if max(one.values(), default=0) > fault.may_repeat]
+    outcome.problems += [f"epochs trained again: {dict(one)}" for one in too_many]
     outcome.seconds, outcome.num_lost = time.monotonic() - began, sum(one.total() for one in lost)
     outcome.num_commands = study.num_commands
     return outcome
 
 
-def _leftovers(study: TinyStudy, reference: TinyStudy, memory: set[str], temporary: set[str]) -> list[str]:
-    return [
-        *study.scene.leftovers(),
-        *stray_files(reference.home, study.home),
-        *(f"temporary file {name}" for name in sorted(files(study.scene.temporary) - temporary)),
-        *stray_memory(memory),
-    ]
+def _left(study: TinyStudy) -> set[str]:
+    """Actors, placement groups, processes, files of the study, temporary files, and shared memory that nobody has."""
+    found = [*study.scene.leftovers(), *files(study.home), *files(study.scene.folder / "t"), *shared_memory()]
+    return set(found)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -1,8 +1,7 @@
-"""The simulated cluster of the fault tests, its folder, and the processes that belong to them."""
+"""The simulated cluster of the fault tests, its folder, and the processes and files that belong to them."""
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -16,10 +15,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from translearn.cluster.session import LOCAL
+from translearn.cluster.session import LOCAL, environment
 
-#: Processes of Ray's own, which live as long as a node.
-_OF_RAY = re.compile(
+#: Processes that live as long as the cluster.
+_LASTING = re.compile(
     r"ray::(IDLE|\w*Agent|_AutoscalingCoordinatorActor|AutoscalingRequester|_StatsActor)"
     r"|.*/ray/(_private|dashboard|autoscaler|core)/|ray-dashboard-|.*multiprocessing"
 )
@@ -28,11 +27,9 @@ _cluster: Any = None
 
 @dataclass(frozen=True)
 class Scene:
-    """Where faults are tried.
+    """A cluster, the folder that holds everything, and the environment of all processes.
 
-    Attributes:
-        folder: Holds everything; deleted at the end.
-        variables: Environment of all processes of the scene. ``TMPDIR`` tells them from others of this machine.
+    Their ``TMPDIR`` tells them from other processes of this machine.
     """
 
     folder: Path
@@ -40,37 +37,31 @@ class Scene:
     _pool: ProcessPoolExecutor
 
     @property
-    def temporary(self) -> Path:
-        """The folder for temporary files."""
-        return Path(self.variables["TMPDIR"])
-
-    @property
     def logs(self) -> list[Path]:
-        """The logs of Ray's workers, those of nodes and clusters that were killed among them."""
-        return sorted(self.folder.glob("r/session_*/logs/worker-*.out"))
+        """The logs of all of Ray's workers so far."""
+        return sorted(self.folder.glob("ray/session_*/logs/worker-*.out"))
 
     def cluster(self, method: str, *arguments: Any) -> Any:
         """Call a method of the ``SimulatedCluster``."""
         return self._pool.submit(_call, method, *arguments).result()
 
     def processes(self, title: str = "") -> list[int]:
-        """Return the processes of the scene whose title begins so, but for Ray's own."""
-        titles = {pid: _read(pid, "cmdline") for pid in _pids()}
-        return [pid for pid, found in titles.items() if found.startswith(title) and self._has(pid, found)]
+        """Return the processes whose title begins so, but for those that live as long as the cluster."""
+        mark, found = f"TMPDIR={self.variables['TMPDIR']}\0", [pid for pid in _pids() if title_of(pid)]
+        chosen = [pid for pid in found if title_of(pid).startswith(title) and not _LASTING.match(title_of(pid))]
+        return [pid for pid in chosen if mark in _read(pid, "environ")]
 
     def leftovers(self) -> list[str]:
-        """Return the actors, placement groups and processes of commands, a line each."""
-        titles = [_read(pid, "cmdline").replace("\0", " ")[:80] for pid in self.processes()]
-        return [*self.cluster("leftovers"), *(f"process {title}" for title in titles)]
-
-    def _has(self, pid: int, title: str) -> bool:
-        return bool(title) and f"TMPDIR={self.temporary}\0" in _read(pid, "environ") and not _OF_RAY.match(title)
+        """Return the actors and placement groups that exist and the processes of commands, a line each."""
+        return [*self.cluster("leftovers"), *(f"process {title_of(pid)[:80]}" for pid in self.processes())]
 
 
 @contextmanager
 def scene() -> Iterator[Scene]:
-    """Start a cluster of a head and two nodes in a process of its own, because Ray reads variables at import."""
+    """Start a cluster of a head and two nodes, in a process of its own: Ray reads variables when it is imported."""
     folder = Path(tempfile.mkdtemp(prefix="f-", dir="/tmp"))  # Ray's sockets need a short path
+    for name in ("t", "ray"):
+        (folder / name).mkdir()
     variables = {
         **LOCAL,
         "RAY_raylet_start_wait_time_s": "120",  # a machine with much else to do starts nodes slowly
@@ -81,31 +72,29 @@ def scene() -> Iterator[Scene]:
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    (folder / "t").mkdir()
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         try:
-            pool.submit(_start, folder / "r", variables).result()
+            with environment(variables):  # the process begins at the first call
+                pool.submit(_start, folder / "ray").result()
             yield Scene(folder, variables, pool)
             pool.submit(_call, "end").result()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def stray_memory(before: set[str]) -> list[str]:
-    """Return new files of shared memory that no process has open, a line each."""
-    new = shared_memory() - before
-    held = {target for pid in _pids() for target in _open_files(pid)} if new else set()
-    return [f"shared memory {name}" for name in sorted(new) if f"/dev/shm/{name}" not in held]
-
-
 def shared_memory() -> set[str]:
-    """Return the names of the files of shared memory on this machine."""
-    return {path.name for path in Path("/dev/shm").iterdir() if path.is_file()}
+    """Return the files of shared memory of this machine that no process has open."""
+    held = {link for pid in _pids() for link in _open_files(pid)}
+    return {str(path) for path in Path("/dev/shm").iterdir() if path.is_file()} - held
 
 
-def _start(folder: Path, variables: dict[str, str]) -> None:
+def title_of(pid: int) -> str:
+    """Return the title of a process; empty where it has ended."""
+    return _read(pid, "cmdline").replace("\0", " ")
+
+
+def _start(folder: Path) -> None:
     global _cluster
-    os.environ.update(variables)
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from simulated_cluster import SimulatedCluster
 
