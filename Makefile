@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHON VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format clean
+.PHONY: help setup demo test test-all drill lint format clean
 
 help: ## This list
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: lint ## Style, types, import directions, and every test but the slow ones
 test-all: export EXTRAS = dev,mlflow,wandb
 test-all: lint ## The same with the slow tests, and with the trackers' libraries
 	$(BIN)/python -m pytest $(ARGS)
+
+drill: setup ## A tiny study through every fault, on a simulated cluster of this machine
+	$(BIN)/python -m pytest tests/faults -m "slow or not slow" $(ARGS)
 
 lint: setup ## Style, types and import directions
 	$(BIN)/ruff check

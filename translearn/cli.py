@@ -37,8 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "drill":
-            return _drill(options)
         if options.command == "submit":
             return _submit(options)
         result = _ingest(options) if options.command == "ingest" else _study(options)
@@ -132,19 +130,6 @@ def _submit(options: argparse.Namespace) -> int:
     return watched.code
 
 
-def _drill(options: argparse.Namespace) -> int:
-    """Its line of JSON is the results alone; it fails where one of them is not as promised."""
-    from translearn.drill.environment import prepare_environment
-
-    prepare_environment()  # before ray is imported
-    from translearn.drill.run import as_json, chosen, drill
-
-    outcomes = drill(chosen(options.only, options.short), options.seed)
-    if options.json:
-        print(json.dumps(as_json(outcomes)))
-    return EXIT_DONE if all(outcome.is_good for outcome in outcomes) else EXIT_FAILED
-
-
 def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
     from translearn.study import run
     from translearn.study.matrix import matrix
@@ -230,11 +215,6 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a field")
     submit.add_argument("--attach", metavar="JOB_ID", help="watch a job that was submitted before")
     _common(submit)
-    drill = commands.add_parser("drill", help="a tiny study through every fault, on a simulated cluster, here")
-    drill.add_argument("--only", metavar="NAME", help="one fault, at all its points")
-    drill.add_argument("--short", action="store_true", help="a few faults in one study")
-    drill.add_argument("--seed", type=int, default=0, metavar="N", help="what random points are drawn from")
-    drill.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser
 
 

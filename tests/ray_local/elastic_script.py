@@ -6,6 +6,8 @@ Arguments: ``loses`` or ``gains``, and a folder. Ends with one line of JSON.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import tempfile
 import time
@@ -14,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ray.util.state import list_actors
+from simulated_cluster import SimulatedCluster
 
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import plan_resources
 from translearn.cluster.session import session
-from translearn.cluster.simulated import SimulatedCluster, hook_workers
 from translearn.cluster.training import group
 from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import Job
 from translearn.config import ClusterSpec, TrainSpec
 from translearn.data.images.image_set import ImageSet
-from translearn.drill.hook import setup_hook
-from translearn.drill.trap import Snare, Trap
 from translearn.models.sources import scratch
 from translearn.storage.folder import Folder
 from translearn.training.config import TrainConfig
@@ -33,11 +34,6 @@ from translearn.training.config import TrainConfig
 EPOCHS = 6
 TRAIN = TrainSpec(batch_size=16, precision="fp32", compile="never")
 CONFIG = TrainConfig(0, 0.01, EPOCHS, 0, TRAIN)
-#: The third epoch of the elastic refit, on its last worker, ends when the nodes are others.
-TRAPS = {
-    "loses": Trap("epoch", "^elastic/run/3/rank1/", "ask"),
-    "gains": Trap("epoch", "^elastic/run/3/rank0/", "ask"),
-}
 PATIENCE_S = 120
 
 
@@ -49,44 +45,45 @@ def images(num: int, seed: int) -> ImageSet:
     return ImageSet(pixels.astype(np.uint8), labels.astype(np.int64), np.arange(num, dtype=np.uint64))
 
 
-def refit(out: Folder, refit_workers: Any) -> list[dict[str, Any]]:
-    """The rows of a refit's epochs, those before a change of nodes perhaps twice."""
+def refit(out: Folder, refit_workers: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take the rows of a refit's epochs, those before a change of nodes perhaps twice; return them."""
     task = share(Task(images(60, 0), images(30, 1), 2, {"scratch": scratch("resnet18")}))
-    rows: list[dict[str, Any]] = []
     resources = plan_resources(ClusterSpec(refit_workers=refit_workers))
     train_jobs([Job("run", task, "scratch", CONFIG)], out, resources, on_epoch=[rows.append])
     return rows
 
 
-def change(case: str, snare: Snare, cluster: SimulatedCluster) -> None:
-    """Waits for the third epoch; takes away the node of the second worker, or adds a node."""
+def change(case: str, rows: list[dict[str, Any]], cluster: SimulatedCluster) -> None:
+    """After the first epoch, stop the workers while the node of one of them is killed, or a node joins."""
     deadline = time.monotonic() + PATIENCE_S
-    while not snare.victims and time.monotonic() < deadline:
+    while not rows and time.monotonic() < deadline:
         time.sleep(0.05)
+    alive = [("class_name", "=", "RayTrainWorker"), ("state", "=", "ALIVE")]
+    workers = [int(actor.pid) for actor in list_actors(cluster.address(), filters=alive)]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
     if case == "loses":
-        cluster.remove(cluster.node_of(snare.victims[0]))
+        cluster.kill_node_of(workers.pop())
     else:
-        cluster.add()
+        cluster.add_node()
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
 
 
 def main(case: str, folder: Path) -> dict[str, Any]:
     group.RESIZE_INTERVAL_S = 1.0
-    snare = Snare((TRAPS[case],), str(folder / "snare"))
-    snare.write()
-    hook_workers(setup_hook(snare))
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as temporary:
         cluster = SimulatedCluster(Path(temporary), num_nodes=3 if case == "loses" else 2)
         try:
-            with session(cluster.address), ThreadPoolExecutor(1) as pool:
-                plain = refit(Folder.open(folder / "plain").make(), "auto")
-                started = time.monotonic()
-                running = pool.submit(refit, Folder.open(folder / "elastic").make(), (1, 2))
-                change(case, snare, cluster)  # in the main thread, where alone Ray can start nodes
+            with session(cluster.address()), ThreadPoolExecutor(1) as pool:
+                plain = refit(Folder.open(folder / "plain").make(), "auto", [])
+                rows: list[dict[str, Any]] = []
+                running = pool.submit(refit, Folder.open(folder / "elastic").make(), (1, 2), rows)
+                change(case, rows, cluster)  # in the main thread, where alone Ray can start nodes
                 elastic = running.result()
-                seconds = time.monotonic() - started
         finally:
             cluster.end()
-    return {"plain": plain, "elastic": elastic, "seconds": round(seconds), "epochs": snare.told}
+    return {"plain": plain, "elastic": elastic}
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import ray
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import plan_resources
 from translearn.cluster.session import session
-from translearn.cluster.simulated import SimulatedCluster
+from simulated_cluster import SimulatedCluster
 from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import Job
 from translearn.config import ClusterSpec, TrainSpec
@@ -75,7 +75,7 @@ def nodes(folder: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="t") as temporary:
         cluster = SimulatedCluster(Path(temporary), num_nodes=1 + NODES)
         try:
-            with session(cluster.address):
+            with session(cluster.address()):
                 seen: dict[int, str] = {}
                 beside = refit(
                     Folder.open(folder / "beside/refit").make(), RUNS, lambda _: seen.update(workers_nodes())

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from translearn.cluster.session import LOCAL
+
 SCRIPT = Path(__file__).with_name("nodes_script.py")
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -20,7 +22,7 @@ def shown(num_nodes: int, folder: Path, *more: str) -> dict[str, Any]:
     """The JSON of the script on a cluster of so many nodes."""
     command = [sys.executable, str(SCRIPT), str(num_nodes), str(folder), *more]
     paths = os.pathsep.join([str(SCRIPT.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "PYTHONPATH": paths}
+    environment = {**os.environ, **LOCAL, "RAY_raylet_start_wait_time_s": "120", "PYTHONPATH": paths}
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=880, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
