@@ -88,6 +88,7 @@ class Setting:
 
 def setup() -> None:
     """Train every grid, a process of one thread a core."""
+    obtain_sources()
     cores = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(_keep, ALL))
@@ -95,12 +96,7 @@ def setup() -> None:
 
 def _keep(drawn: tuple[Target, int]) -> None:
     prepare_process(1)
-    kept_table(*drawn, _sources())
-
-
-@functools.cache
-def _sources() -> dict[str, Source]:
-    return obtain_sources()
+    kept_table(*drawn, obtain_sources())
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -108,7 +104,7 @@ def measure(quick: bool) -> dict[str, Any]:
     prepare_process(1)
     epochs, searches = (QUICK_EPOCHS, 2) if quick else (EPOCHS, SEARCHES)
     which = [(target, 0) for target in TARGETS[1:3]] if quick else kept()
-    sources = _sources()
+    sources = obtain_sources()
     settings = [
         Setting(*one, kept_table(*one, sources, epochs), known_of(*one, sources, study(one[1], epochs)))
         for one in which

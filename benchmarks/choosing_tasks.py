@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from translearn.models.weights import fingerprint
 from translearn.seeds import example_key, generator
 from translearn.training.config import TrainConfig
 from translearn.training.loop import fine_tune
+from translearn.training.precision import prepare_process
 
 CACHE = Path(os.environ.get("TRANSLEARN_BENCHMARKS", Path.home() / ".cache" / "translearn-benchmarks"))
 SIZE, ARCH, NUM_VAL = 32, "resnet18", 200
@@ -84,7 +86,17 @@ def target_images(target: Target, seed: int) -> tuple[ImageSet, ImageSet]:
 
 
 def obtain_sources() -> dict[str, Source]:
-    """Return scratch and three sources of different worth; the last one learnt labels that mean nothing."""
+    """Return scratch and three sources of different worth, which are pre-trained once and kept."""
+    file = CACHE / "choosing" / "sources.pickle"
+    if not file.exists():
+        _keep(file, pickle.dumps(_made_sources()))
+    sources: dict[str, Source] = pickle.loads(file.read_bytes())
+    return sources
+
+
+def _made_sources() -> dict[str, Source]:
+    """Pre-train, in one thread; the last source learns labels that mean nothing."""
+    prepare_process(1)
     glyphs = _drawn("glyphs", TEN, 1500)
     textures = _drawn("textures", TEN[:5], 1500)
     noise = ImageSet(textures.images, generator(0, "labels").permutation(textures.labels), textures.keys)
@@ -106,15 +118,13 @@ def kept_table(target: Target, seed: int, sources: Mapping[str, Source], epochs:
     file = _file(target, seed, epochs)
     if not file.exists():
         keep_table(file, train_grid(target, seed, sources, epochs))
-    return {(name, depth, lr): [tuple(epoch) for epoch in curve] for name, depth, lr, curve in _rows(file)}
+    rows = json.loads(file.read_text())
+    return {(name, depth, lr): [(error, seconds) for error, seconds in curve] for name, depth, lr, curve in rows}
 
 
 def keep_table(file: Path, table: Table) -> None:
-    """Write a table; the file is whole or not there."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps([[*cell, curve] for cell, curve in table.items()]))
-    part.replace(file)
+    """Write a table."""
+    _keep(file, json.dumps([[*cell, curve] for cell, curve in table.items()]).encode())
 
 
 def cells(sources: Mapping[str, Source]) -> Iterator[Cell]:
@@ -145,9 +155,12 @@ def _file(target: Target, seed: int, epochs: int) -> Path:
     return CACHE / "choosing" / f"{target.name}-{seed}-{epochs}.json"
 
 
-def _rows(file: Path) -> list[list]:
-    rows: list[list] = json.loads(file.read_text())
-    return rows
+def _keep(file: Path, content: bytes) -> None:
+    """Write a file, which is whole or not there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(file)
 
 
 def _pretrained(name: str, images: ImageSet, num_classes: int, lr: float) -> Source:
