@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student_t
 
-#: Searchers that know nothing before they begin.
-PLAIN = ("random", "optuna", "asha", "race")
-
 #: By searcher: ``trials``, ``seconds``, ``near`` and ``regret``.
 TargetCosts = dict[str, dict[str, float]]
 #: By target and data seed.

@@ -1,27 +1,47 @@
-"""Targets and sources of the benchmark ``choosing``: drawn here, and pre-trained here in moments."""
+"""Targets and sources of the benchmark ``choosing``, and the whole grid of trials of a target, trained once and kept.
+
+The curve of a trial is the same in every search, so searches are compared on one table, as often as needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import os
+import pickle
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from translearn.config import TrainSpec
+from translearn.config import SCRATCH, TrainSpec
+from translearn.config.archs import num_stages
 from translearn.data.images.image_set import ImageSet
 from translearn.data.procedural.glyphs import draw_glyph
 from translearn.data.procedural.textures import draw_texture
+from translearn.errors import NonFiniteLossError
 from translearn.models.network import build
-from translearn.models.sources import Source
+from translearn.models.sources import Source, initial_network, scratch
 from translearn.models.weights import fingerprint
 from translearn.seeds import example_key, generator
 from translearn.training.config import TrainConfig
 from translearn.training.loop import fine_tune
+from translearn.training.precision import prepare_process
 
+CACHE = Path(os.environ.get("TRANSLEARN_BENCHMARKS", Path.home() / ".cache" / "translearn-benchmarks"))
 SIZE, ARCH, NUM_VAL = 32, "resnet18", 200
 TRAIN = TrainSpec(batch_size=20, augment="crop")
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+EPOCHS, QUICK_EPOCHS = 9, 2
+
+#: Source, freeze depth, learning rate.
+Cell = tuple[str, int, float]
+#: Validation error and processor seconds of each epoch; short if the trial diverged.
+Curve = list[tuple[float, float]]
+Table = dict[Cell, Curve]
 
 
 @dataclass(frozen=True)
@@ -56,7 +76,7 @@ TARGETS = (
 
 
 def target_images(target: Target, seed: int) -> tuple[ImageSet, ImageSet]:
-    """Training and validation images of a target, which the seed draws."""
+    """Return training and validation images of a target; the seed draws them."""
     num_train, num = target.per_class * len(target.classes), target.per_class * len(target.classes) + NUM_VAL
     labels = np.arange(num) % len(target.classes)
     pixels = [_image(target.kind, target.classes[label], seed, index) for index, label in enumerate(labels)]
@@ -66,7 +86,17 @@ def target_images(target: Target, seed: int) -> tuple[ImageSet, ImageSet]:
 
 
 def obtain_sources() -> dict[str, Source]:
-    """Three sources, each related to some of the targets or to none; the last one learnt nothing, at a high rate."""
+    """Return scratch and three sources of different worth, which are pre-trained once and kept."""
+    file = CACHE / "choosing" / "sources.pickle"
+    if not file.exists():
+        _keep(file, pickle.dumps(_made_sources()))
+    sources: dict[str, Source] = pickle.loads(file.read_bytes())
+    return sources
+
+
+def _made_sources() -> dict[str, Source]:
+    """Pre-train, in one thread; the last source learns labels that mean nothing."""
+    prepare_process(1)
     glyphs = _drawn("glyphs", TEN, 1500)
     textures = _drawn("textures", TEN[:5], 1500)
     noise = ImageSet(textures.images, generator(0, "labels").permutation(textures.labels), textures.keys)
@@ -74,7 +104,63 @@ def obtain_sources() -> dict[str, Source]:
         "glyphs": _pretrained("glyphs", glyphs, 10, 0.02),
         "textures": _pretrained("textures", textures, 5, 0.02),
         "noise": _pretrained("noise", noise, 5, 0.3),
+        SCRATCH: scratch(ARCH),
     }
+
+
+def is_kept(target: Target, seed: int) -> bool:
+    """Return whether the table of a target and a seed, of full length, is there."""
+    return _file(target, seed, EPOCHS).exists()
+
+
+def kept_table(target: Target, seed: int, sources: Mapping[str, Source], epochs: int = EPOCHS) -> Table:
+    """Return the table of a target and a seed: read where it was made before, else made and kept."""
+    file = _file(target, seed, epochs)
+    if not file.exists():
+        keep_table(file, train_grid(target, seed, sources, epochs))
+    rows = json.loads(file.read_text())
+    return {(name, depth, lr): [(error, seconds) for error, seconds in curve] for name, depth, lr, curve in rows}
+
+
+def keep_table(file: Path, table: Table) -> None:
+    """Write a table."""
+    _keep(file, json.dumps([[*cell, curve] for cell, curve in table.items()]).encode())
+
+
+def cells(sources: Mapping[str, Source]) -> Iterator[Cell]:
+    """Yield every trial of the grid."""
+    for source in sources.values():
+        for depth in [0] if source.kind == "scratch" else range(num_stages(source.arch) + 1):
+            yield from ((source.name, depth, lr) for lr in RATES)
+
+
+def train_grid(target: Target, seed: int, sources: Mapping[str, Source], epochs: int) -> Table:
+    """Train every trial, one after the other."""
+    train, val = target_images(target, seed)
+    table: Table = {}
+    for name, depth, lr in cells(sources):
+        network, _ = initial_network(sources[name], len(target.classes), seed)
+        config, curve = TrainConfig(depth, lr, epochs, seed, TRAIN), table.setdefault((name, depth, lr), [])
+        try:
+            started = time.process_time()
+            for result in fine_tune(network, train, val, config):
+                curve.append((result.val_error, time.process_time() - started))
+                started = time.process_time()
+        except NonFiniteLossError:
+            continue
+    return table
+
+
+def _file(target: Target, seed: int, epochs: int) -> Path:
+    return CACHE / "choosing" / f"{target.name}-{seed}-{epochs}.json"
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Write a file, which is whole or not there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(file)
 
 
 def _pretrained(name: str, images: ImageSet, num_classes: int, lr: float) -> Source:
@@ -103,7 +189,7 @@ def _image(kind: str, label: int, seed: int, index: int) -> np.ndarray:
 
 
 def _digit(label: int, seed: int, index: int) -> np.ndarray:
-    """A scanned digit; the images of a class come in an order that the seed draws, and none comes twice."""
+    """Return a scanned digit; the images of a class come in an order that the seed draws, and none comes twice."""
     images, labels = load_digits(return_X_y=True)
     rows = generator(seed, "digits", label).permutation(np.flatnonzero(labels == label))
     pixels = np.round(images[rows[index // 5]].reshape(8, 8) * (255 / 16)).astype(np.uint8)

@@ -1,307 +1,361 @@
-"""The same trials by the usual recipe, by plain Ray Tune, and by translearn: wall time, and whether the tables agree.
+"""The same search by the recipe of Ray's guide, by plain Ray Tune, and by translearn: wall time, and equal tables.
 
 Variants, on one local Ray, two trials at a time with one thread each, ``precision: auto``:
 
-- ``nested``: the recipe of Ray's guide, a Tune trial that starts a TorchTrainer of one worker.
-- ``plain``: Tune function trainables, a process a trial.
-- ``exhaustive`` and ``race``: translearn's search in its two modes; the race with its replay of the winner.
+- ``nested``: Ray's guide to Tune with Train, a Tune function that runs a TorchTrainer of one worker.
+- ``tune``: Ray Tune at its best: a class ``Trainable`` with ``reuse_actors=True``, data decoded once and shared with
+  the weights through the object store, ``ASHAScheduler``, no checkpoints.
+- ``ours``: translearn's ``run_search``.
 
-All run translearn's own loop, so they differ in execution alone: the usual recipe gets its arithmetic, its allocator
-settings and its quick polling of Ray Train for free, and decodes the data once a trial, not once an epoch. Two sources
-(pre-trained here for a moment), four freeze depths, three learning rates, equal seeds: 24 trials.
+All run translearn's own loop with its precision and its allocator settings, so they differ in execution alone.
 
-``--epochs 27 --skip nested`` fills in one point of the curve of the ratio over the length of trials; ``--turns 3``
-measures all of it three times. ``epochs.N`` has the figures at trials of N epochs, with their spread over the turns;
-``estimated`` marks variants of which every third trial was run (each source and depth once), the time of all taken as
-three times that. ``ratio_nested`` and ``ratio_plain`` are those of the race at the longest trials (medians over the
-turns), ``ratio_nested_exhaustive`` that of the exhaustive mode at the shortest.
-``tables_equal``: every trial of every mode has the figures of the plain one epoch by epoch, as far as it ran, and the
-hash of its weights where it ran to the end; and the replay of each race's winner gave its weights.
+(a) The full table of 24 given trials: two sources (pre-trained here for a moment), four freeze depths, three learning
+rates, equal seeds. ``tune`` and ``ours`` under ASHA with equal settings; ``nested`` without scheduler, and of it every
+third trial is run (each source and depth once), its time taken as three times that (``estimated``). ``tables_equal``:
+each trial has the same losses and errors in all variants, epoch by epoch and bit for bit, as far as both ran, and the
+same hash of its weights where both ran to the end. ASHA may stop other trials in each run.
+
+(b) Time until a trial that was trained whole has a validation error within 0.01 of the best one that any variant found
+at that length. ``tune`` draws at random from scratch and three sources of different worth; ``ours`` ranks the sources
+on the clock, then runs first configurations and Optuna. Expected seconds of a search that begins anew with another
+seed where it ends in vain, as in ``choosing``.
+
+``--epochs 27`` measures one length alone, ``--turns 3`` all of it three times, ``--skip`` leaves out ``nested`` or (b).
+``epochs.N`` has the figures at trials of N epochs with their spread over the turns. ``ratio_nested``,
+``ratio_tune_table`` (a) and ``ratio_tune_best`` (b) are seconds over those of ``ours``: the lowest median of a length.
 """
 
 from __future__ import annotations
 
-import functools
-import json
+import dataclasses
+import gc
+import itertools
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import common
+import ray
 import ray.train
 import ray.train.torch
+from choosing_simulation import tried
+from choosing_tasks import obtain_sources
 from ray import tune
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.search.basic_variant import BasicVariantGenerator
 
-from translearn.cluster.data.shared import Task
-from translearn.cluster.resources import Resources
-from translearn.cluster.search import run_search
+from translearn.cluster.data.shared import Shared, Task, fetch, share
+from translearn.cluster.resources import plan_resources
+from translearn.cluster.scoring import score_sources
 from translearn.cluster.session import session
-from translearn.cluster.training.group import scaling
+from translearn.cluster.tuning.results import TrialResult, trial_results
+from translearn.cluster.tuning.schedulers import study_scheduler
+from translearn.cluster.tuning.space import SearchSpace, search_space
+from translearn.cluster.tuning.tuner import run_search
 from translearn.config import StudySpec, parse_spec
-from translearn.contest import Fate, Point
-from translearn.data.dataset import Dataset, open_dataset
+from translearn.data.dataset import open_dataset
 from translearn.data.images.decode import decode_split
 from translearn.data.ingest.ingest import IngestOptions, ingest
 from translearn.data.ingest.plan import inspected, plan_ingest
-from translearn.models.network import build
+from translearn.errors import NonFiniteLossError
 from translearn.models.sources import Source, initial_network
 from translearn.models.weights import fingerprint
+from translearn.ranking.first_configurations import first_configurations
 from translearn.storage.folder import Folder
-from translearn.training.config import Recipe
-from translearn.training.distributed import Team
+from translearn.study.ranking.rank import prior, ranking_of
+from translearn.training.config import TrainConfig
+from translearn.training.distributed import DistributedContext
 from translearn.training.loop import fine_tune
 from translearn.training.precision import prepare_process
 
-#: Of a trial, by its place: an (epoch, train loss, validation loss, validation error) an epoch, and the weights' hash.
-Table = dict[int, tuple[list[list[float]], str | None]]
-
-#: The variants that translearn is compared with.
-_USUAL = ("plain", "nested")
+NEAR, SEARCHES, EVERY = 0.01, 2, 3
 _PER_CLASS, _SIZE, _DEPTHS, _RATES = 20, 64, (0, 2, 4, 5), (1e-3, 1e-2, 5e-2)
+_LENGTHS, _OF_TABLE = (2, 9, 27), ("glyphs", "textures")
+_FIGURES = ("epoch", "train_loss", "val_loss", "val_error")
+
+Config = dict[str, Any]
+Row = dict[str, Any]
+#: The rows of each trial, by source, freeze depth and learning rate.
+Table = Mapping[tuple[str, int, float], Sequence[Row]]
 
 
-class Grid:
-    """Every combination, as the search's proposals."""
+@dataclass(frozen=True)
+class Setting:
+    """All that variants are given: the data set's path, the sources, scratch among them, and the study."""
 
-    num_pilots = 0
+    data: str
+    sources: dict[str, Source]
+    spec: StudySpec
 
-    def __init__(self, depths: Sequence[int], rates: Sequence[float]) -> None:
-        self.points = [
-            Point(s, d, lr, 1e-4, is_scratch=False) for s in ("glyphs", "textures") for d in depths for lr in rates
-        ]
+    def task(self) -> Task:
+        """Decode the data."""
+        dataset = open_dataset(self.data)
+        train, val = (decode_split(dataset, split, _SIZE) for split in ("train", "val"))
+        return Task(train, val, len(dataset.manifest.classes), self.sources)
 
-    def draw(self, num: int) -> list[Point]:
-        """See ``Proposals``."""
-        return self.points[:num]
+    def only(self, *names: str) -> Setting:
+        """Return the same with some of the sources."""
+        return dataclasses.replace(self, sources={name: self.sources[name] for name in names})
 
-    def tell(self, fates: Sequence[Fate]) -> None:
-        """See ``Proposals``."""
+
+@dataclass(frozen=True)
+class Searched:
+    """A search: its wall time, and the seconds until each whole trial ended, with its error."""
+
+    seconds: float
+    ends: list[tuple[float, float]]
+
+    def until(self, goal: float) -> float | None:
+        """Return the seconds until an error was at most ``goal``; None where none was."""
+        return min((seconds for seconds, error in self.ends if error <= goal), default=None)
+
+
+Variant = Callable[[Setting, Path], list[TrialResult]]
 
 
 def measure(quick: bool, epochs: int | None = None, skip: Sequence[str] = (), turns: int = 1) -> dict[str, Any]:
-    """Each length, the variants of a length one after the other, turn by turn; of one length all trials are run."""
-    grid = Grid((0, 4), (1e-2,)) if quick else Grid(_DEPTHS, _RATES)
-    # Epochs: of how many trials one is run by the usual recipes.
-    lengths = {epochs: 1} if epochs else {1: 1} if quick else {2: 3, 9: 3}
-    found: dict[str, Any] = {}
+    """Measure each length, the variants of a length one after the other, turn by turn."""
+    depths, rates = ((0, 4), _RATES[:1]) if quick else (_DEPTHS, _RATES)
+    given = [{"source": s, "freeze_depth": d, "lr": lr} for s in _OF_TABLE for d in depths for lr in rates]
+    sources, found = obtain_sources(), {}
     with tempfile.TemporaryDirectory() as folder, session("local", dashboard=False, num_cpus=2):
-        scanned = IngestOptions(split=(0.4, 0.2, 0.4), limit_per_class=_PER_CLASS)
-        data = _ingested("sklearn:digits", f"{folder}/data", scanned)
-        sources = {name: _pretrained(name, folder, quick) for name in ("glyphs", "textures")}
-        for length, every in lengths.items():
-            compare = functools.partial(_compared, length, every, grid, data, sources, skip=skip)
-            found[str(length)] = _over_turns([compare(Path(folder, f"{length}-{turn}")) for turn in range(turns)])
-    race, short = found[str(max(lengths))], found[str(min(lengths))]
+        data = _ingested(f"{folder}/data")
+        for length in [epochs] if epochs else [1] if quick else _LENGTHS:
+            make = partial(_setting, data, sources, length, len(given))
+            found[str(length)] = _length(make, given, Path(folder, str(length)), skip, 1 if quick else SEARCHES, turns)
     return {
-        "trials": len(grid.points),
+        "trials": len(given),
         "epochs": found,
-        "ratio_nested": _median(race, "ratio_nested_race"),
-        "ratio_plain": _median(race, "ratio_plain_race"),
-        "ratio_nested_exhaustive": _median(short, "ratio_nested_exhaustive"),
-        "ratio_plain_exhaustive": _median(short, "ratio_plain_exhaustive"),
+        **{name: _lowest(found, name) for name in ("ratio_nested", "ratio_tune_table", "ratio_tune_best")},
         "tables_equal": all(one["tables_equal"] for one in found.values()),
     }
 
 
-def _over_turns(turns: list[dict[str, Any]]) -> dict[str, Any]:
-    """The spread of each of a length's figures over its turns; seconds to the best error are None where unknown."""
-
-    def over(figures: Sequence[Any]) -> Any:
-        if isinstance(figures[0], dict):
-            return {name: over([one[name] for one in figures]) for name in figures[0]}
-        return common.spread(list(figures)) if isinstance(figures[0], float) else figures[0]
-
-    return {**over(turns), "tables_equal": all(turn["tables_equal"] for turn in turns)}
+def _lowest(found: Mapping[str, Mapping[str, Any]], name: str) -> float | None:
+    ratios = [one[name] for one in found.values() if name in one]
+    return min((ratio["median"] if isinstance(ratio, dict) else ratio for ratio in ratios), default=None)
 
 
-def _median(found: dict[str, Any], ratio: str) -> float | None:
-    return found[ratio]["median"] if ratio in found else None
-
-
-def _compared(
-    epochs: int, every: int, grid: Grid, data: Dataset, sources: dict[str, Source], folder: Path, skip: Sequence[str]
+def _length(
+    make: Callable[[int], Setting], given: list[Config], folder: Path, skip: Sequence[str], searches: int, turns: int
 ) -> dict[str, Any]:
-    """The variants at one length of trials."""
-    usual = functools.partial(_tuned, epochs, grid.points, every, data.folder.path, sources)
-    variants: dict[str, Callable[[Path], tuple[Table, float | None]]] = {
-        "race": functools.partial(_searched, "race", epochs, grid, data, sources),
-        "plain": functools.partial(usual, _function, {"cpu": 1}),
-        "exhaustive": functools.partial(_searched, "exhaustive", epochs, grid, data, sources),
-        "nested": functools.partial(usual, _nested, {"cpu": 0.01}),
+    """Return the figures of one length of trials."""
+    of_table: dict[str, Variant] = {
+        "ours": partial(_ours, given=given),
+        "tune": partial(_tune, given=given),
+        "nested": partial(_nested, given=given[::EVERY]),
     }
-    seconds, best_s, tables = {}, {}, {}
-    for name in [name for name in variants if name not in skip]:
-        variant, started = variants[name], time.time()
-        tables[name], best_at = variant(folder / name)
-        scale = every if name in _USUAL else 1
-        seconds[name] = (time.time() - started) * scale
-        best_s[name] = None if best_at is None else best_at - started
-        print(f"{epochs} epochs, {name}: {seconds[name]:.1f} s", flush=True)
-    ratios = {
-        f"ratio_{usual}_{ours}": seconds[usual] / seconds[ours]
-        for usual in ("nested", "plain")
-        for ours in ("exhaustive", "race")
-        if usual in seconds
-    }
-    places = range(len(grid.points))
-    expected = {name: places[::every] if name in _USUAL else places for name in tables}
+    of_best: dict[str, Variant] = {"ours": _ranked, "tune": _tune}
+    seconds: dict[str, list[float]] = {name: [] for name in of_table if name not in skip}
+    tables: list[Table] = []
+    searched: dict[str, list[Searched]] = {name: [] for name in of_best}
+    for turn in range(turns):
+        for name in seconds:
+            one, trials = _timed(of_table[name], make(0).only(*_OF_TABLE), folder / f"table-{turn}-{name}")
+            seconds[name].append(one.seconds * (EVERY if name == "nested" else 1))
+            tables.append(_table(trials, given[::EVERY] if name == "nested" else given))
+        for seed in range(0 if "best" in skip else searches):
+            for name, variant in of_best.items():
+                path = folder / f"best-{turn}-{seed}-{name}"
+                searched[name].append(_timed(variant, make(turn * searches + seed), path)[0])
+    return {**_table_figures(seconds, tables), **(_best_figures(searched, tables) if searched["ours"] else {})}
+
+
+def _timed(variant: Variant, setting: Setting, folder: Path) -> tuple[Searched, list[TrialResult]]:
+    gc.collect()
+    started = time.time()
+    trials = variant(setting, folder)
+    seconds = time.time() - started
+    print(f"{folder.parent.name} epochs, {folder.name}: {seconds:.1f} s", flush=True)
+    whole = [row for trial in trials for row in trial.curve if "weights" in row]
+    return Searched(seconds, [(row["ended_at"] - started, row["val_error"]) for row in whole]), trials
+
+
+def _table(trials: Sequence[TrialResult], given: Sequence[Config]) -> Table:
+    table = {(one.config["source"], one.config["freeze_depth"], one.config["lr"]): one.curve for one in trials}
+    expected = [tuple(config.values()) for config in given]
+    if sorted(table) != sorted(expected):
+        raise AssertionError(f"a table must have the trials {sorted(expected)}, but has {sorted(table)}")
+    return table
+
+
+def _table_figures(seconds: dict[str, list[float]], tables: Sequence[Table]) -> dict[str, Any]:
+    names = {"nested": "ratio_nested", "tune": "ratio_tune_table"}
+    num_epochs = [sum(map(len, table.values())) for table in tables]
     return {
-        "seconds": seconds,
-        "seconds_to_best": best_s,
-        "estimated": [name for name in _USUAL if name in tables and every > 1],
-        **ratios,
-        "tables_equal": _agree(tables, expected, epochs),
-        **_regret(tables),
+        "seconds": {name: common.spread(values) for name, values in seconds.items()},
+        "epochs_trained": {name: num_epochs[place :: len(seconds)] for place, name in enumerate(seconds)},
+        "estimated": [name for name in seconds if name == "nested"],
+        **{names[name]: common.ratio(values, seconds["ours"]) for name, values in seconds.items() if name in names},
+        "tables_equal": agree(tables),
     }
 
 
-def _agree(tables: dict[str, Table], expected: Mapping[str, Sequence[int]], epochs: int) -> bool:
-    """Whether all tables tell the same of each trial, as far as they tell of it; all their trials must be there."""
-    whole = tables["exhaustive"]
-    for name, table in tables.items():
-        if sorted(table) != list(expected[name]):
-            raise AssertionError(f"{name} must have the trials {list(expected[name])}, but has {sorted(table)}")
-        short = [place for place, (curve, _) in table.items() if len(curve) < (1 if name == "race" else epochs)]
-        if short:
-            raise AssertionError(f"{name} must have trials of {epochs} epochs, but these have fewer: {short}")
-        for place, (curve, weights) in table.items():
-            rows, hashed = whole[place]
-            if curve != rows[: len(curve)] or (len(curve) == epochs and weights != hashed):
-                return False
-    return True
-
-
-def _regret(tables: dict[str, Table]) -> dict[str, float]:
-    """The lowest final validation error of all trials, and how far above it the race's winner is."""
-    ends = {mode: [c[-1][3] for c, w in tables[mode].values() if w is not None] for mode in ("exhaustive", "race")}
-    return {"best_error": min(ends["exhaustive"]), "race_regret": min(ends["race"]) - min(ends["exhaustive"])}
-
-
-def _ingested(source: str, out: str, options: IngestOptions) -> Dataset:
-    """A data set of encoded images."""
-    plan = plan_ingest(source, options)
-    return ingest(plan, Folder.open(out), inspected(plan))
-
-
-def _pretrained(name: str, folder: str, quick: bool) -> Source:
-    """A source that has learnt something, quickly."""
-    options = IngestOptions(split=(0.8, 0.1, 0.1))
-    dataset = _ingested(f"procedural:{name}?num={200 if quick else 1500}&size=32", f"{folder}/{name}", options)
-    train, val = (decode_split(dataset, split, 32) for split in ("train", "val"))
-    network = build("resnet18", len(dataset.manifest.classes), 0)
-    settings = _spec(folder, 2, 1, "exhaustive").train
-    list(fine_tune(network, train, val, Recipe(0, 0.02, 2, 0, settings)))
-    state = {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
-    return Source(name, "resnet18", "checkpoint", state, fingerprint=fingerprint(state))
-
-
-def _spec(folder: str, epochs: int, trials: int, mode: str) -> StudySpec:
-    return parse_spec(
-        {
-            "name": "search",
-            "storage": folder,
-            "target": {"data": "sklearn:digits", "image_size": _SIZE},
-            "sources": [{"name": "imagenet", "arch": "resnet18", "weights": "IMAGENET1K_V1"}],
-            "search": {
-                "trials": max(2, trials),
-                "epochs": epochs,
-                "mode": mode,
-                "algorithm": "random",
-                "grace_epochs": 1,
-            },
-            "train": {"batch_size": 32, "augment": "crop"},
-        }
+def agree(tables: Sequence[Table]) -> bool:
+    """Return whether each two tables tell the same of each trial, as far as both tell of it."""
+    return all(
+        _figures(row) == _figures(other_row)
+        for one, other in itertools.combinations(tables, 2)
+        for key in one.keys() & other.keys()
+        for row, other_row in zip(one[key], other[key], strict=False)  # ASHA may have stopped one of them
     )
 
 
-def _searched(
-    mode: str, epochs: int, grid: Grid, data: Dataset, sources: dict[str, Source], folder: Path
-) -> tuple[Table, float | None]:
-    """translearn's search, decoding included; its table, and when it had the lowest error that it found."""
-    spec = _spec(str(folder), epochs, len(grid.points), mode)
-    train, val = (decode_split(data, split, _SIZE) for split in ("train", "val"))
-    task = Task(train, val, len(data.manifest.classes), sources)
-    outcomes = run_search(spec, task, Folder.open(folder), Resources(1, 0, 1, 2), proposals=grid)
-    if mode == "race" and not all(one.is_replayed for one in outcomes if one.is_replayed is not None):
-        raise AssertionError("the winner's replay gave other weights")
-    curves = [outcome.curve for outcome in outcomes]
-    table = {place: ([_figures(row) for row in curve], curve[-1].get("weights")) for place, curve in enumerate(curves)}
-    ends = [(row["val_error"], row["ended_at"]) for curve in curves for row in curve if row.get("weights")]
-    return table, min(ends)[1]
+def _figures(row: Row) -> list[Any]:
+    return [row.get(name) for name in (*_FIGURES, "weights")]
 
 
-def _figures(row: dict[str, Any]) -> list[float]:
-    return [row["epoch"], row["train_loss"], row["val_loss"], row["val_error"]]
+def _best_figures(searched: Mapping[str, Sequence[Searched]], tables: Sequence[Table]) -> dict[str, Any]:
+    errors = [error for searches in searched.values() for one in searches for _, error in one.ends]
+    errors += [row["val_error"] for table in tables for curve in table.values() for row in curve if "weights" in row]
+    goal = min(errors) + NEAR
+    expected = {name: expected_seconds(searches, goal) for name, searches in searched.items()}
+    return {
+        "best_error": min(errors),
+        "searches": {name: common.spread([one.seconds for one in searches]) for name, searches in searched.items()},
+        "seconds_to_best": {name: [one.until(goal) for one in searches] for name, searches in searched.items()},
+        "expected_seconds_to_best": expected,
+        "ratio_tune_best": expected["tune"] / expected["ours"],
+    }
 
 
-def _tuned(
-    epochs: int,
-    points: list[Point],
-    every: int,
-    data: str,
-    sources: dict[str, Source],
-    trial: Callable[..., None],
-    own: dict[str, float],
-    folder: Path,
-) -> tuple[Table, float | None]:
-    """Trials by Ray Tune alone, two at a time."""
-    folder.mkdir(parents=True)
-    orders = ray.put((sources, points, _spec(str(folder), epochs, len(points), "exhaustive"), data, str(folder)))
-    body = functools.partial(trial, orders=(orders,))
-    results = tune.Tuner(
-        tune.with_resources(body, own),
-        param_space={"place": tune.grid_search(list(range(0, len(points), every)))},
-        tune_config=tune.TuneConfig(max_concurrent_trials=2, reuse_actors=False),
-        run_config=tune.RunConfig(name="tune", storage_path=str(folder), verbose=0),
-    ).fit()
-    if results.errors:
-        raise results.errors[0]
-    made = [json.loads(path.read_text()) for path in folder.glob("*.trial")]
-    table: Table = {one["place"]: (one["curve"], one["weights"]) for one in made}
-    best = min((one["curve"][-1][3], one["ended_at"]) for one in made)[1]
-    return table, best if every == 1 else None
+def expected_seconds(searches: Sequence[Searched], goal: float) -> float:
+    """Return the expected seconds to a goal of a search that begins anew where it ends in vain; too low if all did."""
+    found = [one.until(goal) for one in searches]
+    spent = sum(one.seconds if until is None else until for one, until in zip(searches, found, strict=True))
+    return spent / max(sum(until is not None for until in found), 0.5)
 
 
-def _function(config: dict[str, Any], orders: tuple[Any]) -> None:
-    _train(config["place"], ray.get(orders[0]), Team())
+def _ingested(out: str) -> str:
+    plan = plan_ingest("sklearn:digits", IngestOptions(split=(0.4, 0.2, 0.4), limit_per_class=_PER_CLASS))
+    ingest(plan, Folder.open(out), inspected(plan))
+    return out
 
 
-def _nested(config: dict[str, Any], orders: tuple[Any]) -> None:
-    name = tune.get_context().get_trial_id()
-    TorchTrainer(
-        _loop,
-        train_loop_config={"place": config["place"], "orders": orders},
-        torch_config=TorchConfig(backend="gloo"),
-        scaling_config=scaling(1, 0.9, 0),
-        run_config=ray.train.RunConfig(name=name, storage_path=f"{ray.get(orders[0])[-1]}/workers"),
-    ).fit()
+def _setting(data: str, sources: dict[str, Source], epochs: int, trials: int, seed: int) -> Setting:
+    spec = {
+        "name": "search",
+        "seed": seed,
+        "target": {"data": "sklearn:digits", "image_size": _SIZE},
+        "sources": [{"name": "imagenet", "arch": "resnet18", "weights": "IMAGENET1K_V1"}],  # is not looked at
+        "search": {"trials": trials, "epochs": epochs, "scheduler": "asha", "grace_epochs": 1},
+        "train": {"batch_size": 32, "augment": "crop"},
+    }
+    return Setting(data, sources, parse_spec(spec))
 
 
-def _loop(config: dict[str, Any]) -> None:
-    _train(config["place"], ray.get(config["orders"][0]), Team.joined(ray.train.torch.get_device()))
+def _ours(setting: Setting, folder: Path, given: Sequence[Config]) -> list[TrialResult]:
+    """Run given trials."""
+    spec, resources = setting.spec, plan_resources(setting.spec.cluster)
+    return run_search(spec, setting.task(), Folder.open(folder), resources, given)
 
 
-def _train(place: int, orders: tuple[Any, ...], team: Team) -> None:
-    """Trains a trial from the encoded data set, and leaves what came of it in a file."""
-    sources, points, spec, data, folder = orders
+def _ranked(setting: Setting, folder: Path) -> list[TrialResult]:
+    """Rank the sources, then search, as a study does."""
+    spec, task, resources = setting.spec, setting.task(), plan_resources(setting.spec.cluster)
+    scored = score_sources(task, {}, spec, resources)
+    known = prior(ranking_of(scored, task.sources, len(task.train)))
+    kept = tried(task.sources, known)
+    first = first_configurations(spec, kept, known)
+    return run_search(spec, dataclasses.replace(task, sources=kept), Folder.open(folder), resources, first)
+
+
+def _tune(setting: Setting, folder: Path, given: Sequence[Config] = ()) -> list[TrialResult]:
+    """Run given trials, or draw them at random, by Ray Tune alone."""
+    spec, space = setting.spec, search_space(setting.spec, setting.sources)
+    body = tune.with_parameters(TuneTrial, shared=share(setting.task()), spec=spec, space=space)
+    config = tune.TuneConfig(
+        metric="val_error",
+        mode="min",
+        search_alg=BasicVariantGenerator(points_to_evaluate=[*given], random_state=spec.seed),
+        scheduler=study_scheduler(spec.search),
+        num_samples=spec.search.trials,
+        reuse_actors=True,
+    )
+    return _fitted(tune.with_resources(body, {"cpu": 1}), space, config, folder)
+
+
+def _nested(setting: Setting, folder: Path, given: Sequence[Config]) -> list[TrialResult]:
+    """Run given trials by a TorchTrainer each."""
+    space, orders = search_space(setting.spec, setting.sources), (ray.put(setting),)
+
+    def train_driver(config: Config) -> None:
+        TorchTrainer(
+            _train_worker,
+            train_loop_config={"trial": space.settled(config), "orders": orders},
+            torch_config=TorchConfig(backend="gloo"),
+            scaling_config=ray.train.ScalingConfig(num_workers=1, resources_per_worker={"CPU": 0.9}),
+            run_config=ray.train.RunConfig(
+                name=tune.get_context().get_trial_id(),
+                storage_path=f"{folder}/workers",
+                callbacks=[TuneReportCallback()],
+            ),
+        ).fit()
+
+    searcher = BasicVariantGenerator(points_to_evaluate=[*given], max_concurrent=2)
+    config = tune.TuneConfig(search_alg=searcher, num_samples=len(given))
+    return _fitted(tune.with_resources(train_driver, {"cpu": 0.01}), space, config, folder)
+
+
+def _fitted(trainable: Any, space: SearchSpace, config: tune.TuneConfig, folder: Path) -> list[TrialResult]:
+    run_config = tune.RunConfig(name="tune", storage_path=str(folder), verbose=0)
+    param_space = space.param_space()
+    grid = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config).fit()
+    if grid.errors:
+        raise grid.errors[0]
+    return trial_results(grid, space)
+
+
+class TuneTrial(tune.Trainable):
+    """A trial of plain Ray Tune, an epoch a step."""
+
+    def setup(self, config: Config, shared: Shared, spec: StudySpec, space: SearchSpace) -> None:
+        """Import torch and map the data, once an actor."""
+        prepare_process(1)
+        self._task, self._spec, self._space = fetch(shared), spec, space
+        self.reset_config(config)
+
+    def reset_config(self, new_config: Config) -> bool:
+        """Begin another trial."""
+        self._rows = _rows(self._task, self._spec, self._space.settled(new_config), DistributedContext())
+        return True
+
+    def step(self) -> Row:
+        """Train an epoch."""
+        row = next(self._rows)
+        return {**row, "done": "weights" in row or "reason" in row}
+
+
+def _train_worker(config: Config) -> None:
     prepare_process(1)
-    point, dataset = points[place], open_dataset(data)
-    train, val = (decode_split(dataset, split, _SIZE) for split in ("train", "val"))
-    network, _ = initial_network(sources[point.source], len(dataset.manifest.classes), spec.seed)
-    recipe = Recipe(point.freeze_depth, point.lr, spec.search.epochs, spec.seed, spec.train)
-    curve = []
-    for result in fine_tune(network, train, val, recipe, team):
-        curve.append([result.epoch, result.train_loss, result.val_loss, result.val_error])
-    made = {"place": place, "curve": curve, "weights": fingerprint(result.state()["model"]), "ended_at": time.time()}
-    Path(folder, f"{place}.trial").write_text(json.dumps(made))
+    setting: Setting = ray.get(config["orders"][0])
+    context = DistributedContext.joined(ray.train.torch.get_device())
+    for row in _rows(setting.task(), setting.spec, config["trial"], context):
+        ray.train.report(row)
+
+
+def _rows(task: Task, spec: StudySpec, config: Config, context: DistributedContext) -> Iterator[Row]:
+    """Train a trial; yield a row an epoch, with the weights' hash in the last one."""
+    network, _ = initial_network(task.sources[config["source"]], task.num_classes, spec.seed)
+    train = TrainConfig(config["freeze_depth"], config["lr"], spec.search.epochs, spec.seed, spec.train)
+    try:
+        for result in fine_tune(network, task.train, task.val, train, context):
+            row = {name: getattr(result, name) for name in _FIGURES} | {"ended_at": time.time()}
+            if result.epoch == train.epochs:
+                row["weights"] = fingerprint(result.state()["model"])
+            yield row
+    except NonFiniteLossError as error:
+        yield {"epoch": error.epoch, "val_error": 1.0, "reason": str(error), "ended_at": time.time()}
 
 
 if __name__ == "__main__":
     more: dict[str, dict[str, Any]] = {
-        "epochs": {"type": int, "help": "trials of this length alone, every one of them by each variant"},
+        "epochs": {"type": int, "help": "trials of this length alone"},
         "turns": {
             "type": int,
             "default": 1,
@@ -309,6 +363,6 @@ if __name__ == "__main__":
             "metavar": "N",
             "help": "how often all of it is measured",
         },
-        "skip": {"action": "append", "default": [], "choices": _USUAL, "help": "a variant that is not run"},
+        "skip": {"action": "append", "default": [], "choices": ("nested", "best"), "help": "a part that is left out"},
     }
     common.run("search", measure, more=more)
