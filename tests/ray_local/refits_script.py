@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import ray
+from simulated_cluster import SimulatedCluster
 
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import plan_resources
 from translearn.cluster.session import session
-from simulated_cluster import SimulatedCluster
 from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import Job
 from translearn.config import ClusterSpec, TrainSpec
