@@ -9,9 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translearn.cluster.training.checkpoints import sealed, unsealed
-from translearn.cluster.training.runs import _drop_damaged
-from translearn.cluster.training.worker import load_state, save_state
+from translearn.cluster.training.checkpoints import load_state, save_state, sealed, unsealed
+from translearn.cluster.training.interrupted import Interrupted
 from translearn.storage.folder import Folder
 
 STATE: dict[str, Any] = {"run": "a", "curve": [{"loss": 0.1 + 0.2}], "state": {"w": torch.arange(5.0), "epoch": 3}}
@@ -39,40 +38,19 @@ def test_what_was_cut_off_is_noticed(length: int) -> None:
     assert unsealed(CONTENT[:length]) is None
 
 
-class Checkpoint:
-    """As Ray's: a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def as_directory(self) -> Checkpoint:
-        return self
-
-    def __enter__(self) -> str:
-        return str(self.folder)
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
 def test_a_damaged_checkpoint_is_as_none_at_all(tmp_path: Path) -> None:
-    assert load_state(Checkpoint(tmp_path)) is None
+    assert load_state(tmp_path) is None
     save_state(tmp_path, STATE)
-    found = load_state(Checkpoint(tmp_path))
+    found = load_state(tmp_path)
     assert found
     assert found["run"] == "a"
     (tmp_path / "state.pt").write_bytes(CONTENT[:-1])
-    assert load_state(Checkpoint(tmp_path)) is None
+    assert load_state(tmp_path) is None
 
 
-def test_rays_list_of_checkpoints_is_deleted_where_it_is_damaged(tmp_path: Path, capsys: Any) -> None:
-    state, name = Folder.open(tmp_path) / ".ray", "checkpoint_manager_snapshot.json"
-    _drop_damaged(state)
-    group = state / "group"
-    group.write_json(name, {"ray_version": "x"})
-    _drop_damaged(state)
-    assert group.exists(name)
-    group.write_bytes(name, b'{"ray_ver')
-    _drop_damaged(state)
-    assert not state.exists()
-    assert "is damaged: runs without a model begin anew" in capsys.readouterr().out
+def test_ray_s_list_of_checkpoints_that_is_damaged_is_named(tmp_path: Path, capsys: Any) -> None:
+    group = Folder.open(tmp_path) / "0" / "group-0"
+    group.write_bytes("checkpoint_manager_snapshot.json", b'{"ray_ver')
+    assert Interrupted(Folder.open(tmp_path)).checkpoints() == {}
+    assert not group.exists()
+    assert "is damaged (" in capsys.readouterr().out

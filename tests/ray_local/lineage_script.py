@@ -34,7 +34,7 @@ def node_id() -> str:
 
 
 class Busy:
-    """As a lane: its CPU is nobody else's."""
+    """As a trial: its CPU is nobody else's."""
 
     def is_there(self) -> bool:
         return True

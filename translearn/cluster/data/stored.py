@@ -48,7 +48,7 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
     """Decodes a selection in parallel tasks, one a CPU, and waits until they are done.
 
     A data set in a local folder is decoded on this node where it has CPUs: others need not have the folder. Ray is told
-    of no CPU: whatever it makes again after a node was lost would wait for one that lanes hold, and they for it.
+    of no CPU: whatever it makes again after a node was lost would wait for one that trials hold, and they for it.
 
     Raises:
         DataError: A shard is damaged.
