@@ -70,8 +70,7 @@ class FineTune(tune.Trainable):
         """Begin another trial in this actor."""
         self._trial = self._context.space.settled(new_config)
         self._clock = CheckpointClock(self._context.spec.cluster.checkpoint_interval_s)
-        self._epochs = self._begun(None)
-        self._last: EpochResult | None = None
+        self._begin(None)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -85,15 +84,20 @@ class FineTune(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the loop state after the last epoch; none where no epoch is done yet."""
-        if self._last:
-            save_state(Path(checkpoint_dir), {"state": self._last.state()})
+        state = self._last.state() if self._last else self._state
+        if state:
+            save_state(Path(checkpoint_dir), {"state": state})
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Go on from a checkpoint; from the beginning, with the same bits, where it cannot be read."""
         saved = load_state(Path(checkpoint_dir))
         if saved is None:
             log("unreadable", self._context.spec.name, self.trial_name or "", 0, checkpoint=checkpoint_dir)
-        self._epochs = self._begun(saved["state"] if saved else None)
+        self._begin(saved["state"] if saved else None)
+
+    def _begin(self, state: LoopState | None) -> None:
+        self._epochs, self._state = self._begun(state), state
+        self._last: EpochResult | None = None
 
     def _begun(self, state: LoopState | None) -> Iterator[EpochResult]:
         spec, task, config = self._context.spec, self._task, self._context.train_config(self._trial)
