@@ -43,15 +43,15 @@ def the_scene() -> Iterator[Scene]:
 
 @pytest.fixture(scope="session")
 def undisturbed(the_scene: Scene) -> Callable[[bool], TinyStudy]:
-    """Return what gives the study that no fault met, the short or the whole one; each runs once."""
+    """Return what gives the study that no fault met, the whole or the small one; each runs once."""
     kept: dict[bool, TinyStudy] = {}
 
-    def study(short: bool) -> TinyStudy:
-        if short not in kept:
-            kept[short] = TinyStudy(the_scene, the_scene.folder / f"undisturbed-{short}", short)
-            kept[short].finish()
-            assert kept[short].num_commands == 1, kept[short].output
-        return kept[short]
+    def study(whole: bool) -> TinyStudy:
+        if whole not in kept:
+            kept[whole] = TinyStudy(the_scene, the_scene.folder / f"undisturbed-{whole}", whole)
+            kept[whole].finish()
+            assert kept[whole].num_commands == 1, kept[whole].output
+        return kept[whole]
 
     return study
 
@@ -62,9 +62,9 @@ def meet(the_scene: Scene, undisturbed: Callable, request: pytest.FixtureRequest
     studies: list[TinyStudy] = []
 
     def met(fault: Fault) -> Outcome:
-        reference = undisturbed(fault.short)
+        reference = undisturbed(fault.whole)
         before = _left(reference)
-        studies.append(study := TinyStudy(the_scene, the_scene.folder / fault.name, fault.short))
+        studies.append(study := TinyStudy(the_scene, the_scene.folder / fault.name, fault.whole))
         if fault.own_disk:
             try:
                 mount(study)

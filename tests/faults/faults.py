@@ -37,14 +37,14 @@ class Fault:
         blows: Each begins the study's command, or goes on with it.
         may_repeat: How many epochs that had ended a trial or refit may lose by a blow.
         own_disk: Whether the storage is a disk of its own.
-        short: Whether the study is the short one.
+        whole: Whether the study has all steps.
     """
 
     name: str
     blows: tuple[Blow, ...]
     may_repeat: int = 1
     own_disk: bool = False
-    short: bool = False
+    whole: bool = False
 
 
 def mount(study: TinyStudy) -> None:
@@ -202,7 +202,6 @@ SHORT = Fault(
         Blow("the driver after the search", "trials.parquet", _KILL),
         Blow("a refit's worker", _IN_REFIT, _kill(_WORKER)),
     ),
-    short=True,
 )
 WORKER = (
     Blow("pre-training", _IN_PRETRAINING, _kill(_WORKER)),
@@ -234,9 +233,9 @@ REFUSED = (
     Blow("a refit's model", _REFITTED, _MODEL),
 )
 FAULTS = (
-    Fault("worker", WORKER),
+    Fault("worker", WORKER, whole=True),
     Fault("node", NODE),
-    Fault("driver", DRIVER),
+    Fault("driver", DRIVER, whole=True),
     Fault("head", (Blow("search", _IN_SEARCH, _kill_head, 3), Blow("refit", _IN_REFIT, _kill_head, 2))),
     Fault("out-of-memory", (Blow("a refit's worker, four times", _IN_REFIT, _kill(_WORKER, 4)),)),
     Fault("storage-away", (Blow("search", _IN_SEARCH, _AWAY),), may_repeat=3),

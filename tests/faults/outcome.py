@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 _TABLES = ("trials.parquet", "curves.parquet", "sources.parquet", "mistakes.parquet")
 _FREE = re.compile(r".*_s|.*seconds.*|started_at|ended_at|trial_id|test_reads")
-_TRIAL_ID = re.compile(r"(?<=-)[0-9a-f]{8}\b")
+TRIAL_ID = re.compile(r"(?<=-)[0-9a-f]{8}\b")
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
 #: A command that was killed after it had read test has to read it again, and the summary says so.
 _READ_AGAIN = "Warning: test was read"
@@ -54,7 +54,7 @@ def _rows(table: Path) -> list[dict[str, Any]]:
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:
-        yield path, _TRIAL_ID.sub("ID", repr(value))
+        yield path, TRIAL_ID.sub("ID", repr(value))
         return
     for key, inner in items:
         if not _FREE.fullmatch(str(key)):

@@ -39,7 +39,7 @@ class Scene:
     @property
     def logs(self) -> list[Path]:
         """The logs of all of Ray's workers so far."""
-        return sorted(self.folder.glob("ray/session_*/logs/worker-*.out"))
+        return sorted({path.resolve() for path in self.folder.glob("ray/session_*/logs/worker-*.out")})
 
     def cluster(self, method: str, *arguments: Any) -> Any:
         """Call a method of the ``SimulatedCluster``."""

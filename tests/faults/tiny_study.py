@@ -15,6 +15,7 @@ from typing import Any
 
 import safetensors.torch
 import yaml
+from outcome import TRIAL_ID
 from scene import Scene
 
 from translearn.models.network import build
@@ -41,15 +42,15 @@ class TinyStudy:
         output: The output of the last command that has ended.
     """
 
-    def __init__(self, scene: Scene, folder: Path, short: bool) -> None:
-        """Write the study file; ``short``: without pre-training and ranking, with two trials and two refits."""
+    def __init__(self, scene: Scene, folder: Path, whole: bool) -> None:
+        """Write the study file; ``whole``: with pre-training, ranking and trials that diverge."""
         self.scene, self.home, self._folder = scene, folder / "disk", folder
         self.directory = self.home / "runs" / "tiny"
         self.num_commands, self.output = 0, ""
         self._driver: subprocess.Popen[bytes] | None = None
         self._began, self._blows = time.time(), list[float]()
         self.home.mkdir(parents=True)
-        (folder / "study.yaml").write_text(yaml.safe_dump(self._tree(short)))
+        (folder / "study.yaml").write_text(yaml.safe_dump(self._tree(whole)))
 
     def start(self) -> subprocess.Popen[bytes]:
         """Give the command, unless it runs; return its process."""
@@ -126,7 +127,7 @@ class TinyStudy:
         lines = [line for file in self.scene.logs for line in file.read_text(errors="replace").splitlines()]
         told = [json.loads(line) for line in lines if line.startswith("{") and '"event": "epoch"' in line]
         mine = [row for row in told if row["time"] > self._began and row["worker"] == 0]
-        return sorted((row["time"], row["trial"], row["epoch"]) for row in mine)
+        return sorted((row["time"], TRIAL_ID.sub("", row["trial"]), row["epoch"]) for row in mine)
 
     def lost(self) -> list[Counter[str]]:
         """Return after each fault, by trial or refit, the epochs that had ended and were trained again."""
@@ -144,15 +145,16 @@ class TinyStudy:
             subprocess.run(["umount", "--lazy", str(self.home)], check=True)
         shutil.rmtree(self._folder)
 
-    def _tree(self, short: bool) -> dict[str, Any]:
+    def _tree(self, whole: bool) -> dict[str, Any]:
         """The study file. Whatever may depend on the number of nodes is set, because nodes are lost."""
-        source: dict[str, Any] = {"pretrain": _PRETRAIN}
-        search: dict[str, Any] = {**_SEARCH, "trials": 11, "lr": [1e-3, 1e12]}  # some trials diverge
-        if short:
-            source = {"checkpoint": str(self._folder / "donor.safetensors")}
-            search = {**_SEARCH, "trials": 2, "lr": [1e-3, 3e-2], "prior": "off"}
+        source: dict[str, Any] = {"checkpoint": str(self._folder / "donor.safetensors")}
+        search: dict[str, Any] = {**_SEARCH, "trials": 2, "lr": [1e-3, 3e-2], "prior": "off"}
+        if whole:
+            source, search = {"pretrain": _PRETRAIN}, {**_SEARCH, "trials": 11, "lr": [1e-3, 1e12]}
+        else:
             state = {name: tensor.contiguous() for name, tensor in build(_ARCH, 10, 1).state_dict().items()}
             safetensors.torch.save_file(state, source["checkpoint"])
+        number = 2 if whole else 1
         return {
             "name": self.directory.name,
             "storage": str(self.directory.parent),
@@ -160,8 +162,8 @@ class TinyStudy:
             "sources": [{"name": "donor", "arch": _ARCH, **source}],
             "search": search,
             "train": {"batch_size": 16, "augment": "crop", "precision": "fp32", "sync_batchnorm": False},
-            "cluster": {"refit_workers": 2, "checkpoint_interval_s": 0.0},
-            "refit": {"seeds": 1 if short else 2, "epochs": 3, "candidates": 1},
+            "cluster": {"refit_workers": number, "checkpoint_interval_s": 0.0},
+            "refit": {"seeds": number, "epochs": 3, "candidates": 1},
         }
 
     @property
