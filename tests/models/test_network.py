@@ -21,10 +21,10 @@ def test_prefix_then_suffix_is_torchvisions_forward_bit_for_bit_at_every_depth(a
         expected = model(x)
         assert torch.equal(network(x), expected)
         for depth in range(num_stages(arch) + 1):
-            boundary = network.prefix(depth)(x)
-            before = boundary.clone()
-            assert torch.equal(network.suffix(depth)(boundary), expected)
-            assert torch.equal(boundary, before), "the suffix changes a boundary that others share"
+            output = network.prefix(depth)(x)
+            before = output.clone()
+            assert torch.equal(network.suffix(depth)(output), expected)
+            assert torch.equal(output, before), "the suffix changes a tensor that others share"
 
 
 @pytest.mark.parametrize("arch", STAGES)

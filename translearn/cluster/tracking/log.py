@@ -17,10 +17,10 @@ def log(event: str, study: str, trial: str, worker: int, **fields: Any) -> None:
     """Prints a line of JSON, which Ray keeps in the log of this process: see the dashboard, or ``ray logs``.
 
     Args:
-        event: ``epoch``; ``part``, where loop state was kept inside one; ``unreadable``, a checkpoint that was not.
+        event: ``epoch``; ``part``, where loop state was kept inside one; ``unreadable``, a checkpoint.
         study: The study's name.
         trial: The trial's or the refit's name.
-        worker: The rank in a group of workers, from 0.
+        worker: Its number among the workers of the trial or the refit, from 0.
         fields: What else is known; what JSON has not is written as text.
     """
     where = {"study": study, "trial": trial, "worker": worker, "host": socket.gethostname(), "pid": os.getpid()}
