@@ -1,4 +1,4 @@
-"""One simulated cluster for all faults, undisturbed studies to compare with, and the table at the end."""
+"""One simulated cluster for all faults, undisturbed studies to compare with, and the table of what they cost."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tiny_study import FaultError, TinyStudy
 
 _GRACE_S = 20.0
 _HEAD = "| Fault | Points, in turn | Equal | Epochs lost | Commands | Seconds | Leftovers |\n|{}".format("---|" * 7)
-_ROWS = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
-def the_scene() -> Iterator[Scene]:
+def the_scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     with scene() as found:
+        _tell(request, _HEAD)
         yield found
 
 
@@ -60,8 +60,7 @@ def meet(the_scene: Scene, undisturbed: Callable, request: pytest.FixtureRequest
             time.sleep(0.5)  # Ray ends what a driver leaves a little later
         points, num_lost = "; ".join(blow.point for blow in fault.blows), sum(one.total() for one in lost)
         figures = "NO" if problems else "yes", num_lost, study.num_commands, f"{seconds:.0f}", len(left)
-        row = f"| {' | '.join(map(str, (fault.name, points, *figures)))} |"
-        request.config.stash.setdefault(_ROWS, []).append(row)
+        _tell(request, f"| {' | '.join(map(str, (fault.name, points, *figures)))} |")
         too_many = [one for one in lost if max(one.values(), default=0) > fault.may_repeat]
         return [*problems, *(f"trained again: {dict(one)}" for one in too_many), *(f"left: {one}" for one in left)]
 
@@ -83,13 +82,14 @@ def _problems(fault: Fault, study: TinyStudy, reference: TinyStudy) -> list[str]
         return [str(error)]
 
 
+def _tell(request: pytest.FixtureRequest, line: str) -> None:
+    """Print a line of the table at once: all faults take long."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.ensure_newline()
+    reporter.write_line(line)
+
+
 def _left(study: TinyStudy) -> set[str]:
     """Actors, placement groups, processes, files of the study, temporary files, and shared memory that nobody has."""
     scene = study.scene
     return {*scene.leftovers(), *files(study.home), *files(scene.folder / "t"), *shared_memory()}
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
-    if rows := config.stash.get(_ROWS, []):
-        terminalreporter.write_line("\n".join(["", _HEAD, *rows]))
