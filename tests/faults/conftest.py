@@ -1,11 +1,10 @@
-"""One simulated cluster for all faults, undisturbed studies to compare with, and the table at the end."""
+"""One simulated cluster for all faults, undisturbed studies to compare with, and the table of what they cost."""
 
 from __future__ import annotations
 
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import pytest
 from faults import Fault, mount
@@ -15,29 +14,12 @@ from tiny_study import FaultError, TinyStudy
 
 _GRACE_S = 20.0
 _HEAD = "| Fault | Points, in turn | Equal | Epochs lost | Commands | Seconds | Leftovers |\n|{}".format("---|" * 7)
-_ROWS = pytest.StashKey[list[str]]()
-
-
-@dataclass
-class Outcome:
-    """The outcome of a fault: its cost, and what is not as promised, a line each."""
-
-    seconds: float = 0.0
-    num_commands: int = 0
-    num_lost: int = 0
-    problems: list[str] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-
-    def row(self, fault: Fault) -> str:
-        """Return the outcome as a row of a Markdown table."""
-        points, equal = "; ".join(blow.point for blow in fault.blows), "NO" if self.problems else "yes"
-        figures = self.num_lost, self.num_commands, f"{self.seconds:.0f}", len(self.leftovers)
-        return f"| {' | '.join(map(str, (fault.name, points, equal, *figures)))} |"
 
 
 @pytest.fixture(scope="session")
-def the_scene() -> Iterator[Scene]:
+def the_scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     with scene() as found:
+        _tell(request, _HEAD)
         yield found
 
 
@@ -58,11 +40,12 @@ def undisturbed(the_scene: Scene) -> Callable[[bool], TinyStudy]:
 
 @pytest.fixture
 def meet(the_scene: Scene, undisturbed: Callable, request: pytest.FixtureRequest) -> Iterator[Callable]:
-    """Return what lets a study meet a fault, and compares it with the undisturbed one."""
+    """Return what lets a study meet a fault, and returns what is not as promised, a line each."""
     studies: list[TinyStudy] = []
 
-    def met(fault: Fault) -> Outcome:
+    def met(fault: Fault) -> list[str]:
         reference = undisturbed(fault.whole)
+        reference.settle()
         before = _left(reference)
         studies.append(study := TinyStudy(the_scene, the_scene.folder / fault.name, fault.whole))
         if fault.own_disk:
@@ -70,13 +53,16 @@ def meet(the_scene: Scene, undisturbed: Callable, request: pytest.FixtureRequest
                 mount(study)
             except (OSError, subprocess.CalledProcessError):
                 pytest.skip("needs the right to mount disks")
-        outcome = _outcome(fault, study, reference)
-        deadline = time.monotonic() + _GRACE_S  # Ray ends what a driver leaves a little later
-        while (found := _left(study) - before) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        outcome.leftovers = sorted(found)
-        request.config.stash.setdefault(_ROWS, []).append(outcome.row(fault))
-        return outcome
+        began = time.monotonic()
+        problems, lost = _problems(fault, study, reference), study.lost()
+        seconds, deadline = time.monotonic() - began, time.monotonic() + _GRACE_S
+        while (left := _left(study) - before) and time.monotonic() < deadline:
+            time.sleep(0.5)  # Ray ends what a driver leaves a little later
+        points, num_lost = "; ".join(blow.point for blow in fault.blows), sum(one.total() for one in lost)
+        figures = "NO" if problems else "yes", num_lost, study.num_commands, f"{seconds:.0f}", len(left)
+        _tell(request, f"| {' | '.join(map(str, (fault.name, points, *figures)))} |")
+        too_many = [one for one in lost if max(one.values(), default=0) > fault.may_repeat]
+        return [*problems, *(f"trained again: {dict(one)}" for one in too_many), *(f"left: {one}" for one in left)]
 
     yield met
     for study in studies:
@@ -84,31 +70,26 @@ def meet(the_scene: Scene, undisturbed: Callable, request: pytest.FixtureRequest
         the_scene.cluster("mend")
 
 
-def _outcome(fault: Fault, study: TinyStudy, reference: TinyStudy) -> Outcome:
-    outcome, began = Outcome(), time.monotonic()
+def _problems(fault: Fault, study: TinyStudy, reference: TinyStudy) -> list[str]:
+    """Let a study meet a fault; return what is not as it would be undisturbed, a line each."""
     try:
         for blow in fault.blows:
             study.reach(blow.pattern, blow.number)
             blow.strike(study)
         study.finish()
-        outcome.problems = differences(reference.directory, study.directory)
+        return differences(reference.directory, study.directory)
     except FaultError as error:
-        outcome.problems = [str(error)]
-    lost = study.lost()
-    too_many = [one for one in lost if max(one.values(), default=0) > fault.may_repeat]
-    outcome.problems += [f"epochs trained again: {dict(one)}" for one in too_many]
-    outcome.seconds, outcome.num_lost = time.monotonic() - began, sum(one.total() for one in lost)
-    outcome.num_commands = study.num_commands
-    return outcome
+        return [str(error)]
+
+
+def _tell(request: pytest.FixtureRequest, line: str) -> None:
+    """Print a line of the table at once: all faults take long."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.ensure_newline()
+    reporter.write_line(line)
 
 
 def _left(study: TinyStudy) -> set[str]:
     """Actors, placement groups, processes, files of the study, temporary files, and shared memory that nobody has."""
-    found = [*study.scene.leftovers(), *files(study.home), *files(study.scene.folder / "t"), *shared_memory()]
-    return set(found)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table."""
-    if rows := config.stash.get(_ROWS, []):
-        terminalreporter.write_line("\n".join(["", _HEAD, *rows]))
+    scene = study.scene
+    return {*scene.leftovers(), *files(study.home), *files(scene.folder / "t"), *shared_memory()}

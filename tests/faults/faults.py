@@ -65,6 +65,12 @@ def _kill(title: str, times: int = 1) -> Strike:
     return strike
 
 
+def _run_out_of_memory(study: TinyStudy) -> None:
+    """Kill the worker of a refit whenever there is one, until Ray Train gives up."""
+    _kill(_WORKER, 4)(study)
+    study.fail("new starts")
+
+
 def _kill_node(title: str) -> Strike:
     """Kill the node of a process of a title; then another node joins."""
 
@@ -237,7 +243,7 @@ FAULTS = (
     Fault("node", NODE),
     Fault("driver", DRIVER, whole=True),
     Fault("head", (Blow("search", _IN_SEARCH, _kill_head, 3), Blow("refit", _IN_REFIT, _kill_head, 2))),
-    Fault("out-of-memory", (Blow("a refit's worker, four times", _IN_REFIT, _kill(_WORKER, 4)),)),
+    Fault("out-of-memory", (Blow("a refit's worker, four times", _IN_REFIT, _run_out_of_memory),)),
     Fault("storage-away", (Blow("search", _IN_SEARCH, _AWAY),), may_repeat=3),
     Fault("disk-full", (Blow("search", _IN_SEARCH, _FULL),), may_repeat=3, own_disk=True),
     Fault("read-only", (Blow("refit", _IN_REFIT, _READ_ONLY),), may_repeat=3, own_disk=True),

@@ -90,7 +90,7 @@ class TinyStudy:
         self.wait()
 
     def settle(self) -> None:
-        """Wait until Ray has ended the actors of a command: they would write over damaged files."""
+        """Wait until Ray has ended what a command left: its actors would write over damaged files."""
         deadline = time.monotonic() + _SETTLE_S
         while self.scene.leftovers() and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
