@@ -303,7 +303,8 @@ def _nested(setting: Setting, folder: Path, given: Sequence[Config]) -> list[Tri
 
 
 def _fitted(trainable: Any, space: SearchSpace, config: tune.TuneConfig, folder: Path) -> list[TrialResult]:
-    run_config = tune.RunConfig(name="tune", storage_path=str(folder), verbose=0)
+    no_checkpoints = tune.CheckpointConfig(checkpoint_at_end=False)
+    run_config = tune.RunConfig(name="tune", storage_path=str(folder), verbose=0, checkpoint_config=no_checkpoints)
     param_space = space.param_space()
     grid = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config).fit()
     if grid.errors:

@@ -15,24 +15,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import common
 import numpy as np
+import ray
+from ray.util.state import list_actors
 
 from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import plan_resources
 from translearn.cluster.session import session
 from translearn.cluster.tuning.results import TrialResult
-from translearn.cluster.tuning.trainable import FineTune
 from translearn.cluster.tuning.tuner import run_search
 from translearn.config import StudySpec, parse_spec
 from translearn.data.images.image_set import ImageSet
 from translearn.models.sources import scratch
 from translearn.storage.folder import Folder
 
-_EPOCHS, _CONCURRENT, _POLL_S = 3, 2, 0.1
+_EPOCHS, _CONCURRENT, _POLL_S = 3, 2, 0.3
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def measure(quick: bool) -> dict[str, Any]:
         gaps = [later[0] - earlier[1] for earlier, later in itertools.pairwise(spans)]
         found.setdefault(f"gap_s_{num_workers}", []).extend(gaps)
         found.setdefault(f"start_s_{num_workers}", []).append(spans[0][0] - started)
-    with session("local", dashboard=False, num_cpus=_CONCURRENT), _watched() as numbers:
+    with session("local", dashboard=True, num_cpus=_CONCURRENT), _watched() as numbers:
         _searched(8 if quick else 40, 1, "asha")
     counted = {"max_actors": max(numbers), "concurrent_trials": _CONCURRENT}
     return {**{key: common.spread(values) for key, values in found.items()}, **counted}
@@ -91,7 +91,7 @@ def _spec(storage: str, num: int, num_workers: int, scheduler: str) -> StudySpec
 
 @contextmanager
 def _watched() -> Iterator[list[int]]:
-    """Count the live processes of trial actors, again and again, while the block runs."""
+    """Count the trial actors, again and again, while the block runs; the dashboard has to be there."""
     numbers, is_over = [0], threading.Event()
 
     def watch() -> None:
@@ -108,14 +108,9 @@ def _watched() -> Iterator[list[int]]:
 
 
 def _num_actors() -> int:
-    """Return how many processes of this user have the title that Ray gives to actors of the trainable."""
-    num = 0
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            num += path.read_bytes().startswith(f"ray::{FineTune.__name__}".encode())
-        except OSError:  # it has ended
-            continue
-    return num
+    """Return the number of actors of Tune's wrapper of the trainable that live."""
+    found = list_actors(ray.get_runtime_context().gcs_address, filters=[("state", "=", "ALIVE")])
+    return sum("Trainable" in (actor.class_name or "") for actor in found)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_each_benchmark_runs(name: str) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     assert set(FIGURES[name]) <= set(found)
     assert found.get("tables_equal", True)
-    assert found.get("max_actors", 0) <= found.get("concurrent_trials", 0)
+    assert name != "trial-overhead" or 0 < found["max_actors"] <= found["concurrent_trials"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
