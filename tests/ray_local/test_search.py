@@ -196,6 +196,7 @@ def test_scratch_is_compared_with_scratch_alone(found):
     assert any(len(trial.curve) < spec.search.epochs for trial in results)
 
 
+@pytest.mark.slow
 def test_a_random_search_without_a_scheduler_repeats_as_a_whole(ray_session, task, tmp_path):
     tables = []
     for name in ("one", "other"):
@@ -206,6 +207,7 @@ def test_a_random_search_without_a_scheduler_repeats_as_a_whole(ray_session, tas
     assert len({config["lr"] for config, *_ in tables[0]}) == 4
 
 
+@pytest.mark.slow
 def test_any_searcher_and_scheduler_of_tune_can_be_given(ray_session, task, tmp_path):
     spec = study(tmp_path, [{}] * 3, search__epochs=2)
     trials = run_search(
@@ -245,6 +247,7 @@ def test_diverging_trials_end_with_their_reason_and_the_search_goes_on(ray_sessi
         )
 
 
+@pytest.mark.slow
 def test_a_search_of_which_every_trial_fails_says_why(ray_session, task, tmp_path):
     with pytest.raises(TranslearnError, match=r"search: no trial gave a result\. The first one failed: .*_loss is"):
         search(task, tmp_path, given(("a", 0, 1e12), ("scratch", 0, 1e12)), search__lr=[1e-3, 1e12])
@@ -272,13 +275,17 @@ class InterruptError(Exception):
 
 
 def interrupted_after(num: int) -> Any:
-    """Ends a search when so many of its trials have ended."""
-    ended: set[str] = set()
+    """Ends a search when so many of its trials have ended, and Tune's snapshot knows it."""
+    ended, calls = set[str](), list[str]()
 
     def follow(run: str, config: Any, result: Any, is_over: bool) -> None:
         ended.update([run] if is_over else [])
-        if len(ended) == num and not is_over:
-            time.sleep(3)  # Tune takes its snapshot
+        if len(ended) < num:
+            return
+        calls.append(run)
+        if len(calls) == 1:
+            time.sleep(3)  # the next snapshot is then due
+        if len(calls) == 3:
             raise InterruptError
 
     return follow
@@ -300,6 +307,7 @@ def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, t
         assert figures(trial) == plainly(spec, task, trial.config)[0][: len(trial.curve)]
 
 
+@pytest.mark.slow
 def test_a_search_whose_state_cannot_be_read_is_named_and_made_again(ray_session, task, tmp_path, capsys):
     first = given(("a", 5, 1e-3), ("scratch", 0, 1e-3))
     once = search(task, tmp_path, first, search__epochs=1)
@@ -309,6 +317,7 @@ def test_a_search_whose_state_cannot_be_read_is_named_and_made_again(ray_session
     assert re.search(r"warning: .*search cannot be read \(.*\): its trials are made again", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_a_search_that_was_interrupted_here_gives_its_cpus_to_the_next_one(ray_session, task, tmp_path):
     first = given(("a", 5, 1e-3), ("scratch", 0, 1e-3))
