@@ -18,22 +18,13 @@ class NoMetrics:
         self.counted.append([run["status"] for run in runs])
 
 
-def test_a_replay_is_shown_but_counts_as_no_trial(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_runs_that_ended_are_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(console, "StepMetrics", NoMetrics)
     board = Board("trials", 2, 3, "study")
-    row = {"epoch": 3, "val_error": 0.25}
-    board.update("a", {**row, "is_replay": False}, "done")
-    board.update("a (replay)", {"epoch": 1, "is_replay": True})
+    board.update("a", {"epoch": 3, "val_error": 0.25}, "done")
+    board.update("b", {"epoch": 1})
     assert board._metrics.counted[-1] == ["done", "running"]
-    board.update("a (replay)", {**row, "is_replay": True}, "done")
     board.update("b", {"epoch": 1, "reason": None}, "stopped")
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:3] for line in lines] == [
-        ["trials", "1/2", "a"],
-        ["trials", "1/2", "a"],
-        ["trials", "2/2", "b"],
-    ]
-    assert "(replay)" in lines[1]
+    assert [line.split()[:3] for line in lines] == [["trials", "1/2", "a"], ["trials", "2/2", "b"]]
     assert board._metrics.counted[-1] == ["done", "stopped"]

@@ -49,7 +49,7 @@ def test_the_package_and_the_file_are_sent_and_nothing_else(tmp_path: Path) -> N
     assert job_id.startswith("cats-")
     assert job["entrypoint"] == "python -m translearn.cli run pets.yaml --set search.trials=8 --set name=cats --json"
     assert client.study == study.read_text()
-    here = Path(submitting.__file__).parents[1]
+    here = Path(submitting.__file__).parents[2]
     package = {f"translearn/{path.relative_to(here)}" for path in here.rglob("*") if path.is_file()}
     assert set(client.files) == {"pets.yaml", *(path for path in package if "__pycache__" not in path)}
     assert list(job["runtime_env"]["env_vars"]) == ["TRANSLEARN_COMMIT"]
@@ -158,7 +158,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[PlayedClient]:
     """The client that the command gets: the last of the list."""
     clients: list[PlayedClient] = []
     for module in ("submit", "watch"):
-        monkeypatch.setattr(f"translearn.cluster.{module}.connected", lambda _=None: clients[-1])
+        monkeypatch.setattr(f"translearn.cluster.jobs.{module}.connected", lambda _=None: clients[-1])
     return clients
 
 

@@ -25,7 +25,10 @@ def leaves(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]
     """Dotted path and pydantic's field, for each field that holds no model itself."""
     for name, field in model.model_fields.items():
         inner = spec.check.model_in(field.annotation)
-        yield from leaves(inner, f"{above}{name}.") if inner else [(above + name, field)]
+        if inner is None or field.default is None:  # a model that may be left out has a row of its own
+            yield above + name, field
+        if inner:
+            yield from leaves(inner, f"{above}{name}.")
 
 
 FIELDS = dict(leaves(spec.StudySpec))

@@ -23,7 +23,7 @@ from translearn.config.provenance import VARIABLE, source_commit
 from translearn.errors import InputError, TranslearnError, fault, raise_faults
 
 _DEFAULT_ADDRESS = "http://127.0.0.1:8265"
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 
 
 def address_of(address: str | None) -> str:
