@@ -152,18 +152,24 @@ def _length(
     }
     of_best: dict[str, Variant] = {"ours": _ranked, "tune": _tune}
     seconds: dict[str, list[float]] = {name: [] for name in of_table if name not in skip}
-    tables: list[Table] = []
+    tables: dict[str, list[Table]] = {name: [] for name in seconds}
     searched: dict[str, list[Searched]] = {name: [] for name in of_best}
     for turn in range(turns):
-        for name in seconds:
+        order = slice(None, None, -1 if turn % 2 else 1)  # A B B A: a drift of the machine meets all alike
+        for name in [*seconds][order]:
             one, trials = _timed(of_table[name], make(0).only(*_OF_TABLE), folder / f"table-{turn}-{name}")
             seconds[name].append(one.seconds * (EVERY if name == "nested" else 1))
-            tables.append(_table(trials, given[::EVERY] if name == "nested" else given))
+            tables[name].append(_table(trials, given[::EVERY] if name == "nested" else given))
         for seed in range(0 if "best" in skip else searches):
-            for name, variant in of_best.items():
+            for name in [*of_best][order]:
                 path = folder / f"best-{turn}-{seed}-{name}"
-                searched[name].append(_timed(variant, make(turn * searches + seed), path)[0])
-    return {**_table_figures(seconds, tables), **(_best_figures(searched, tables) if searched["ours"] else {})}
+                searched[name].append(_timed(of_best[name], make(turn * searches + seed), path)[0])
+    of_all = [table for found in tables.values() for table in found]
+    return {
+        **_table_figures(seconds, tables),
+        "tables_equal": agree(of_all),
+        **(_best_figures(searched, of_all) if searched["ours"] else {}),
+    }
 
 
 def _timed(variant: Variant, setting: Setting, folder: Path) -> tuple[Searched, list[TrialResult]]:
@@ -184,15 +190,13 @@ def _table(trials: Sequence[TrialResult], given: Sequence[Config]) -> Table:
     return table
 
 
-def _table_figures(seconds: dict[str, list[float]], tables: Sequence[Table]) -> dict[str, Any]:
+def _table_figures(seconds: dict[str, list[float]], tables: Mapping[str, Sequence[Table]]) -> dict[str, Any]:
     names = {"nested": "ratio_nested", "tune": "ratio_tune_table"}
-    num_epochs = [sum(map(len, table.values())) for table in tables]
     return {
         "seconds": {name: common.spread(values) for name, values in seconds.items()},
-        "epochs_trained": {name: num_epochs[place :: len(seconds)] for place, name in enumerate(seconds)},
+        "epochs_trained": {name: [sum(map(len, one.values())) for one in found] for name, found in tables.items()},
         "estimated": [name for name in seconds if name == "nested"],
         **{names[name]: common.ratio(values, seconds["ours"]) for name, values in seconds.items() if name in names},
-        "tables_equal": agree(tables),
     }
 
 
