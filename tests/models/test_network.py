@@ -10,8 +10,11 @@ from translearn.config.archs import HEAD, STAGES, num_stages
 from translearn.errors import InputError
 from translearn.models.network import Network, build, skeleton
 
+QUICK = ("resnet18", "resnet50", "mobilenet_v2", "vgg11_bn")
+SLOW = [arch if arch in QUICK else pytest.param(arch, marks=pytest.mark.slow) for arch in STAGES]
 
-@pytest.mark.parametrize("arch", STAGES)
+
+@pytest.mark.parametrize("arch", SLOW)
 def test_prefix_then_suffix_is_torchvisions_forward_bit_for_bit_at_every_depth(arch: str) -> None:
     model = get_model(arch, weights=None, num_classes=7).eval()
     network = Network(arch, model)

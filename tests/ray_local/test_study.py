@@ -133,7 +133,7 @@ def test_figures_agree_with_each_other(study):
 
 def test_tensorboard_has_all_stages(study):
     _, folder = study
-    assert len(list(folder.glob("search/tensorboard/*/events.out.tfevents.*"))) == 5
+    assert len(list(folder.glob("search/*/events.out.tfevents.*"))) == 5
     assert len(list(folder.glob("refit/tensorboard/*/events.out.tfevents.*"))) == len(refits(folder))
     assert len(list(folder.glob("sources/tensorboard/glyphs/events.out.tfevents.*"))) == 1
 
@@ -222,6 +222,7 @@ def test_weights_that_were_replaced_are_refused(study, capsys):
     table.write_bytes(kept)
 
 
-def test_nothing_but_what_tensorboard_reads_is_left_of_the_search(study):
+def test_the_experiment_is_left_without_checkpoints(study):
     _, folder = study
-    assert [path.name for path in (folder / "search").iterdir()] == ["tensorboard"]
+    assert (folder / "search" / "tuner.pkl").exists()
+    assert not list((folder / "search").glob("*/checkpoint_*"))

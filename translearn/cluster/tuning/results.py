@@ -35,10 +35,17 @@ class TrialResult:
     reason: str | None = None
 
 
-def trial_results(grid: tune.ResultGrid, space: SearchSpace) -> list[TrialResult]:
-    """Return the trials of a search that began, in the order in which they were suggested."""
-    found = [_trial_result(result, space) for result in grid]
-    return [one for one in found if one.curve or one.reason]
+def trial_results(grid: tune.ResultGrid, space: SearchSpace, is_restored: bool = False) -> list[TrialResult]:
+    """Return the trials of a search that began, in the order in which they were suggested.
+
+    Tune forgets this order when it restores an experiment; the trials then come in the order in which they began.
+    """
+    found = [one for one in (_trial_result(result, space) for result in grid) if one.curve or one.reason]
+    return sorted(found, key=_began_at) if is_restored else found
+
+
+def _began_at(one: TrialResult) -> float:
+    return float(one.curve[0].get("began_at", math.inf)) if one.curve else math.inf
 
 
 def drop_checkpoints(experiment: Folder, found: Sequence[TrialResult]) -> None:

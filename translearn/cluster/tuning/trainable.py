@@ -78,9 +78,20 @@ class FineTune(tune.Trainable):
         began_at = time.time()
         row = {**self._row(), "began_at": began_at, "ended_at": time.time()}
         told = {name: row[name] for name in LOGGED if name in row}
-        log("epoch", self._context.spec.name, self.trial_name or "", 0, **told)
+        self._log("epoch", **told)
         is_last = bool(row.get("reason")) or row["epoch"] == row["epochs"]
         return {**row, DONE: is_last, SHOULD_CHECKPOINT: not row.get("reason") and self._clock.due(is_last)}
+
+    def restore(self, checkpoint_path: Any) -> None:
+        """Go on from a checkpoint; from the beginning, with the same bits, where it is gone.
+
+        A later checkpoint may have replaced the one that Tune's snapshot names, when the driver was killed in between.
+        """
+        try:
+            super().restore(checkpoint_path)
+        except Exception as error:  # what is missing or damaged raises anything
+            self._log("unreadable", reason=f"{type(error).__name__}: {error}")
+            self._begin(None)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the loop state after the last epoch; none where no epoch is done yet."""
@@ -92,8 +103,11 @@ class FineTune(tune.Trainable):
         """Go on from a checkpoint; from the beginning, with the same bits, where it cannot be read."""
         saved = load_state(Path(checkpoint_dir))
         if saved is None:
-            log("unreadable", self._context.spec.name, self.trial_name or "", 0, checkpoint=checkpoint_dir)
+            self._log("unreadable", reason=f"{checkpoint_dir} is damaged")
         self._begin(saved["state"] if saved else None)
+
+    def _log(self, event: str, **fields: Any) -> None:
+        log(event, self._context.spec.name, self.trial_name or "", 0, **fields)
 
     def _begin(self, state: LoopState | None) -> None:
         self._epochs, self._state = self._begun(state), state

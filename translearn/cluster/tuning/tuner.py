@@ -31,8 +31,8 @@ from translearn.storage.folder import Folder
 SEARCH = "search"
 #: How often a trial goes on after its actor or its node was lost, or failed.
 MAX_FAILURES = 3
-#: What a trial that only looks after its workers takes; Tune allows no 0.
-_OWN_CPUS = 0.01
+#: What a trial that only looks after its workers takes: a byte of memory, because Tune allows nothing at all.
+_NEXT_TO_NOTHING = {"memory": 1}
 
 
 def run_search(
@@ -77,12 +77,13 @@ def run_search(
     _keep_secrets()
     with following(on_result):
         tuner = _restored(trainable, folder)
+        is_restored = tuner is not None
         if tuner is None:
             config = _tune_config(spec, task, space, first, kind, search_alg, scheduler, resources)
             run_config = _run_config(folder, [Followed(), *callbacks])
             param_space = {} if search_alg is None else space.param_space()
             tuner = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config)
-        found = trial_results(tuner.fit(), space)
+        found = trial_results(tuner.fit(), space, is_restored)
     _check(found)
     drop_checkpoints(folder / SEARCH, found)
     return found
@@ -98,7 +99,8 @@ def trial_name(trial: Trial) -> str:
 def _trainable(context: TrialContext, folder: Folder) -> Any:
     resources = context.resources
     if resources.workers_per_trial > 1:
-        return tune.with_resources(nested_trainable(context, folder / SEARCH), {"cpu": _OWN_CPUS})
+        own = tune.PlacementGroupFactory([_NEXT_TO_NOTHING])
+        return tune.with_resources(nested_trainable(context, folder / SEARCH), own)
     bundle = {unit: num for unit, num in (("CPU", resources.cpus), ("GPU", resources.gpus)) if num}
     return tune.with_resources(tune.with_parameters(FineTune, context=context), tune.PlacementGroupFactory([bundle]))
 
@@ -110,7 +112,7 @@ def _restored(trainable: Any, folder: Folder) -> tune.Tuner | None:
         (folder / SEARCH).remove()
         return None
     try:
-        return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True)
+        return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True, resume_errored=True)
     except Exception as error:  # a pickle that is damaged raises anything
         say(f"warning: {(folder / SEARCH).uri} cannot be read ({error}): its trials are made again")
         (folder / SEARCH).remove()
