@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.config import StudySpec, load_spec, parse_spec
+from translearn.config import SearchSpec, StudySpec, load_spec, parse_spec
 from translearn.errors import InputError, SpecError
 
 SMALLEST: dict[str, Any] = {
@@ -376,3 +376,12 @@ def test_any_changed_file_loads_or_raises_a_spec_error(content: bytes, edits: li
     with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
         Path(file.name).write_bytes(content)
         assert len(str(outcome(load_spec, file.name))) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("epochs", "grace", "first"), [(20, 2, 3), (9, 2, 3), (6, 2, 2), (27, 1, 1), (1, 2, 1), (4, 5, 4), (3, 1, 1)]
+)
+def test_the_first_rung_is_a_part_of_the_epochs_and_not_before_the_grace_period(
+    epochs: int, grace: int, first: int
+) -> None:
+    assert SearchSpec(epochs=epochs, grace_epochs=grace).first_rung == first

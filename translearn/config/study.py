@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -184,6 +185,14 @@ class SearchSpec(_Model):
     time_budget_s: Positive | None = None
     prior: Literal["auto", "off"] = "auto"
     warm_start: Location = "off"
+
+    @property
+    def first_rung(self) -> int:
+        """The first epoch at which ASHA compares trials: a part of ``epochs`` that keeps its last rung from the end."""
+        rung = self.epochs
+        while rung > 1 and math.ceil(rung / self.reduction_factor) >= self.grace_epochs:
+            rung = math.ceil(rung / self.reduction_factor)
+        return rung
 
 
 class TrainSpec(_Model):

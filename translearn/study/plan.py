@@ -143,7 +143,7 @@ def _scheduler_lines(spec: StudySpec) -> list[str]:
     search = spec.search
     if search.scheduler != "asha":
         return []
-    rungs = [search.grace_epochs * search.reduction_factor**index for index in range(search.epochs)]
+    rungs = [search.first_rung * search.reduction_factor**index for index in range(search.epochs)]
     at = ", ".join(str(rung) for rung in rungs if rung < search.epochs)
     return [f"asha: the best 1/{search.reduction_factor} go on after {at} epochs"] if at else []
 

@@ -36,6 +36,8 @@ from translearn.training.precision import prepare_process, resolve_precision
 
 CURVE, FAILED = "curve.parquet", "failed.json"
 _PART_STEPS = 100  # how often, inside an epoch, it is asked whether loop state is due
+#: Ray Train takes a report in a tenth of a second, which is as long as a short epoch.
+_REPORT_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,10 +180,17 @@ def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder
     save_model(folder, network.state_dict(), job.info.model_copy(update={"errors": errors}))
 
 
+_reports = CheckpointClock(_REPORT_EVERY_S)
+
+
 def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = None) -> None:
-    """Reports an epoch to Ray Train, from every worker, with loop state from the first where it is due."""
+    """Report an epoch to Ray Train, from every worker, with loop state from the first where it is due.
+
+    A worker alone leaves out reports of short epochs; the driver has them all from the queue.
+    """
     is_first = ray.train.get_context().get_world_rank() == 0
-    _report(row, saved if is_first else None)
+    if saved or orders.progress is None or row.get("workers", 1) > 1 or _reports.due(False):
+        _report(row, saved if is_first else None)
     told = {name: row[name] for name in LOGGED if name in row}
     log("epoch", _study(orders), row["run"], ray.train.get_context().get_world_rank(), **told)
     if is_first and orders.progress is not None:  # an empty queue is false

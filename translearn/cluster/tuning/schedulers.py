@@ -37,8 +37,9 @@ class ScratchApart:
 def study_scheduler(search: SearchSpec) -> TrialScheduler:
     """Return Tune's scheduler that a study names."""
     eta, grace = search.reduction_factor, min(search.grace_epochs, search.epochs)
+    rung = search.first_rung
     schedulers: dict[str, Callable[[], TrialScheduler]] = {
-        "asha": lambda: ASHAScheduler("epoch", max_t=search.epochs, grace_period=grace, reduction_factor=eta),
+        "asha": lambda: ASHAScheduler("epoch", max_t=search.epochs, grace_period=rung, reduction_factor=eta),
         "hyperband": lambda: HyperBandScheduler("epoch", max_t=search.epochs, reduction_factor=eta),
         "median": lambda: MedianStoppingRule("epoch", grace_period=grace),
         "none": FIFOScheduler,
