@@ -24,7 +24,7 @@ from translearn.cluster.tuning.searchers import study_search
 from translearn.cluster.tuning.space import SearchSpace, search_space
 from translearn.cluster.tuning.trainable import FineTune, TrialContext
 from translearn.config import StudySpec
-from translearn.errors import TranslearnError
+from translearn.errors import StorageError, TranslearnError
 from translearn.storage.folder import Folder
 
 #: The name of the experiment, a folder in that of the study.
@@ -114,6 +114,9 @@ def _restored(trainable: Any, folder: Folder) -> tune.Tuner | None:
     try:
         return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True, resume_errored=True)
     except Exception as error:  # a pickle that is damaged raises anything
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # away, not damaged
+            uri = (folder / SEARCH).uri
+            raise StorageError(f"{uri}: cannot be read ({error}). Run the same command again to go on.") from error
         say(f"warning: {(folder / SEARCH).uri} cannot be read ({error}): its trials are made again")
         (folder / SEARCH).remove()
         return None
