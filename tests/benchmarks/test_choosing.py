@@ -54,7 +54,7 @@ def test_trials_are_stopped_as_asha_stops_them() -> None:
     search = spec.search
     table = {(name, depth, lr): made_curve((name, depth, lr / 2), EPOCHS) for name, depth, lr in cells(GIVEN)}
     found = list(plain(spec, GIVEN, table))
-    asha = ASHAScheduler("epoch", "val_error", "min", search.epochs, search.grace_epochs, search.reduction_factor)
+    asha = ASHAScheduler("epoch", "val_error", "min", search.epochs, search.first_rung, search.reduction_factor)
     last = {one.trial: one.epoch for one in found}
     for one in found:
         trial = type("Trial", (), {"trial_id": str(one.trial)})
