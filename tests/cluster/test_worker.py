@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import ray
@@ -22,16 +24,17 @@ from translearn.training.config import TrainConfig
 CONFIG = TrainConfig(0, 0.1, 2, 0, TrainSpec(precision="fp32"))
 
 
-class Queue:
+def job(run: str) -> Job:
+    return Job(run, Shared(None), "scratch", CONFIG)
+
+
+def handle(queue: JobQueue) -> Any:
     """Stands for the handle of the actor."""
-
-    def __init__(self, num_jobs: int) -> None:
-        self.take = SimpleNamespace(remote=JobQueue(num_jobs).take)
+    return SimpleNamespace(take=SimpleNamespace(remote=queue.take))
 
 
-def orders(out: Folder, queue: Queue | None = None, group: int = 0) -> Orders:
-    jobs = tuple(Job(run, Shared(None), "scratch", CONFIG) for run in ("a", "b", "c", "d"))
-    return Orders(jobs, threads=1, checkpoint_interval_s=0.0, out=out, queue=queue, group=group)
+def orders(out: Folder, queue: JobQueue, group: int) -> Orders:
+    return Orders(threads=1, checkpoint_interval_s=0.0, out=out, queue=handle(queue), group=group)
 
 
 def end(out: Folder, run: str) -> None:
@@ -40,27 +43,58 @@ def end(out: Folder, run: str) -> None:
 
 def test_groups_share_the_jobs_that_have_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "get", lambda found: found)
-    out, queue = Folder.open(tmp_path), Queue(4)
+    out, queue = Folder.open(tmp_path), JobQueue()
+    queue.add((run, (job(run),)) for run in ("a", "b", "c", "d"))
+    queue.close()
     first, second = (orders(out, queue, group) for group in (0, 1))
     (out / "b").write_bytes("curve.parquet", b"")  # cut off before its model was whole
-    assert (next_job(first, None), next_job(second, None)) == (0, 1)
+    assert (next_job(first, None), next_job(second, None)) == (job("a"), job("b"))
     end(out, "a")
-    assert next_job(first, 0) == 2
+    assert next_job(first, "a") == job("c")
     # The workers of a group were lost, and others go on with its job; unless it had just ended.
-    assert next_job(first, None) == 2
+    assert next_job(first, None) == job("c")
     (out / "c").write_json(FAILED, {"reason": "train_loss is nan"})
-    assert next_job(first, None) == 3
+    assert next_job(first, None) == job("d")
     end(out, "b")
-    assert next_job(second, 1) is None
+    assert next_job(second, "b") is None
     end(out, "d")
-    assert next_job(first, 3) is None
+    assert next_job(first, "d") is None
     assert next_job(first, None) is None
+    assert queue.look() == ([], 0)
 
 
-def test_a_group_alone_does_all_jobs_that_have_not_ended(tmp_path: Path) -> None:
-    alone = orders(Folder.open(tmp_path))
-    end(alone.out, "b")
-    assert [next_job(alone, ended) for ended in (None, 0, 2, 3)] == [0, 2, 3, None]
+def test_a_group_waits_for_jobs_until_no_more_will_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "get", lambda found: found)
+    queue, naps = JobQueue(), list[float]()
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        queue.add([("b", (job("b"),))]) if len(naps) == 3 else None
+
+    monkeypatch.setattr(time, "sleep", nap)
+    queue.add([("a", (job("a"),))])
+    group = orders(Folder.open(tmp_path), queue, 0)
+    assert (next_job(group, None), next_job(group, "a")) == (job("a"), job("b"))
+    assert len(naps) == 3
+    queue.tell({"run": "b", "epoch": 1})
+    assert (queue.look(), queue.look()) == (([{"run": "b", "epoch": 1}], 1), ([], 1))
+    queue.close()
+    assert next_job(group, "b") is None
+
+
+def test_the_job_of_a_group_that_failed_is_not_waited_for() -> None:
+    queue = JobQueue()
+    queue.add((run, run) for run in ("a", "b"))
+    assert (queue.take(0), queue.take(1)) == ("a", "b")
+    queue.give_up(0)
+    assert queue.look() == ([], 1)
+
+
+def test_a_group_without_a_queue_does_its_only_job(tmp_path: Path) -> None:
+    alone = Orders(threads=1, checkpoint_interval_s=0.0, out=Folder.open(tmp_path), job=job("a"))
+    assert (next_job(alone, None), next_job(alone, "a")) == (job("a"), None)
+    end(alone.out, "a")
+    assert next_job(alone, None) is None
 
 
 def test_loop_state_is_kept_once_an_interval_and_never_at_the_end() -> None:

@@ -1,23 +1,22 @@
 """Refits, pre-training and single fine-tunes by Ray Train: groups of workers side by side, each a ``TorchTrainer``.
 
-A trainer costs 15 to 30 s to start, so each does several jobs, one after the other, as long as there are any.
+A trainer costs 15 to 30 s to start, so each does jobs, one after the other, as long as there are any.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from queue import Empty
 from typing import Any
 
 import ray
 import ray.train
 from ray.train import TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
-from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.cluster.resources import Resources
@@ -33,56 +32,139 @@ from translearn.cluster.training.worker import Job, Orders, has_ended
 from translearn.errors import WorkersLostError, fault
 from translearn.storage.folder import Folder
 
+_LOOK_EVERY_S = 0.3
+
+Follower = Callable[[dict[str, Any]], None]
+
+
+class WorkerGroups:
+    """Groups of workers that do jobs as they come (``worker_groups``). They start when the first job comes."""
+
+    def __init__(self, out: Folder, resources: Resources, checkpoint_interval_s: float, spare_cpus: bool) -> None:
+        self._out, self._resources = out, resources
+        self._interval_s, self._spare_cpus = checkpoint_interval_s, spare_cpus
+        self._state, self._stack = Interrupted(out / ".ray"), ExitStack()
+        self._ended: list[Future[object]] = []
+
+    def train(self, jobs: Sequence[Job], on_epoch: Sequence[Follower] = ()) -> None:
+        """Do jobs; each leaves a model directory in ``out``, or ``failed.json`` where it diverged.
+
+        Jobs that have ended are not done again.
+
+        Args:
+            jobs: What to do; their names are unique in ``out``.
+            on_epoch: Are called with the figures of each epoch.
+
+        Raises:
+            WorkersLostError: A group lost workers too often, or did not start. The same command goes on.
+        """
+        todo = [job for job in jobs if not has_ended(self._out / job.run)]
+        if not todo:
+            return
+        if not self._ended:
+            self._start(jobs, len(todo))
+        first = sorted(todo, key=lambda job: job.run not in self._kept)
+        self._queue.add.remote([(job.run, (ray.put(job),)) for job in first])
+        with _failures_told(self._out):
+            self._follow((self._size.take, self._events.add, *on_epoch))
+
+    def close(self) -> None:
+        """Wait for the ends of the groups; nothing is left of their state."""
+        if self._ended:
+            self._queue.close.remote()
+            with _failures_told(self._out):
+                _raise_first(self._ended)
+            self._state.remove()
+            self._out.sweep()  # a worker that was killed and replaced may have left a part of a file
+
+    def stop(self) -> None:
+        """Free what the groups hold."""
+        self._stack.close()
+
+    def _start(self, jobs: Sequence[Job], num: int) -> None:
+        self._kept = self._state.checkpoints()
+        layout = _layout(jobs, self._state, self._resources)
+        layout = replace(layout, at_once=min(layout.at_once, num))
+        say(f"training {num} run(s): {layout}")
+        self._queue, self._events, self._size = _queue(), EventFiles(self._out / "tensorboard"), group.Size(layout)
+        self._stack.callback(ray.kill, self._queue)
+        self._stack.callback(self._events.close)
+        self._stack.enter_context(group.starts(layout))
+        orders = Orders(layout.cpus, self._interval_s, self._out, queue=self._queue, kept=self._kept)
+        storage = self._state.new_attempt()
+        for number in range(layout.at_once):
+            trainer = _trainer(replace(orders, group=number), storage, layout, self._spare_cpus)
+            self._ended.append(self._fit(trainer, number))
+
+    def _fit(self, trainer: TorchTrainer, number: int) -> Future[object]:
+        """Fit in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards."""
+        future: Future[object] = Future()
+
+        def fit() -> None:
+            try:
+                future.set_result(trainer.fit())
+            except BaseException as error:  # raised again in the caller's thread
+                future.set_exception(error)
+                if len(self._ended) > 1:
+                    say(f"warning: a group of workers failed, the others go on: {_cause(error)}")
+                self._queue.give_up.remote(number)  # last: when nothing is left, the failure is known
+
+        threading.Thread(target=fit, daemon=True).start()
+        return future
+
+    def _follow(self, followers: Sequence[Follower]) -> None:
+        """Pass rows on until all jobs have ended; a group's failure is raised when the others have done the rest."""
+        while True:
+            are_over = all(future.done() for future in self._ended)
+            rows, num_left = ray.get(self._queue.look.remote())
+            for row in rows:
+                for follow in followers:
+                    follow(row)
+            if are_over or not num_left:
+                break
+            time.sleep(_LOOK_EVERY_S)
+        _raise_first([future for future in self._ended if future.done()])
+
+
+@contextmanager
+def worker_groups(
+    out: Folder, resources: Resources, checkpoint_interval_s: float = 0.0, spare_cpus: bool = False
+) -> Iterator[WorkerGroups]:
+    """Groups of workers side by side (``layout``), for as long as the block runs.
+
+    A worker that dies is replaced, and its group goes on from the last epoch that was checkpointed; an elastic group
+    (``Resources``) goes on without it where it has no place, and with more workers where there are new places. Where
+    a group fails, the others do what is left to do, but for its job.
+
+    Args:
+        out: Where the models go.
+        resources: What the cluster has; the layout follows from it and from the first jobs.
+        checkpoint_interval_s: See ``ClusterSpec``.
+        spare_cpus: Half of the workers' CPUs are left to the tasks that read ahead for them, which without any would
+            never begin. The workers' threads stay as many.
+    """
+    groups = WorkerGroups(out, resources, checkpoint_interval_s, spare_cpus)
+    try:
+        yield groups
+        groups.close()
+    finally:
+        groups.stop()
+
 
 def train_jobs(
-    jobs: list[Job],
+    jobs: Sequence[Job],
     out: Folder,
     resources: Resources,
     checkpoint_interval_s: float = 0.0,
-    on_epoch: Sequence[Callable[[dict[str, Any]], None]] = (),
+    on_epoch: Sequence[Follower] = (),
     spare_cpus: bool = False,
 ) -> None:
-    """Does jobs on groups of workers side by side (``layout``); each leaves a model directory in ``out``.
-
-    A job that diverges leaves ``failed.json`` there instead. Jobs that have ended are not done again. A worker that
-    dies is replaced, and its group goes on from the last epoch that was checkpointed; an elastic group (``Resources``)
-    goes on without it where it has no place, and with more workers where there are new places. Where a group fails,
-    the others do what is left to do, but for its job.
-
-    Args:
-        jobs: What to do; their names are unique in ``out``.
-        out: Where the models go.
-        resources: What the cluster has; the layout follows from it.
-        checkpoint_interval_s: See ``ClusterSpec``.
-        on_epoch: Are called, in a thread of this process, with the figures of each epoch.
-        spare_cpus: Half of the workers' CPUs are left to the tasks that read ahead for them, which without any would
-            never begin. The workers' threads stay as many.
-
-    Raises:
-        WorkersLostError: A group lost workers too often, or did not start. The same command goes on.
-    """
-    todo = tuple(job for job in jobs if not has_ended(out / job.run))
-    if not todo:
-        return
-    state = Interrupted(out / ".ray")
-    layout = _layout(jobs, state, resources)
-    layout = replace(layout, at_once=min(layout.at_once, len(todo)))
-    kept = state.checkpoints()
-    todo = tuple(sorted(todo, key=lambda job: job.run not in kept))
-    say(f"training {len(todo)} run(s): {layout}")
-    storage = state.new_attempt()
-    with _progress(out, (group.Size(layout).take, *on_epoch)) as progress, _handing_out(len(todo)) as queue:
-        every = Orders(todo, layout.cpus, checkpoint_interval_s, out, progress, queue, kept=kept)
-        trainers = [
-            _trainer(replace(every, group=number), storage, layout, spare_cpus) for number in range(layout.at_once)
-        ]
-        with _failures_told(out), group.starts(layout):
-            _fit(trainers)
-    state.remove()
-    out.sweep()  # a worker that was killed and replaced may have left a part of a file
+    """Do jobs on groups of their own: ``worker_groups``, and its ``train``."""
+    with worker_groups(out, resources, checkpoint_interval_s, spare_cpus) as groups:
+        groups.train(jobs, on_epoch)
 
 
-def _layout(jobs: list[Job], state: Interrupted, resources: Resources) -> Layout:
+def _layout(jobs: Sequence[Job], state: Interrupted, resources: Resources) -> Layout:
     """That of an interrupted command, whose bits it goes on with; else a new one."""
     shape = state.shape()
     layout = again(resources, len(jobs), shape) if shape else None
@@ -124,70 +206,13 @@ def _cause(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def _fit(trainers: Sequence[TorchTrainer]) -> None:
-    """Trains until all have ended, and raises the first one's failure.
-
-    Each is in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards.
-    """
-    ended: list[Future[object]] = [Future() for _ in trainers]
-
-    def fit(trainer: TorchTrainer, future: Future[object]) -> None:
-        try:
-            future.set_result(trainer.fit())
-        except BaseException as error:  # raised again below, in the caller's thread
-            future.set_exception(error)
-            if len(trainers) > 1:
-                say(f"warning: a group of workers failed, the others go on: {_cause(error)}")
-
-    for trainer, future in zip(trainers, ended, strict=True):
-        threading.Thread(target=fit, args=(trainer, future), daemon=True).start()
+def _raise_first(ended: Sequence[Future[object]]) -> None:
     for error in [future.exception() for future in ended]:
         if error:
             raise error
 
 
-def _here() -> dict[str, Any]:
-    """Options of an actor on this node: with another one it would be lost, and the workers left could not go on."""
+def _queue() -> Any:
+    """The handle of a queue on this node: with another one it would be lost, and the workers left could not go on."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return {"num_cpus": 0, "scheduling_strategy": here}
-
-
-@contextmanager
-def _handing_out(num_jobs: int) -> Iterator[Any]:
-    """The handle of a queue of jobs, as long as the block runs."""
-    queue = ray.remote(**_here())(JobQueue).remote(num_jobs)
-    try:
-        yield queue
-    finally:
-        ray.kill(queue)
-
-
-@contextmanager
-def _progress(out: Folder, on_epoch: Sequence[Callable[[dict[str, Any]], None]]) -> Iterator[Queue]:
-    """A queue whose rows go to TensorBoard and to ``on_epoch``, as long as the block runs."""
-    queue, done = Queue(actor_options=_here()), threading.Event()
-    events = EventFiles(out / "tensorboard")
-
-    def take(row: dict[str, Any]) -> None:
-        for follow in (events.add, *on_epoch):
-            follow(row)
-
-    drain = threading.Thread(target=_drain, args=(queue, done, take), daemon=True)
-    drain.start()
-    try:
-        yield queue
-    finally:
-        done.set()
-        drain.join()
-        queue.shutdown()
-        events.close()
-
-
-def _drain(queue: Queue, done: threading.Event, take: Callable[[dict[str, Any]], None]) -> None:
-    while True:
-        finished = done.is_set()  # read before the queue, so that what came last is not lost
-        try:
-            take(queue.get(timeout=0.3))
-        except Empty:
-            if finished:
-                return
+    return ray.remote(num_cpus=0, scheduling_strategy=here)(JobQueue).remote()

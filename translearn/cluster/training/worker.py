@@ -5,6 +5,7 @@ Refits, pre-training and single fine-tunes are all this one loop. It is the only
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,12 +17,12 @@ import ray
 import ray.train
 import ray.train.torch
 from ray.train.collective import broadcast_from_rank_zero
-from ray.util.queue import Queue
 
 from translearn.cluster.data.shared import Shared, Task, fetch
 from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.cluster.tracking.log import LOGGED, log
 from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
+from translearn.cluster.training.job_queue import WAIT
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.errors import NonFiniteLossError
 from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
@@ -38,6 +39,7 @@ CURVE, FAILED = "curve.parquet", "failed.json"
 _PART_STEPS = 100  # how often, inside an epoch, it is asked whether loop state is due
 #: Ray Train takes a report in a tenth of a second, which is as long as a short epoch.
 _REPORT_EVERY_S = 1.0
+_ASK_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,19 @@ class Orders:
     """What the workers of a group are told.
 
     Attributes:
-        jobs: Those of all groups.
         threads: Torch threads of a worker.
         checkpoint_interval_s: See ``ClusterSpec``.
         out: Where models go, a folder a job.
-        progress: Takes the rows of epochs.
-        queue: The handle of the ``JobQueue`` that hands the jobs out; None where there is one group, which does all.
+        job: The only one, of a group that has no queue.
+        queue: The handle of the ``JobQueue`` that hands jobs out, and takes the rows of epochs.
         group: The group's number.
         kept: By job the last checkpoint that an interrupted command left.
     """
 
-    jobs: tuple[Job, ...]
     threads: int
     checkpoint_interval_s: float
     out: Folder
-    progress: Queue | None = None
+    job: Job | None = None
     queue: Any = None
     group: int = 0
     kept: Mapping[str, ray.train.Checkpoint] = field(default_factory=dict)
@@ -98,28 +98,29 @@ def work(orders: Orders) -> None:
 
 def _handed_out(orders: Orders) -> Iterator[Job]:
     """The group's jobs, one after the other; the first worker asks for them."""
-    index: int | None = None
+    job: Job | None = None
     while True:
         is_first = ray.train.get_context().get_world_rank() == 0
-        index = broadcast_from_rank_zero(next_job(orders, index) if is_first else None)
-        if index is None:
+        job = broadcast_from_rank_zero(next_job(orders, job.run if job else None) if is_first else None)
+        if job is None:
             return
-        yield orders.jobs[index]
+        yield job
 
 
-def next_job(orders: Orders, ended: int | None) -> int | None:
-    """Return the number of the group's next job that has not ended: workers may have been lost just after it had."""
-    index = _take(orders, ended)
-    while index is not None and has_ended(orders.out / orders.jobs[index].run):
-        index = _take(orders, index)
-    return index
+def next_job(orders: Orders, ended: str | None) -> Job | None:
+    """Return the group's next job that has not ended: workers may have been lost just after it had."""
+    job = _take(orders, ended)
+    while job and has_ended(orders.out / job.run):
+        job = _take(orders, job.run)
+    return job
 
 
-def _take(orders: Orders, ended: int | None) -> int | None:
-    if orders.queue is not None:
-        return cast(int | None, ray.get(orders.queue.take.remote(orders.group, ended)))
-    following = 0 if ended is None else ended + 1
-    return following if following < len(orders.jobs) else None
+def _take(orders: Orders, ended: str | None) -> Job | None:
+    if orders.queue is None:
+        return None if ended else orders.job
+    while (found := ray.get(orders.queue.take.remote(orders.group, ended))) == WAIT:
+        time.sleep(_ASK_EVERY_S)
+    return cast(Job, ray.get(found[0])) if found else None
 
 
 def has_ended(folder: Folder) -> bool:
@@ -189,12 +190,12 @@ def _tell(row: dict[str, Any], orders: Orders, saved: dict[str, Any] | None = No
     A worker alone leaves out reports of short epochs; the driver has them all from the queue.
     """
     is_first = ray.train.get_context().get_world_rank() == 0
-    if saved or orders.progress is None or row.get("workers", 1) > 1 or _reports.due(False):
+    if saved or orders.queue is None or row.get("workers", 1) > 1 or _reports.due(False):
         _report(row, saved if is_first else None)
     told = {name: row[name] for name in LOGGED if name in row}
     log("epoch", _study(orders), row["run"], ray.train.get_context().get_world_rank(), **told)
-    if is_first and orders.progress is not None:  # an empty queue is false
-        orders.progress.put(row)
+    if is_first and orders.queue is not None:
+        orders.queue.tell.remote(row)  # before the next ``take``: an actor does a caller's calls in their order
 
 
 def _study(orders: Orders) -> str:
