@@ -69,6 +69,30 @@ def test_validation_chooses_the_deployed_model_and_test_does_not():
     assert content["classification"]["error"] == 0.75
 
 
+def with_more_steps(rate):
+    rng, trials = np.random.default_rng(1), {**TRIALS, "converged": {**TRIALS["scratch"], "val_error": None}}
+    test, validation = inputs()
+    longer = [models([rate] * 3, "converged", num, rng) for num in (1000, 100)]
+    how = {"times_the_steps": 5, "steps": 2500}
+    return evaluate(test + longer[0], validation + longer[1], CLASSES, trials=trials, convergence=how)
+
+
+def test_the_gain_at_convergence_is_over_scratch_with_more_steps():
+    content = with_more_steps(0.2)
+    gain, equal = content["gain_at_convergence"], content["transfer"]
+    assert gain["gain"] == pytest.approx(content["configurations"]["converged"]["error"] - content["target"]["error"])
+    assert (gain["baseline"], gain["times_the_steps"], gain["steps"]) == ("converged", 5, 2500)
+    assert gain["family_confidence"] == equal["family_confidence"] == 0.95  # it widens no interval
+    assert gain["examples_test"]["p_holm"] >= equal["examples_test"]["p_holm"]
+    assert with_more_steps(0.05)["winner"]["role"] == "converged"
+
+
+def test_scratch_that_more_steps_do_not_help_is_at_convergence_already():
+    content = evaluate(*inputs(), CLASSES, trials=TRIALS, convergence={"times_the_steps": 1})
+    assert content["gain_at_convergence"]["gain"] == content["transfer"]["gain"]
+    assert evaluate(*inputs(), CLASSES, trials=TRIALS)["gain_at_convergence"] is None
+
+
 def test_scratch_wins_where_its_validation_error_is_lower_and_the_verdict_stays():
     content = evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, trials=TRIALS)
     assert (content["winner"]["role"], content["winner"]["lr"], content["deployed"]["role"]) == (

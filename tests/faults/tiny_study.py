@@ -163,7 +163,7 @@ class TinyStudy:
             "search": search,
             "train": {"batch_size": 16, "augment": "crop", "precision": "fp32", "sync_batchnorm": False},
             "cluster": {"refit_workers": number, "checkpoint_interval_s": 0.0},
-            "refit": {"seeds": number, "epochs": 3, "candidates": 1},
+            "refit": {"seeds": number, "epochs": 3, "candidates": 1, "baseline_cap": 1},
         }
 
     @property

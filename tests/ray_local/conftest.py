@@ -47,7 +47,7 @@ def small_tree(storage: object, **changes: Any) -> dict[str, Any]:
         ],
         "search": {"trials": 5, "epochs": 3, "grace_epochs": 1, "lr": [1e-3, 1e-1]},
         "train": {"batch_size": 16, "augment": "crop", "precision": "fp32"},
-        "refit": {"seeds": 2, "epochs": 2, "label_fractions": [0.5], "forgetting": True},
+        "refit": {"seeds": 2, "epochs": 2, "baseline_cap": 1, "label_fractions": [0.5], "forgetting": True},
         "cluster": {"refits_at_once": 1},  # runs so short are not worth the start of a second group
     }
     for path, value in changes.items():

@@ -260,6 +260,7 @@ class RefitSpec(_Model):
     ``candidates``: so many trials with transfer, and as many of scratch. ``label_fractions``: parts of the training
     labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds. ``forgetting``:
     one more run at each freeze depth of the best source, to show what each keeps of the source task.
+    ``baseline_cap``: scratch is also trained with more steps, up to so many times those of a refit.
     """
 
     candidates: Count = 2
@@ -268,6 +269,7 @@ class RefitSpec(_Model):
     label_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     label_seeds: Count = 1
     forgetting: bool = False
+    baseline_cap: Count = 5
 
 
 class StudySpec(_Model):

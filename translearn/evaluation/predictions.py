@@ -10,6 +10,8 @@ import numpy as np
 from translearn.errors import fault, raise_faults
 
 TRANSFER, SCRATCH, PROBE = "transfer", "scratch", "probe"
+#: Scratch with as many more steps as lower its validation error.
+CONVERGED = "converged"
 _TOLERANCE = 1e-4  # of a row's sum: a softmax in float32 stays well within it
 _LEAST = float(np.finfo(np.float64).tiny)
 
@@ -19,7 +21,8 @@ class Predictions:
     """Predictions of one trained model on one split.
 
     Attributes:
-        role: ``"transfer"``, ``"scratch"`` or ``"probe"`` (the linear probe): which configuration was trained.
+        role: ``"transfer"``, ``"scratch"``, ``"probe"`` (the linear probe) or ``"converged"`` (scratch with more
+            steps): which configuration was trained.
         seed: The seed that it was trained with.
         probabilities: float64, shape (N, C), rows sum to 1.
         labels: int64, shape (N,), in [0, C).

@@ -12,11 +12,19 @@ from translearn.evaluation.classification import classification
 from translearn.evaluation.configuration import best_model, configuration, winner
 from translearn.evaluation.intervals.comparisons import compare
 from translearn.evaluation.intervals.interval import CONFIDENCE
-from translearn.evaluation.predictions import PROBE, SCRATCH, TRANSFER, Predictions, comparable_faults, of_role
+from translearn.evaluation.predictions import (
+    CONVERGED,
+    PROBE,
+    SCRATCH,
+    TRANSFER,
+    Predictions,
+    comparable_faults,
+    of_role,
+)
 from translearn.evaluation.verdict.class_gain import class_gains
 from translearn.evaluation.verdict.sentences import sentence
 
-_ROLES = (TRANSFER, SCRATCH, PROBE)
+_ROLES = (TRANSFER, SCRATCH, PROBE, CONVERGED)
 
 
 def evaluate(
@@ -27,18 +35,21 @@ def evaluate(
     trials: dict[str, dict[str, Any]],
     num_train: int | None = None,
     test_reads: int = 1,
+    convergence: dict[str, Any] | None = None,
     more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Compute all that a study claims about its models, as JSON without NaN or infinity.
 
     Args:
         predictions: On test, of the best transferred configuration, of scratch and, where there is one, of the linear
-            probe, with the same seeds.
+            probe and of scratch with more steps, with the same seeds.
         validation: The same models' predictions on validation. They choose the winner and the deployed model.
         classes: The C class names, in order of the labels.
         trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
         num_train: The number of training examples of the models.
         test_reads: The number of times that the study has read test, including this one.
+        convergence: How scratch came to convergence: what ``gain_at_convergence`` has beside the gain. Without
+            predictions of scratch with more steps it was there already. None where it was not looked for.
         more: Sections that need more than predictions, as they are to stand in the result.
 
     Returns:
@@ -53,7 +64,8 @@ def evaluate(
     best = winner(made)
     deployed = {"role": best, **best_model(made[best]["models"])}
     model, on_val = (next(p for p in of[best] if p.seed == deployed["seed"]) for of in (test, val))
-    verdicts = compare(test[TRANSFER], {role: test[role] for role in (SCRATCH, PROBE) if test[role]})
+    converged = (test[CONVERGED] or test[SCRATCH]) if convergence else []
+    verdicts = compare(test[TRANSFER], {role: test[role] for role in (SCRATCH, PROBE) if test[role]}, converged)
     evaluation: dict[str, Any] = {
         "confidence": CONFIDENCE,
         "classes": list(classes),
@@ -65,6 +77,7 @@ def evaluate(
         "target": made[best],
         "configurations": made,
         "transfer": verdicts[SCRATCH],
+        "gain_at_convergence": {**verdicts[CONVERGED], **convergence} if convergence else None,
         "over_probe": verdicts.get(PROBE),
         "deployed": deployed,
         "classification": classification(model, list(classes)),

@@ -33,6 +33,7 @@ from translearn.study.plan import check_study
 from translearn.study.ranking.rank import prior, rank
 from translearn.study.ranking.rank_words import ranking_lines
 from translearn.study.refits.candidates import Candidate, candidates
+from translearn.study.refits.convergence import refit_longer
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.more_refits import refit_more
 from translearn.study.refits.refit import refit
@@ -149,6 +150,7 @@ def _evaluated(study: Study) -> dict[str, Any]:
             depths = depth_runs(study.spec, kept_trials(study.folder), found)
             others = {run.name: run.trial for run in depths if not run.is_refit}
             refit_more(study.spec, study.folder, splits, sources, found, resources, others)
+            refit_longer(study.spec, study.folder, splits, sources, found, resources)
         evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)
@@ -233,10 +235,11 @@ def _manifests(study: Study) -> dict[str, dict[str, Any]]:
 
 def _closing(evaluation: dict[str, Any]) -> dict[str, Any]:
     target, figures = evaluation["target"], ("gain", "low", "high", "family_low", "family_high", "verdict")
-    transfer, over_probe = evaluation["transfer"], evaluation["over_probe"]
+    longer, over_probe = evaluation["gain_at_convergence"], evaluation["over_probe"]
     return {
         "winner": evaluation["winner"],
         "target_error": {name: target[name] for name in ("error", "low", "high")},
-        "transfer_gain": {name: transfer[name] for name in figures},
+        "transfer_gain": {name: evaluation["transfer"][name] for name in figures},
+        "gain_at_convergence": {name: longer[name] for name in (*figures, "times_the_steps")} if longer else None,
         "gain_over_probe": {name: over_probe[name] for name in figures} if over_probe else None,
     }

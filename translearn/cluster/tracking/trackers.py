@@ -144,8 +144,12 @@ def _texts(evaluation: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _gains(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    found = {"transfer_gain": evaluation["transfer"], "gain_over_probe": evaluation["over_probe"]}
-    return {name: gain for name, gain in found.items() if gain}
+    keys = {
+        "transfer_gain": "transfer",
+        "gain_at_convergence": "gain_at_convergence",
+        "gain_over_probe": "over_probe",
+    }
+    return {name: gain for name, key in keys.items() if (gain := evaluation.get(key))}
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Comparisons of a study: transfer against scratch and against the linear probe, corrected for each other."""
+"""Comparisons of a study: transfer against scratch, its convergence and the linear probe, corrected for each other."""
 
 from __future__ import annotations
 
@@ -7,19 +7,47 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from translearn.evaluation.intervals.paired import holm
-from translearn.evaluation.predictions import Predictions
+from translearn.evaluation.predictions import CONVERGED, SCRATCH, Predictions
 from translearn.evaluation.verdict.transfer import Verdict, transfer_gain
 
 
-def compare(transfer: Sequence[Predictions], baselines: dict[str, Sequence[Predictions]]) -> dict[str, dict[str, Any]]:
+def compare(
+    transfer: Sequence[Predictions],
+    baselines: dict[str, Sequence[Predictions]],
+    converged: Sequence[Predictions] = (),
+) -> dict[str, dict[str, Any]]:
     """Return the verdict on transfer against each baseline, by role, as JSON; verdicts hold together at 95 %.
+
+    The gain at convergence adds nothing to the correction: it counts after that over scratch is shown, in the same
+    direction (a fixed sequence).
 
     Args:
         transfer: The transferred models' predictions on test, one a seed.
-        baselines: By role, those of what transfer is compared with.
+        baselines: By role, those of what transfer is compared with; scratch among them.
+        converged: Those of scratch at convergence; empty where that was not looked for.
+
+    Source: Maurer, Hothorn & Lehmacher, Biometrie in der chemisch-pharmazeutischen Industrie 6 (1995) 3-18.
     """
-    verdicts = [transfer_gain(transfer, found, len(baselines)) for found in baselines.values()]
-    return {role: asdict(verdict) for role, verdict in zip(baselines, _corrected(verdicts), strict=True)}
+    num = len(baselines)
+    verdicts = [transfer_gain(transfer, found, num) for found in baselines.values()]
+    found = dict(zip(baselines, _corrected(verdicts), strict=True))
+    if converged:
+        found[CONVERGED] = _following(transfer_gain(transfer, converged, num), found[SCRATCH], num)
+    return {role: asdict(verdict) for role, verdict in found.items()}
+
+
+def _following(verdict: Verdict, first: Verdict, num: int) -> Verdict:
+    """Return a verdict that counts only after another one is shown; its p-values are no lower than those of that."""
+    examples, seeds = (
+        None if own.p is None or earlier.p_holm is None else max(earlier.p_holm, min(1.0, num * own.p))
+        for own, earlier in ((verdict.examples_test, first.examples_test), (verdict.seeds_test, first.seeds_test))
+    )
+    return replace(
+        verdict,
+        baseline=CONVERGED,
+        examples_test=replace(verdict.examples_test, p_holm=examples),
+        seeds_test=replace(verdict.seeds_test, p_holm=seeds),
+    )
 
 
 def _corrected(verdicts: list[Verdict]) -> list[Verdict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.evaluation.predictions import SCRATCH
+from translearn.evaluation.predictions import CONVERGED, SCRATCH
 from translearn.evaluation.verdict.further_sentences import (
     calibration_sentences,
     class_sentences,
@@ -112,7 +112,7 @@ def _target(evaluation: dict[str, Any]) -> str:
 def _winner(evaluation: dict[str, Any]) -> str:
     winner = evaluation["winner"]
     setting = f"{winner['source']}, freeze depth {winner['freeze_depth']}, learning rate {winner['lr']:.2g}"
-    if winner["role"] != SCRATCH:
+    if winner["role"] not in (SCRATCH, CONVERGED):
         return f"Winner: {setting}."
     beaten = evaluation["configurations"]["transfer"]["trial"]["source"]
     return f"Winner: {setting}: its validation error is lower than that of the best transfer, from {beaten}."

@@ -14,7 +14,7 @@ from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
 from translearn.data.images.image_set import ImageSet
 from translearn.evaluation.mistakes import Mistake, worst_mistakes
-from translearn.evaluation.predictions import TRANSFER, Predictions
+from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Predictions
 from translearn.evaluation.summary import evaluate
 from translearn.models.model_dir import TaskErrors
 from translearn.models.sources import Source
@@ -27,7 +27,8 @@ from translearn.study.evaluation.reading import Reading, read_test
 from translearn.study.evaluation.sections import candidate_rows, dynamics_of, labels_of
 from translearn.study.models import load, publish
 from translearn.study.ranking.rank_card import ranking_figures
-from translearn.study.refits.candidates import Candidate, final_choice, is_probe
+from translearn.study.refits.candidates import Candidate, is_probe
+from translearn.study.refits.convergence import chosen_of, converged, convergence_of
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.refit import REFIT, refit_errors, refit_seeds, run_name
 from translearn.study.tables import MISTAKE_SCHEMA, table
@@ -51,11 +52,12 @@ def evaluate_study(
     """
     if folder.exists(EVALUATION):
         return dict(folder.read_json(EVALUATION))
-    errors = refit_errors(spec, folder, candidates)
-    chosen = final_choice(candidates, {name: float(np.mean(found)) for name, found in errors.items()})
+    errors, chosen = refit_errors(spec, folder, candidates), chosen_of(spec, folder, candidates)
+    longer = converged(spec, folder, chosen[SCRATCH])
+    compared = {**chosen, **({CONVERGED: longer} if longer.times > 1 else {})}
     models: Models = {
         (role, seed): load(folder / REFIT / run_name(candidate, index))
-        for role, candidate in chosen.items()
+        for role, candidate in compared.items()
         for index, seed in enumerate(refit_seeds(spec))
     }
     source, trials = sources[chosen[TRANSFER].trial["source"]], folder.read_table(TRIALS).to_pylist()
@@ -77,12 +79,13 @@ def evaluate_study(
         on_test,
         on_val,
         splits.dataset.manifest.classes,
-        trials={role: _trial(candidate) for role, candidate in chosen.items()},
+        trials={role: _trial(candidate) for role, candidate in compared.items()},
         num_train=len(splits.train),
         test_reads=test.count,
+        convergence=convergence_of(spec, folder, chosen[SCRATCH], len(splits.train)),
         more=more,
     )
-    _deploy(spec, folder, chosen, evaluation)
+    _deploy(spec, folder, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
     folder.write_json(EVALUATION, evaluation)
     return evaluation

@@ -23,11 +23,13 @@ class Candidate:
         name: What the names of its refits begin with: its first role, and its rank there from 0.
         roles: For what it may be chosen.
         trial: Its row of ``trials.parquet``, and ``num_trials``: among how many it was found.
+        times: Its refits have so many times the steps of the budget.
     """
 
     name: str
     roles: tuple[str, ...]
     trial: Trial
+    times: int = 1
 
 
 def candidates(trials: list[Trial], sources: dict[str, Source], num: int) -> list[Candidate]:

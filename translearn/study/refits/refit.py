@@ -88,7 +88,7 @@ def run_error(folder: Folder, run: str) -> float:
 
 def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
     return [
-        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, refit_epochs(spec))
+        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, candidate.times * refit_epochs(spec))
         for index, seed in enumerate(refit_seeds(spec))
         for candidate in candidates
     ]
