@@ -93,6 +93,27 @@ def test_scratch_that_more_steps_do_not_help_is_at_convergence_already():
     assert evaluate(*inputs(), CLASSES, trials=TRIALS)["gain_at_convergence"] is None
 
 
+def with_probe(rate, **transfer):
+    rng = np.random.default_rng(2)
+    trials = {**TRIALS, "transfer": {**TRIALS["transfer"], **transfer}, "probe": TRIALS["transfer"]}
+    test, validation = inputs()
+    probe = [models([rate] * 3, "probe", num, rng) if not transfer else [] for num in (1000, 100)]
+    return evaluate(test + probe[0], validation + probe[1], CLASSES, trials=trials)["linear_probe"]
+
+
+def test_the_cheaper_model_is_known_where_fine_tuning_is_not_shown_better():
+    assert with_probe(0.3)["is_fine_tuning_better"]
+    found = with_probe(0.1)
+    assert (found["is_fine_tuning_better"], found["is_best_transfer"], found["role"]) == (False, False, "probe")
+    assert found["low"] < found["error"] < found["high"]
+    assert found["seed"] in (0, 1, 2)
+    assert (with_probe(0.1, is_probe=True)["role"], with_probe(0.1, is_probe=True)["is_best_transfer"]) == (
+        "transfer",
+        True,
+    )
+    assert evaluate(*inputs(), CLASSES, trials=TRIALS)["linear_probe"] is None
+
+
 def test_scratch_wins_where_its_validation_error_is_lower_and_the_verdict_stays():
     content = evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, trials=TRIALS)
     assert (content["winner"]["role"], content["winner"]["lr"], content["deployed"]["role"]) == (

@@ -49,41 +49,47 @@ def listed(found):
 
 
 def test_as_many_of_scratch_as_of_transfer_and_the_best_probe():
-    found = listed(candidates([row for row in TRIALS if row["trial_id"] != "t4"], SOURCES, 2))
+    found = listed(candidates([row for row in TRIALS if row["trial_id"] != "t4"], SOURCES, 2, 0.03))
     assert found == {
         "transfer-0": ("t1", ("transfer",)),
         "transfer-1": ("t3", ("transfer", "probe")),
         "scratch-0": ("t5", ("scratch",)),
         "scratch-1": ("t6", ("scratch",)),
     }
-    assert listed(candidates(TRIALS, SOURCES, 1))["probe-0"] == ("t4", ("probe",))
+    assert listed(candidates(TRIALS, SOURCES, 1, 0.03))["probe-0"] == ("t4", ("probe",))
 
 
 def test_one_configuration_is_refitted_once():
-    ids = [c.trial["trial_id"] for c in candidates(TRIALS, SOURCES, 9)]
+    ids = [c.trial["trial_id"] for c in candidates(TRIALS, SOURCES, 9, 0.03)]
     assert len(ids) == len(set(ids))
     assert "t2" not in ids
 
 
 def test_the_number_of_trials_behind_each_choice_is_kept():
-    nums = {c.name: c.trial["num_trials"] for c in candidates(TRIALS, SOURCES, 1)}
+    nums = {c.name: c.trial["num_trials"] for c in candidates(TRIALS, SOURCES, 1, 0.03)}
     assert nums == {"transfer-0": 5, "scratch-0": 3, "probe-0": 2}
 
 
 def test_scratch_of_every_architecture_among_the_best():
-    found = listed(candidates([*TRIALS, trial("t9", "b", 0.12)], SOURCES, 2))
-    assert [trial_id for trial_id, _ in found.values()] == ["t1", "t9", "t5", "t6", "t8", "t4"]
+    found = listed(candidates([*TRIALS, trial("t9", "b", 0.12)], SOURCES, 2, 0.03))
+    assert [trial_id for trial_id, _ in found.values()] == ["t1", "t9", "t5", "t6", "t8", "t4", "probe-resnet34"]
 
 
-def test_a_search_without_a_probe_has_none():
-    found = candidates([row for row in TRIALS if row["freeze_depth"] < 5], SOURCES, 2)
-    assert not any("probe" in c.roles for c in found)
+def test_where_the_search_had_no_probe_one_of_the_best_source_is_added():
+    (probe,) = [c for c in candidates(TRIALS[:3] + TRIALS[5:], SOURCES, 2, 0.03) if "probe" in c.roles]
+    assert (probe.name, probe.trial["source"], probe.trial["freeze_depth"], probe.trial["lr"]) == (
+        "probe-0",
+        "a",
+        5,
+        0.03,
+    )
+    assert (probe.trial["val_error"], probe.trial["num_trials"]) == (None, 0)
 
 
 def test_failed_trials_are_no_candidates_and_a_role_without_any_is_a_fault():
     failed = [{**row, "status": "failed", "val_error": None} if row["source"] == "a" else row for row in TRIALS]
     with pytest.raises(TranslearnError) as error:
-        candidates(failed, SOURCES, 2)
+        candidates(failed, SOURCES, 2, 0.03)
     assert str(error.value) == (
         "search: no transfer trial gave a result, so there is nothing to compare. Raise search.trials, or lower the "
         "range of search.lr."
@@ -91,7 +97,7 @@ def test_failed_trials_are_no_candidates_and_a_role_without_any_is_a_fault():
 
 
 def test_the_final_choice_has_the_lowest_error_of_the_refits():
-    found = candidates(TRIALS, SOURCES, 2)  # transfer-0 (depth 2), transfer-1 (probe), scratch-0, scratch-1
+    found = candidates(TRIALS, SOURCES, 2, 0.03)  # transfer-0 (depth 2), transfer-1 (probe), scratch-0, scratch-1
     errors = {"transfer-0": 0.2, "transfer-1": 0.3, "scratch-0": 0.5, "scratch-1": 0.4}
     assert {role: c.name for role, c in final_choice(found, errors).items()} == {
         "transfer": "transfer-0",
@@ -101,7 +107,7 @@ def test_the_final_choice_has_the_lowest_error_of_the_refits():
 
 
 def test_a_chosen_probe_is_not_compared_with_a_probe():
-    found = candidates(TRIALS, SOURCES, 2)
+    found = candidates(TRIALS, SOURCES, 2, 0.03)
     errors = {"transfer-0": 0.3, "transfer-1": 0.2, "scratch-0": 0.5, "scratch-1": 0.5}
     assert {role: c.name for role, c in final_choice(found, errors).items()} == {
         "transfer": "transfer-1",
@@ -110,11 +116,11 @@ def test_a_chosen_probe_is_not_compared_with_a_probe():
 
 
 def test_scratch_has_the_architecture_of_the_chosen_transfer():
-    found = candidates([*TRIALS, trial("t9", "b", 0.12)], SOURCES, 2)
+    found = candidates([*TRIALS, trial("t9", "b", 0.12)], SOURCES, 2, 0.03)
     errors = {c.name: 0.5 for c in found} | {"transfer-1": 0.1}
     chosen = final_choice(found, errors)
     assert (chosen["transfer"].trial["trial_id"], chosen["scratch"].trial["trial_id"]) == ("t9", "t8")
-    assert "probe" not in chosen
+    assert chosen["probe"].trial["trial_id"] == "probe-resnet34"
 
 
 def spec(**refit: Any) -> StudySpec:
@@ -125,7 +131,7 @@ def spec(**refit: Any) -> StudySpec:
 def test_no_seed_of_a_refit_is_another_ones():
     study = spec(seeds=4, label_fractions=[0.5], label_seeds=3)
     labels = np.arange(40) % 4
-    runs = list(label_runs(study, labels, candidates(TRIALS, SOURCES, 2)))
+    runs = list(label_runs(study, labels, candidates(TRIALS, SOURCES, 2, 0.03)))
     seeds = refit_seeds(study) + sorted({run.seed for run in runs})
     assert len(set(seeds)) == len(seeds) == 7
 
@@ -146,7 +152,7 @@ def test_fractions_are_nested_and_stratified(num_classes, num, seed, one, other)
 def test_runs_with_fewer_labels_have_as_many_steps_and_pair_up():
     study = spec(label_fractions=[0.5, 0.1], label_seeds=2, epochs=30)
     labels = np.arange(640) % 4
-    found = list(label_runs(study, labels, candidates(TRIALS, SOURCES, 2)))
+    found = list(label_runs(study, labels, candidates(TRIALS, SOURCES, 2, 0.03)))
     assert [run.name for run in found][:4] == [
         "labels-transfer-0.1-0",
         "labels-scratch-0.1-0",
@@ -164,4 +170,4 @@ def test_runs_with_fewer_labels_have_as_many_steps_and_pair_up():
 
 
 def test_names_of_refits():
-    assert run_name(candidates(TRIALS, SOURCES, 1)[0], 2) == "transfer-0-2"
+    assert run_name(candidates(TRIALS, SOURCES, 1, 0.03)[0], 2) == "transfer-0-2"

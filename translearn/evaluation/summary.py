@@ -22,6 +22,7 @@ from translearn.evaluation.predictions import (
     of_role,
 )
 from translearn.evaluation.verdict.class_gain import class_gains
+from translearn.evaluation.verdict.linear_probe import linear_probe
 from translearn.evaluation.verdict.sentences import sentence
 
 _ROLES = (TRANSFER, SCRATCH, PROBE, CONVERGED)
@@ -79,6 +80,7 @@ def evaluate(
         "transfer": verdicts[SCRATCH],
         "gain_at_convergence": {**verdicts[CONVERGED], **convergence} if convergence else None,
         "over_probe": verdicts.get(PROBE),
+        "linear_probe": linear_probe(made, verdicts.get(PROBE)),
         "deployed": deployed,
         "classification": classification(model, list(classes)),
         "class_gains": class_gains(test[TRANSFER], test[SCRATCH], classes),

@@ -72,6 +72,11 @@ def rates(spec: StudySpec, first: float, num: int) -> list[float]:
     return [rate for rate in found if low <= rate <= high][:num]
 
 
+def probe_rate(spec: StudySpec, first: float) -> float:
+    """Return the learning rate of a linear probe, where other configurations begin with ``first``."""
+    return min(_PROBE_FACTOR * first, spec.search.lr[1])
+
+
 def _baselines(sources: Mapping[str, Source]) -> list[str]:
     return [name for name, source in sources.items() if source.kind == "scratch"]
 
@@ -109,7 +114,7 @@ def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[F
 def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstConfig]:
     """The best source's linear probe, or its default configuration where the study has none, and its other rates."""
     first, lowest, last = past.lr or spec.default_lr, _lowest(spec, source), num_stages(source.arch)
-    probe = _at(spec, source, last, min(_PROBE_FACTOR * first, spec.search.lr[1]))
+    probe = _at(spec, source, last, probe_rate(spec, first))
     has_probe = last in spec.freeze_depths(source.arch)
     return [probe if has_probe else _at(spec, source, lowest, first)] + [
         _at(spec, source, lowest, lr) for lr in rates(spec, first, _SWEPT)[1:]

@@ -21,6 +21,7 @@ from translearn.config import StudySpec
 from translearn.errors import InputError, fault
 from translearn.models.model_dir import read_info
 from translearn.models.sources import Source, scratch
+from translearn.ranking.first_configurations import probe_rate
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
 from translearn.storage.folder import Folder
@@ -205,7 +206,8 @@ def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], list[Can
     if study.spec.search.prior == "auto":
         known = prior(_ranked(study, splits, sources))
     trials = search(study.spec, study.folder, splits, sources, study.resources, known, **study.tuning)
-    return sources, candidates(trials, sources, study.spec.refit.candidates)
+    spec = study.spec
+    return sources, candidates(trials, sources, spec.refit.candidates, probe_rate(spec, spec.default_lr))
 
 
 def _sources(study: Study) -> dict[str, Source]:

@@ -85,6 +85,8 @@ def evaluate_study(
         convergence=convergence_of(spec, folder, chosen[SCRATCH], len(splits.train)),
         more=more,
     )
+    if probe := evaluation["linear_probe"]:
+        probe["model"] = f"{REFIT}/{run_name(compared[probe['role']], refit_seeds(spec).index(probe['seed']))}"
     _deploy(spec, folder, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
     folder.write_json(EVALUATION, evaluation)

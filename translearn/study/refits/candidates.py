@@ -32,16 +32,17 @@ class Candidate:
     times: int = 1
 
 
-def candidates(trials: list[Trial], sources: dict[str, Source], num: int) -> list[Candidate]:
+def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_lr: float) -> list[Candidate]:
     """The best trials of each role: as many of transfer as of scratch, and the best linear probe.
 
     Scratch and the probe are those of the architectures of the best trials with transfer. A probe that is among the
-    best with transfer is not listed twice.
+    best with transfer is not listed twice; where the search has none, one of the best source is added.
 
     Args:
         trials: Rows of ``trials.parquet``.
         sources: Every source by name, scratch among them.
         num: How many of transfer, and of scratch for each architecture; fewer where the search has fewer.
+        probe_lr: The learning rate of a linear probe that is added.
 
     Raises:
         TranslearnError: Every trial of transfer or of scratch failed, or there was none.
@@ -54,12 +55,23 @@ def candidates(trials: list[Trial], sources: dict[str, Source], num: int) -> lis
         missing = TRANSFER if not transfer else SCRATCH
         message = f"search: no {missing} trial gave a result, so there is nothing to compare."
         raise TranslearnError(f"{message} Raise search.trials, or lower the range of search.lr.")
-    probes = [row for arch in archs for row in _best(filter(is_probe, _of_arch(found, arch)), 1)]
+    probes = [
+        row
+        for arch in archs
+        for row in _best(filter(is_probe, _of_arch(found, arch)), 1)
+        or [_added_probe(_of_arch(transfer, arch)[0], probe_lr)]
+    ]
     roles: dict[str, tuple[str, ...]] = {row["trial_id"]: () for row in (*transfer, *scratch, *probes)}
     for role, best in ((TRANSFER, transfer), (SCRATCH, scratch), (PROBE, probes)):
         roles |= {row["trial_id"]: (*roles[row["trial_id"]], role) for row in best}
     rows = {row["trial_id"]: row for row in (*probes, *scratch, *transfer)}
     return _named([(of_trial, rows[trial_id]) for trial_id, of_trial in roles.items()])
+
+
+def _added_probe(best: Trial, lr: float) -> Trial:
+    """The linear probe of the best trial's source, which the search did not try."""
+    own = {"trial_id": f"probe-{best['arch']}", "freeze_depth": num_stages(best["arch"]), "lr": lr}
+    return {**best, **own, "val_error": None, "num_trials": 0}
 
 
 def is_probe(trial: Trial) -> bool:
@@ -70,8 +82,8 @@ def is_probe(trial: Trial) -> bool:
 def final_choice(found: list[Candidate], errors: dict[str, float]) -> dict[str, Candidate]:
     """By role the candidate with the lowest mean validation error over its refits; the better trial on a tie.
 
-    Scratch and the probe have the architecture of the chosen transfer. There is no probe where the search had none, or
-    where the chosen transfer is one itself.
+    Scratch and the probe have the architecture of the chosen transfer. There is no probe where its refits diverged,
+    or where the chosen transfer is one itself.
 
     Args:
         found: What ``candidates`` gave.
