@@ -15,7 +15,6 @@ from conftest import small_tree
 
 from translearn.cli import main
 from translearn.study import run
-from translearn.study.refits import refit
 
 mlflow = pytest.importorskip("mlflow", reason="an extra, which `make test-all` installs")
 
@@ -78,7 +77,7 @@ def test_a_study_is_sent_while_it_runs_and_goes_on_without_its_server(
 
     capsys.readouterr()
     with monkeypatch.context() as context:
-        context.setattr(refit, "train_jobs", without(server, refit.train_jobs))
+        context.setattr(run, "refit", without(server, run.refit))
         assert main(["run", str(file)]) == 0
     assert capsys.readouterr().out.count("warning: MLflow: ") == 1
     assert (folder / "report.html").exists()

@@ -15,7 +15,7 @@ from translearn.cluster.resources import Resources, plan_resources, with_nodes_o
 from translearn.cluster.tracking.connections import tracking
 from translearn.cluster.tracking.console import board, say
 from translearn.cluster.tracking.trackers import run_tracker, track_result
-from translearn.cluster.training.runs import train_jobs
+from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
 from translearn.errors import InputError, fault
@@ -37,7 +37,7 @@ from translearn.study.refits.candidates import Candidate, candidates
 from translearn.study.refits.convergence import refit_longer
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.more_refits import refit_more
-from translearn.study.refits.refit import refit
+from translearn.study.refits.refit import REFIT, refit
 from translearn.study.refits.survivors import pairs
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
@@ -145,17 +145,24 @@ def _evaluated(study: Study) -> dict[str, Any]:
     with _splits(study) as splits:
         sources, found = _searched(study, splits)
         if not study.folder.exists(directory.EVALUATION):
-            resources = with_nodes_of_now(study.resources)
-            refit(study.spec, study.folder, splits, sources, found, resources)
-            found = pairs(study.spec, study.folder, found)
-            depths = depth_runs(study.spec, kept_trials(study.folder), found)
-            others = {run.name: run.trial for run in depths if not run.is_refit}
-            refit_more(study.spec, study.folder, splits, sources, found, resources, others)
-            refit_longer(study.spec, study.folder, splits, sources, found, resources)
+            found = _refitted(study, splits, sources, found)
         evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)
     return evaluation
+
+
+def _refitted(study: Study, splits: Splits, sources: dict[str, Source], found: list[Candidate]) -> list[Candidate]:
+    """Do every refit; return the candidates that are left."""
+    spec, folder, resources = study.spec, study.folder, with_nodes_of_now(study.resources)
+    with worker_groups(folder / REFIT, resources, spec.cluster.checkpoint_interval_s) as groups:
+        refit(spec, folder, splits, sources, found, groups)
+        found = pairs(spec, folder, found)
+        depths = depth_runs(spec, kept_trials(folder), found)
+        others = {run.name: run.trial for run in depths if not run.is_refit}
+        refit_more(spec, folder, splits, sources, found, groups, others)
+        refit_longer(spec, folder, splits, sources, found, groups)
+    return found
 
 
 def run_report(study: Study) -> dict[str, Any]:

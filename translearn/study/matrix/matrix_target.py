@@ -12,6 +12,7 @@ from translearn.cluster.data.placed import remove_images
 from translearn.cluster.data.predict import predict
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import say
+from translearn.cluster.training.runs import worker_groups
 from translearn.config import StudySpec
 from translearn.errors import TranslearnError
 from translearn.evaluation.gain_matrix import Outcome
@@ -113,7 +114,8 @@ def _tried(
     trials = kept_trials(folder)
     num = spec.refit.candidates
     found = {name: _candidates(trials, source, num) for name, source in sources.items()}
-    refit(spec, folder, splits, sources, [one for own in found.values() for one in own], resources)
+    with worker_groups(folder / REFIT, resources, spec.cluster.checkpoint_interval_s) as groups:
+        refit(spec, folder, splits, sources, [one for own in found.values() for one in own], groups)
     best = [_best(spec, folder, own) for own in found.values()]
     runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
     models = [load(folder / REFIT / run_name(*run)) for run in runs]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import say
+from translearn.cluster.training.runs import WorkerGroups
 from translearn.config import StudySpec
 from translearn.data.batches import num_steps
 from translearn.evaluation.intervals.interval import over_seeds
@@ -39,7 +39,7 @@ def refit_longer(
     splits: Splits,
     sources: dict[str, Source],
     candidates: list[Candidate],
-    resources: Resources,
+    groups: WorkerGroups,
 ) -> None:
     """Trains the chosen trial of scratch with more and more steps, until its validation error is not lower any more.
 
@@ -48,7 +48,7 @@ def refit_longer(
     scratch = chosen_of(spec, folder, candidates)[SCRATCH]
     for times in lengths(spec.refit.baseline_cap):
         say(f"scratch with {times} times the steps")
-        refit(spec, folder, splits, sources, [_longer(scratch, times)], resources)
+        refit(spec, folder, splits, sources, [_longer(scratch, times)], groups)
         if converged(spec, folder, scratch).times < times:
             return
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from translearn.cluster.data.shared import Shared
-from translearn.cluster.resources import Resources
+from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
 from translearn.models.sources import Source
@@ -32,7 +32,7 @@ def refit_more(
     splits: Splits,
     sources: dict[str, Source],
     candidates: list[Candidate],
-    resources: Resources,
+    groups: WorkerGroups,
     others: Mapping[str, Trial],
 ) -> None:
     """Trains the runs of the label-efficiency curve, and more trials, once each; leaves models in ``refit/``.
@@ -43,7 +43,7 @@ def refit_more(
         splits: The target's.
         sources: All sources by name.
         candidates: What ``survivors`` gave; the best of them are trained on fewer labels.
-        resources: The layout.
+        groups: Who trains, into ``refit/``.
         others: More trials, each trained with the first seed, by the names of their runs.
 
     Raises:
@@ -54,7 +54,7 @@ def refit_more(
     jobs = _label_jobs(spec, splits, candidates, task)
     jobs += [refit_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], refit_epochs(spec)) for one in more]
     if jobs:
-        train_refits(spec, folder, jobs, resources)
+        train_refits(spec, folder, jobs, groups)
         for job in jobs:
             check_trained(folder / REFIT / job.run)
         add_refit_curves(folder, [job.run for job in jobs])

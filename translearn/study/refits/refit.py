@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from translearn.cluster.data.shared import Shared, Task, share
-from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import board, say
 from translearn.cluster.tracking.trackers import run_tracker
-from translearn.cluster.training.runs import train_jobs
+from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import StudySpec
 from translearn.models.model_dir import read_info
@@ -39,7 +38,7 @@ def refit(
     splits: Splits,
     sources: dict[str, Source],
     candidates: list[Candidate],
-    resources: Resources,
+    groups: WorkerGroups,
 ) -> None:
     """Trains all candidates with every seed under the same budget.
 
@@ -51,10 +50,10 @@ def refit(
         splits: The target's.
         sources: All sources by name.
         candidates: What is refitted.
-        resources: The layout.
+        groups: Who trains, into ``refit/``.
     """
     jobs = _refit_jobs(spec, splits, candidates, refit_task(splits, sources, candidates))
-    train_refits(spec, folder, jobs, resources)
+    train_refits(spec, folder, jobs, groups)
     add_refit_curves(folder, [job.run for job in jobs if not failure(folder / REFIT / job.run)])
 
 
@@ -63,12 +62,12 @@ def refit_task(splits: Splits, sources: dict[str, Source], candidates: list[Cand
     return share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
 
 
-def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], resources: Resources) -> None:
+def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], groups: WorkerGroups) -> None:
     epochs = max(job.config.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs")
     with board("refits", len(jobs), epochs, spec.name) as shown:
         followers = (shown.follow, run_tracker(spec, REFIT, jobs))
-        train_jobs(jobs, folder / REFIT, resources, spec.cluster.checkpoint_interval_s, followers)
+        groups.train(jobs, followers)
     for job in jobs:
         if not failure(folder / REFIT / job.run):
             check_trained(folder / REFIT / job.run)
