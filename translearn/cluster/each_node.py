@@ -19,7 +19,7 @@ def nodes_with_cpus() -> list[dict[str, Any]]:
 
 
 def in_turn(places: Mapping[str, int]) -> list[str]:
-    """Nodes in the order in which work is given to them, each as often as it has places.
+    """Yield the nodes in the order in which work is given to them, each as often as it has places.
 
     First comes one place of every node, then a second one of those that have two, and so on.
     """
@@ -30,7 +30,7 @@ def in_turn(places: Mapping[str, int]) -> list[str]:
 def on_each(
     nodes: list[dict[str, Any]], function: Callable[..., Any], *args: Any, timeout_s: float | None = None
 ) -> list[Any]:
-    """What a function returns on each node; on this one it is simply called. A node that is lost has no answer.
+    """Return the results of a function on each node; on this node it is simply called. A lost node has no result.
 
     Raises:
         RayError: The function failed on a node, or did not answer in time; the others were asked all the same.
@@ -46,7 +46,7 @@ def on_each(
 
 
 def _answers(ref: Any) -> list[Any]:
-    """What a task returned, which is nothing where its node is lost."""
+    """Return a task's result; nothing where its node is lost."""
     try:
         return [ray.get(ref, timeout=0)]
     except GONE:

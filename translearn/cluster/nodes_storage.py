@@ -1,4 +1,4 @@
-"""Whether every node of a cluster sees the storage: one that lies on a node's own disk would lose what others write."""
+"""A check that every node sees the storage: on the disk of a single node it would lose what other nodes write."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REMEDY = "Use s3:// or gs:// with credentials on every node, or a folder that a
 
 
 def check_shared(storage: Folder, look: Callable[[Folder, str], bool] = Folder.exists) -> None:
-    """Writes a file into the storage, and has every node of the connected cluster look for it; it is deleted again.
+    """Write a file into the storage, and have every node of the cluster look for it; the file is deleted again.
 
     On a cluster of one node nothing is done.
 
@@ -58,7 +58,7 @@ def _on(node: str) -> dict[str, Any]:
 
 
 def _blindness(answer: Any) -> str:
-    """What a node does not do; empty where it sees the file."""
+    """Return what a node cannot do; empty where it sees the file."""
     try:
         return "" if ray.get(answer, timeout=_ANSWER_S) else "does not see"
     except GONE:

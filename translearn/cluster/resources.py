@@ -1,4 +1,4 @@
-"""Who gets which CPUs and GPUs: decided once, from what the cluster has, so that nothing can wait for ever."""
+"""CPUs and GPUs of trials and refits: decided once, from what the cluster has, so that nothing waits for ever."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NONE_UP = {
 
 @dataclass(frozen=True)
 class Resources:
-    """What the work can have.
+    """The nodes, and the CPUs and GPUs of a worker.
 
     Attributes:
         cpus: CPUs, and so torch threads, of a worker of a trial.
@@ -103,7 +103,7 @@ def _number_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float
 
 
 def _refit_faults(spec: ClusterSpec, nodes: list[dict[str, float]], gpus: float) -> list[str]:
-    """Of a range only the lowest number has to be there at the start."""
+    """Return the faults of a range: only its lowest number has to be there at the start."""
     asked, where = spec.refit_workers, "cluster.refit_workers"
     least, where = (asked[0], f"{where}.0") if isinstance(asked, tuple) else (asked, where)
     workers = 1 if least == "auto" else least

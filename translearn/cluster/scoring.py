@@ -27,7 +27,7 @@ from translearn.training.precision import prepare_process, resolve_precision
 
 @dataclass(frozen=True)
 class Scored:
-    """What was measured of a source.
+    """The measured scores of a source.
 
     Attributes:
         scores: At every stage.
@@ -49,7 +49,7 @@ class Scored:
 def score_sources(
     task: Task, own_images: Mapping[str, ImageSet], spec: StudySpec, resources: Resources
 ) -> dict[str, Scored]:
-    """What is measured of each source but scratch, by name. Of the target, training images alone are read.
+    """Measure each source but scratch; return scores by name. Of the target, training images alone are read.
 
     Args:
         task: Target data and sources.
@@ -71,7 +71,7 @@ def _score(shared: Shared, name: str, own: ImageSet | None, spec: StudySpec, res
 
 
 def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec, device: torch.device) -> Scored:
-    """What is measured of a source on a target's training images."""
+    """Measure a source on a target's training images."""
     started = time.perf_counter()
     network, has_head = _network(source, device)
     how: dict[str, Any] = {"precision": resolve_precision(spec.train.precision, device), "device": device}
@@ -89,7 +89,7 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
 
 
 def _network(source: Source, device: torch.device) -> tuple[Network, bool]:
-    """The source's network, and whether its head is its own."""
+    """Return the source's network, and whether its head is its own."""
     assert source.state is not None
     weight = source.state.get(f"{HEAD[source.arch][-1]}.weight")
     num_classes = 1 if weight is None else len(weight)

@@ -39,7 +39,7 @@ _START_TIMEOUT, _ELASTIC_START_TIMEOUT_S = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT
 
 @contextmanager
 def session(address: str | None = None, dashboard: bool = True, num_cpus: int | None = None) -> Iterator[str]:
-    """Connects to Ray, and disconnects at the end; yields where its dashboard is, empty when there is none.
+    """Connect to Ray, and disconnect at the end; yield the address of the dashboard, empty when there is none.
 
     Args:
         address: A cluster's address, ``auto``, or ``local``. None: ``RAY_ADDRESS`` (which ``ray job submit``
@@ -78,7 +78,7 @@ def quick_starts() -> Iterator[None]:
 
 
 def own_address() -> dict[str, str]:
-    """Variables that give a Ray which is started on this machine a free port, and its processes its address.
+    """Return variables that give a Ray started on this machine a free port, and its processes its address.
 
     Those that are not told take the Ray that was started last on the machine. Ray Train's PlacementGroupCleaner then
     asks another Ray for its controller, takes it for dead, and removes the workers of a training that runs.
@@ -88,12 +88,12 @@ def own_address() -> dict[str, str]:
 
 
 def told_address(address: str) -> dict[str, str]:
-    """Variables that tell processes which Ray is theirs, whatever the user's shell says."""
+    """Return variables that tell processes which Ray is theirs, whatever the user's shell says."""
     return {"RAY_ADDRESS": address, "RAY_API_SERVER_ADDRESS": ""}
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has now."""
+    """Return a port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -101,7 +101,7 @@ def free_port() -> int:
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables of the environment while the block runs."""
+    """Set variables of the environment while the block runs."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -113,7 +113,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def listen_here_only() -> None:
-    """Makes a Ray that this process starts listen on 127.0.0.1 only, for the rest of the process."""
+    """Make a Ray that this process starts listen on 127.0.0.1 only, for the rest of the process."""
     os.environ.update(LOCAL)
     # Ray has read the variable already, when it was imported; a test looks at the sockets.
     ray_constants.ENABLE_RAY_CLUSTER = False

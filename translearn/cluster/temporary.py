@@ -16,13 +16,13 @@ _NAME = re.compile(rf"{_PREFIX}(\d+)-\w+")
 
 @contextmanager
 def checkpoint_folder() -> Iterator[Path]:
-    """A new folder on this node, deleted when the block ends."""
+    """Yield a new folder on this node, deleted when the block ends."""
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as folder:
         yield Path(folder)
 
 
 def sweep_checkpoint_folders() -> None:
-    """Deletes those of processes that are not there any more."""
+    """Delete the folders of processes that have ended."""
     for path in Path(tempfile.gettempdir()).iterdir():
         if (name := _NAME.fullmatch(path.name)) and not _is_alive(int(name[1])):
             shutil.rmtree(path, ignore_errors=True)  # where it is another user's, it stays

@@ -20,7 +20,7 @@ _MIN_ROWS = 10_000  # below, Ray Data takes longer to start than one process to 
 
 
 def inspected_in_parallel(plan: IngestPlan, batch_rows: int = 64, min_rows: int = _MIN_ROWS) -> Iterator[pa.Table]:
-    """The rows of ``inspected(plan)``, in the same order, from Ray Data's streaming executor.
+    """Yield the rows of ``inspected(plan)``, in the same order, from Ray Data's streaming executor.
 
     Memory holds the batches in flight, not the data set. Files on a local disk are read on this node
     only. What is too small, or could not be placed, is inspected in this process.

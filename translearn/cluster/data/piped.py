@@ -34,11 +34,11 @@ class PipedImages(SelectedImages):
     streamed: StreamedImages
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The images in these rows, read and decoded here and now."""
+        """Return the images in these rows, read and decoded here and now."""
         return self.streamed[rows]
 
     def in_order(self, blocks: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-        """The images of each block of rows, in turn, from a pipeline of Ray Data.
+        """Yield the images of each block of rows, in turn, from a pipeline of Ray Data.
 
         The order is given, and Ray Data keeps it, so an epoch is the same at any number of workers and can begin at any
         step. Memory holds what is read ahead, at most 256 MiB of the object store, whatever the size of the data set.
@@ -57,12 +57,12 @@ def piped(images: ImageSet) -> ImageSet:
 
 
 def is_piped(images: ImageSet) -> bool:
-    """Whether reading these images takes CPUs besides the reader's own."""
+    """Return whether reading these images takes CPUs besides the reader's own."""
     return isinstance(images.images, PipedImages)
 
 
 def reblocked(arrays: Iterable[np.ndarray], lengths: Sequence[int], shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """The rows of uint8 arrays that come one after the other, copied into arrays of other lengths.
+    """Yield the rows of consecutive uint8 arrays, copied into arrays of other lengths.
 
     Args:
         arrays: Each of shape (n, *shape).

@@ -22,7 +22,7 @@ _PLACES: dict[Place, Callable[[Selection], Any]] = {"memory": store, "disk": Dis
 
 
 def measure_room() -> Room:
-    """What the smallest node of the cluster has, among those that have CPUs; nothing where all were lost."""
+    """Return the room of the smallest node that has CPUs; none where all nodes were lost."""
     nodes = nodes_with_cpus()
     free = dict(on_each(nodes, _free))
     memory = [node["Resources"].get("object_store_memory", 0.0) for node in nodes if node["NodeID"] in free]
@@ -30,7 +30,7 @@ def measure_room() -> Room:
 
 
 def place_images(selection: Selection, place: Place) -> ImageSet:
-    """The images of a selection in their place. In memory they are decoded now, on disk when first read.
+    """Return the images of a selection in their place: decoded now in memory, when first read on disk.
 
     Raises:
         DataError: A shard is damaged; of images on disk, their first reader raises it.
@@ -39,7 +39,7 @@ def place_images(selection: Selection, place: Place) -> ImageSet:
 
 
 def remove_images(sets: Iterable[ImageSet]) -> None:
-    """Deletes from every node's disk what these sets left there, unless other processes still read it."""
+    """Delete from every node's disk what these sets left there, unless other processes still read it."""
     on_disk = [images.images for images in sets if isinstance(images.images, DiskImages)]
     for images in on_disk:
         images.close()
@@ -48,7 +48,7 @@ def remove_images(sets: Iterable[ImageSet]) -> None:
 
 
 def _free() -> tuple[str, int]:
-    """This node, and what is free on its disk."""
+    """Return this node, and the free space of its disk."""
     return ray.get_runtime_context().get_node_id(), shutil.disk_usage(disk_root()).free
 
 

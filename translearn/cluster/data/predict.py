@@ -28,7 +28,7 @@ class Model:
 
 
 def predict(models: list[Model], images: ImageSet, precision: str, resources: Resources) -> list[np.ndarray]:
-    """The class probabilities that each model gives each image: float64, (N, C) a model, in order.
+    """Return the class probabilities that each model gives each image: float64, (N, C) a model, in order.
 
     ``precision`` may be ``auto``; each model runs with the CPUs of a trial's worker, and a whole GPU.
     """

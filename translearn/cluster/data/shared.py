@@ -1,4 +1,4 @@
-"""What runs share, once in the object store of each node: tensors and images are views of it, not copies."""
+"""Tasks in the object store, once a node and shared by runs: tensors and images are views, not copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from translearn.models.sources import Source
 
 @dataclass(frozen=True)
 class Task:
-    """What several runs share; it lies once in the object store of each node.
+    """A reference to what several runs share; it lies once in the object store of each node.
 
     ``test`` is given where the trained model's error on it is wanted, as of a source; never for a target.
     ``features``: by source, an ObjectRef that ``cluster.data.features.features_of`` reads.
@@ -52,13 +52,13 @@ class _Bytes:
 
 
 def share(task: Task) -> Shared:
-    """Puts a task into the object store."""
+    """Put a task into the object store."""
     sources = {name: _with_state(source, laid_out) for name, source in task.sources.items()}
     return Shared(ray.put(replace(task, sources=sources)))
 
 
 def fetch(shared: Shared) -> Task:
-    """The task, in milliseconds. Its arrays and tensors are read-only views: writing to a tensor would crash."""
+    """Return the task, in milliseconds. Its arrays and tensors are read-only views: writing to a tensor would crash."""
     task: Task = ray.get(shared.task)
     return replace(task, sources={name: _with_state(source, viewed) for name, source in task.sources.items()})
 
@@ -69,7 +69,7 @@ def laid_out(value: Any) -> Any:
 
 
 def viewed(value: Any) -> Any:
-    """What was laid out; its tensors are read-only views of the object store: writing to one would crash."""
+    """Return the original; its tensors are read-only views of the object store: writing to one would crash."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return _mapped(value, _Bytes, _from_bytes)

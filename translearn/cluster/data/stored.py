@@ -33,7 +33,7 @@ class StoredImages(SelectedImages):
     lengths: tuple[int, ...]
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
-        """The images in these rows, copied out of the node's object store."""
+        """Return the images in these rows, copied out of the node's object store."""
         return gather(self._views, np.cumsum(self.lengths), as_rows(rows, len(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -45,7 +45,7 @@ class StoredImages(SelectedImages):
 
 
 def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
-    """Decodes a selection in parallel tasks, one a CPU, and waits until they are done.
+    """Decode a selection in parallel tasks, one a CPU, and wait until they are done.
 
     A data set in a local folder is decoded on this node where it has CPUs: others need not have the folder. Ray is told
     of no CPU: whatever it makes again after a node was lost would wait for one that trials hold, and they for it.
@@ -62,7 +62,7 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
 
 
 def _started(selection: Selection, part_bytes: int) -> Iterator[tuple[Any, Any]]:
-    """References to the length and to the images of each part; the next one starts where another one has ended."""
+    """Yield references to the length and the images of each part; a part starts where another has ended."""
     shared, task = ray.put(selection), ray.remote(num_cpus=0, num_returns=2)(_decode)
     running, free = dict[Any, str](), _homes(selection)
     for first, last in _ranges(selection, part_bytes):
@@ -82,7 +82,7 @@ def _decode(selection: Selection, first: int, last: int) -> tuple[int, np.ndarra
 
 
 def _ranges(selection: Selection, part_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of shards that have images, each of as many bytes as asked for, or a little more."""
+    """Yield ranges of shards that have images, each of as many bytes as asked for, or a little more."""
     per_image, first, num = selection.nbytes // len(selection.rows), 0, 0
     counts = [len(rows) for rows in selection.per_shard()]
     for last, count in enumerate(counts, 1):
@@ -93,7 +93,7 @@ def _ranges(selection: Selection, part_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def _homes(selection: Selection) -> list[str]:
-    """The nodes where parts are decoded, in turn, each as often as it has CPUs."""
+    """Yield the nodes where parts are decoded, in turn, each as often as it has CPUs."""
     nodes, here = nodes_with_cpus(), ray.get_runtime_context().get_node_id()
     if selection.dataset.folder.is_local:
         nodes = [node for node in nodes if node["NodeID"] == here] or nodes

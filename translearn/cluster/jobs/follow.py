@@ -1,4 +1,4 @@
-"""What a submitted job prints, from its beginning to its end, however often the connection is lost on the way."""
+"""The lines of a submitted job, from its beginning to its end, however often the connection is lost."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ LOST = (OSError, RuntimeError, aiohttp.ClientError)  # RuntimeError: Ray's, wher
 
 
 class Client(Protocol):
-    """What is used of ``ray.job_submission.JobSubmissionClient``."""
+    """The part of ``ray.job_submission.JobSubmissionClient`` that is used."""
 
     def tail_job_logs(self, job_id: str) -> Any:
-        """An asynchronous iterator over all that the job has printed and will print."""
+        """Return an asynchronous iterator over all that the job has printed and will print."""
 
     def get_job_info(self, job_id: str) -> Any:
-        """Its ``status``, ``driver_exit_code`` and ``message``."""
+        """Return the job's ``status``, ``driver_exit_code`` and ``message``."""
 
     def stop_job(self, job_id: str) -> bool:
-        """Asks it to end."""
+        """Ask the job to end."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job ended.
+    """The end of a job.
 
     Attributes:
         code: The command's exit code: 0 done, 1 failed, 2 bad input.
@@ -114,12 +114,12 @@ class Follower:
 
 
 def _last_line(text: str) -> str:
-    """A text from its last line with content on, with what ends it."""
+    """Return a text from its last line with content on, with its line end."""
     return text[text.rstrip().rfind("\n") + 1 :]
 
 
 def _code(info: Any) -> int:
-    """A driver that was stopped or killed, or never started, has failed."""
+    """Return the exit code; a driver that was stopped or killed, or never started, has failed."""
     if info.status == "SUCCEEDED":
         return EXIT_DONE
     return info.driver_exit_code if info.driver_exit_code in (EXIT_FAILED, EXIT_BAD_INPUT) else EXIT_FAILED

@@ -1,4 +1,4 @@
-"""Which places of a study a cluster can not reach, told from their names alone."""
+"""The places of a study that a cluster cannot reach, told from their names alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REMEDY = "Name an object store (s3:// or gs://), or the absolute path of a fold
 
 
 def unreachable(spec: StudySpec) -> list[str]:
-    """A line for each place that is only on this machine: every path but an absolute one, which may be shared."""
+    """Return a line for each place on this machine alone: every relative path; absolute ones may be shared."""
     rule = "must be a place that the cluster reaches"
     return [fault(field, rule, repr(place), _REMEDY) for field, place in _places(spec) if not _may_be_shared(place)]
 

@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 def address_of(address: str | None) -> str:
-    """The address of a job interface: the one given, else ``RAY_API_SERVER_ADDRESS``, else this machine's 8265."""
+    """Return the address of a job interface: the given one, else ``RAY_API_SERVER_ADDRESS``, else port 8265 here."""
     found = address or os.environ.get("RAY_API_SERVER_ADDRESS") or _DEFAULT_ADDRESS
     if not found.startswith(("http://", "https://")):
         rule, remedy = "must be the address of a Ray dashboard", f"For example {_DEFAULT_ADDRESS}."
@@ -36,7 +36,7 @@ def address_of(address: str | None) -> str:
 
 
 def connected(address: str | None = None) -> JobSubmissionClient:
-    """The connection to a cluster's job interface.
+    """Connect to a cluster's job interface.
 
     Raises:
         InputError: The address is none.
@@ -61,7 +61,7 @@ def submit(
     client: Any = None,
     announce: Callable[[str], None] | None = None,
 ) -> str:
-    """Submits ``translearn run STUDY.yaml`` as a job of a cluster; returns as soon as the cluster has it.
+    """Submit ``translearn run STUDY.yaml`` as a job of a cluster; return as soon as the cluster has it.
 
     The file is checked first, here and now; data, weights and storage are checked there.
 

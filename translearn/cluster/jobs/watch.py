@@ -16,7 +16,7 @@ _STATUS = {EXIT_DONE: "done", EXIT_FAILED: "failed", EXIT_BAD_INPUT: "bad input"
 
 @dataclass(frozen=True)
 class Watched:
-    """What came of watching a job.
+    """The outcome of watching a job.
 
     Attributes:
         job_id: The job.
@@ -40,7 +40,7 @@ def watch(
     wants_stop: Callable[[], bool] | None = None,
     follower: Callable[..., Follower] = Follower,
 ) -> Watched:
-    """Shows what a job prints, from its first line on, until it ends; outlasts a lost connection.
+    """Show the lines of a job, from the first one on, until it ends; outlast a lost connection.
 
     Ctrl-C asks on a terminal whether to stop the job or to leave it alone; elsewhere it leaves it alone.
 
@@ -72,7 +72,7 @@ def watch(
 
 
 def how_to_attach(job_id: str, address: str) -> str:
-    """The sentence that says how to watch a job again."""
+    """Return the sentence that says how to watch a job again."""
     return f"Watch it again: translearn submit --attach {job_id} --address {address}"
 
 
@@ -81,7 +81,7 @@ def _left(job_id: str, where: str) -> str:
 
 
 def tell(line: str) -> None:
-    """Prints a line of ours; the job's own lines alone go to the standard output."""
+    """Print a line of ours; the job's own lines alone go to the standard output."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
@@ -102,7 +102,7 @@ def _check_known(client: Any, job_id: str, where: str) -> None:
 
 
 def _ask() -> bool:
-    """Whether the user wants the job stopped; where there is nobody to ask, it goes on."""
+    """Return whether the user wants the job stopped; where there is nobody to ask, it goes on."""
     if not sys.stdin.isatty():
         return False
     sys.stderr.write("\nCtrl-C: leave the job running and detach (Enter), or stop it (s)? ")

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: one live table on a terminal, plain lines elsewhere."""
+"""Output for people while a study runs: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str = "") -> None:
-    """Prints a line, above the live table if there is one."""
+    """Print a line, above the live table if there is one."""
     _console.print(text, markup=False)
 
 
@@ -34,7 +34,7 @@ class Board:
         self._live: Live | None = None
 
     def update(self, run: str, row: dict[str, Any], status: str = "running") -> None:
-        """Takes the latest figures of a run; prints a line when it ended and there is no live table."""
+        """Take the latest figures of a run; print a line when the run has ended and there is no live table."""
         self._rows[run] = {**self._rows.get(run, {}), **row, "status": status}
         self._metrics.take(row, self._rows.values())
         if self._live:
@@ -43,7 +43,7 @@ class Board:
             say(self._line(run))
 
     def follow(self, row: dict[str, Any]) -> None:
-        """Takes a row of Ray Train's workers: they name their run and tell when it diverged."""
+        """Take a row of Ray Train's workers, which names the run and says when it diverged."""
         ended = row["epoch"] >= row["epochs"] or "reason" in row
         self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 
@@ -77,7 +77,7 @@ _board: Board | None = None
 
 @contextmanager
 def board(title: str, num_runs: int, num_epochs: int, study: str) -> Iterator[Board]:
-    """Shows a table while the block runs; the last state stays on the screen. Prometheus gets the figures."""
+    """Show a table while the block runs; the last state stays on the screen. Prometheus gets the figures."""
     global _board
     _board = Board(title, num_runs, num_epochs, study)
     try:

@@ -1,4 +1,4 @@
-"""What workers tell Ray's logs: lines of JSON, each with its study, trial and worker."""
+"""Lines of JSON for Ray's logs, each with its study, trial and worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOGGED = ("epoch", "train_loss", "val_loss", "val_error", "images_per_s", "reaso
 
 
 def log(event: str, study: str, trial: str, worker: int, **fields: Any) -> None:
-    """Prints a line of JSON, which Ray keeps in the log of this process: see the dashboard, or ``ray logs``.
+    """Print a line of JSON, which Ray keeps in the log of this process: see the dashboard, or ``ray logs``.
 
     Args:
         event: ``epoch``; ``part``, where loop state was kept inside one; ``unreadable``, a checkpoint.

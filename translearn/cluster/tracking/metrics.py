@@ -1,4 +1,4 @@
-"""What an operator watches in Prometheus: Ray exports these figures, under names that begin with ``ray_``."""
+"""Figures for Prometheus: Ray exports them under names that begin with ``ray_``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class StepMetrics:
     """The figures of one step of a study: search, refits, pre-training."""
 
     def __init__(self, study: str, step: str) -> None:
-        """Names the step; figures of steps and studies stand beside each other."""
+        """Name the step; figures of steps and studies stand beside each other."""
         self._tags = {"study": study, "step": step}
 
     def take(self, row: dict[str, Any], runs: Iterable[dict[str, Any]]) -> None:
-        """Counts an epoch, and shows how all runs stand.
+        """Count an epoch, and show the state of all runs.
 
         Args:
             row: The epoch's figures.
@@ -39,7 +39,7 @@ class StepMetrics:
 
 
 def show_quarantined(dataset: str, num: int) -> None:
-    """Shows how many bad images an ingest left out."""
+    """Show how many bad images an ingest left out."""
     gauge = _gauge("translearn_quarantined_images", "Bad images that ingest left out", keys=("dataset",))
     gauge.set(num, {"dataset": dataset})
 

@@ -31,7 +31,7 @@ class EventFiles:
         self._changed, self._copied_s = set[str](), time.monotonic()
 
     def add(self, row: dict[str, Any]) -> None:
-        """Takes the figures of an epoch of a run."""
+        """Take the figures of an epoch of a run."""
         run = row["run"]
         if run not in self._writers:
             self._writers[run] = SummaryWriter(str(self._path(run)))
@@ -44,7 +44,7 @@ class EventFiles:
                 self._copy()
 
     def close(self) -> None:
-        """Writes what is not written yet."""
+        """Write what is not written yet."""
         for writer in self._writers.values():
             writer.close()
         if self._here:

@@ -1,4 +1,4 @@
-"""What is sent to the trackers of a study: its trials, its other runs, and its result.
+"""Messages to the trackers of a study: its trials, its other runs, and its result.
 
 ``connections.tracking`` connects for the length of a command; without it, nothing is sent.
 """

@@ -33,18 +33,18 @@ def scaling(num_workers: int | tuple[int, int], cpus: float, gpus: float) -> ray
 
 
 def layout_scaling(layout: Layout, spare_cpus: bool = False) -> ray.train.ScalingConfig:
-    """That of the workers of a refit or a pre-training; ``spare_cpus``: they ask for half of their CPUs."""
+    """Return Ray's configuration of a group; with ``spare_cpus`` the workers ask for half of their CPUs."""
     return scaling(layout.elastic or layout.workers, layout.cpus / 2 if spare_cpus else layout.cpus, layout.gpus)
 
 
 def failures(layout: Layout) -> ray.train.FailureConfig:
-    """How often workers may be lost. To become more costs nothing of that; a lost node is a failure as any other."""
+    """Return how often workers may be lost. Growing costs nothing of that; a lost node is a failure as any other."""
     num_starts = MAX_FAILURES * (_STARTS_PER_LOSS if layout.elastic else 1)
     return ray.train.FailureConfig(max_failures=MAX_FAILURES, controller_failure_limit=num_starts)
 
 
 def starts(layout: Layout) -> AbstractContextManager[None]:
-    """How long is waited for workers, as long as the block runs."""
+    """Set how long Ray Train waits for workers, as long as the block runs."""
     return quick_starts() if layout.elastic else nullcontext()
 
 
@@ -55,7 +55,7 @@ class Size:
         self._layout, self._num = layout, 0
 
     def take(self, row: dict[str, Any]) -> None:
-        """Takes a row of a first worker. Of several runs at once nothing is told: their numbers would mix."""
+        """Take a row of a first worker. Of several runs at once nothing is told: their numbers would mix."""
         elastic, num = self._layout.elastic, row.get("workers", self._num)
         if elastic and self._layout.at_once == 1 and num != self._num:
             self._num = num

@@ -59,7 +59,7 @@ class Interrupted:
 
 
 def _last(group: Folder) -> tuple[str, ray.train.Checkpoint | None]:
-    """A group's last checkpoint, and the job that it is of; None also where Ray Train's list of them is damaged."""
+    """Return a group's last checkpoint and its job; None also where Ray Train's list of checkpoints is damaged."""
     if not group.exists(_SNAPSHOT):
         return "", None
     try:

@@ -37,7 +37,7 @@ class JobQueue:
         self._waiting.extend(jobs)
 
     def close(self) -> None:
-        """No more jobs will come."""
+        """Say that no more jobs will come."""
         self._is_closed = True
 
     def take(self, group: int, ended: str | None = None) -> Any:

@@ -84,7 +84,7 @@ def _at_most(resources: Resources, num_runs: int) -> int:
 
 
 def _counts(resources: Resources, num_runs: int, step_s: Callable[[], float]) -> tuple[int, int]:
-    """The workers of a run, and the runs at once."""
+    """Return the workers of a run, and the runs at once."""
     at_most, asked = _at_most(resources, num_runs), resources.refit_workers
     is_set = resources.refits_at_once != "auto"
     room = slots(resources.nodes, 1 if is_set and not resources.gpus else resources.cpus, resources.whole_gpus)
@@ -104,7 +104,7 @@ def _counts(resources: Resources, num_runs: int, step_s: Callable[[], float]) ->
 
 
 def _fastest(options: range, num_runs: int, at_most: int, room: int, sync: float) -> int:
-    """The number of workers with which all runs end first, the lowest such; ``sync`` is in steps of one worker."""
+    """Return the lowest number of workers with which all runs end first; ``sync`` is in steps of one worker."""
 
     def duration(workers: int) -> float:
         turns = ceil(num_runs / min(at_most, room // workers))
@@ -114,7 +114,7 @@ def _fastest(options: range, num_runs: int, at_most: int, room: int, sync: float
 
 
 def _elastic(resources: Resources, num_runs: int, lowest: int, highest: int) -> Layout:
-    """All workers stay of one size, because Ray Train knows no other way. One run at a time, unless set otherwise."""
+    """Return the elastic layout: workers of one size (Ray Train knows no other), one run at a time unless set."""
     at_once = 1 if resources.refits_at_once == "auto" else _at_most(resources, num_runs)
     cpus = resources.cpus if resources.gpus else _elastic_cpus(resources, at_once, lowest, highest)
     room = slots(resources.nodes, cpus, resources.whole_gpus) // at_once

@@ -1,4 +1,4 @@
-"""What is told of an epoch of a run, and of one that diverged."""
+"""Rows about an epoch of a run, and about a run that diverged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _FIGURES = tuple(field.name for field in fields(EpochResult) if field.name != "s
 
 
 def figures(result: EpochResult) -> dict[str, float]:
-    """An epoch's figures, as rows of ``curves.parquet`` have them."""
+    """Return an epoch's figures, as rows of ``curves.parquet`` have them."""
     return {name: getattr(result, name) for name in _FIGURES}
 
 
 def facts(config: TrainConfig, threads: int, device: torch.device) -> dict[str, Any]:
-    """What else is recorded of a run: its precision and the threads of each worker."""
+    """Return a run's precision and the threads of each worker."""
     return {"precision": resolve_precision(config.train.precision, device), "threads": threads}
 
 

@@ -130,7 +130,7 @@ class WorkerGroups:
 def worker_groups(
     out: Folder, resources: Resources, checkpoint_interval_s: float = 0.0, spare_cpus: bool = False
 ) -> Iterator[WorkerGroups]:
-    """Groups of workers side by side (``layout``), for as long as the block runs.
+    """Yield groups of workers side by side (``layout``), for as long as the block runs.
 
     A worker that dies is replaced, and its group goes on from the last epoch that was checkpointed; an elastic group
     (``Resources``) goes on without it where it has no place, and with more workers where there are new places. Where
@@ -165,7 +165,7 @@ def train_jobs(
 
 
 def _layout(jobs: Sequence[Job], state: Interrupted, resources: Resources) -> Layout:
-    """That of an interrupted command, whose bits it goes on with; else a new one."""
+    """Return the layout of an interrupted command, so that bits stay equal; else a new one."""
     shape = state.shape()
     layout = again(resources, len(jobs), shape) if shape else None
     layout = layout or lay_out(resources, len(jobs), lambda: step_seconds(jobs[0], resources))
@@ -213,6 +213,6 @@ def _raise_first(ended: Sequence[Future[object]]) -> None:
 
 
 def _queue() -> Any:
-    """The handle of a queue on this node: with another one it would be lost, and the workers left could not go on."""
+    """Start a queue on this node: on another node it could be lost, and the other workers could not go on."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(num_cpus=0, scheduling_strategy=here)(JobQueue).remote()

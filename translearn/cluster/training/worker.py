@@ -1,4 +1,4 @@
-"""What a worker does: runs of the fine-tune loop, one after the other, told to Ray Train.
+"""Train worker: runs the fine-tuning loop for each job, one after the other, and reports to Ray Train.
 
 Refits, pre-training and single fine-tunes are all this one loop. It is the only caller of ``ray.train.report``.
 """
@@ -59,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Orders:
-    """What the workers of a group are told.
+    """The instructions of the workers of a group.
 
     Attributes:
         threads: Torch threads of a worker.
@@ -81,7 +81,7 @@ class Orders:
 
 
 def work(orders: Orders) -> None:
-    """What every worker does: jobs that have no model yet, each from its last checkpoint on."""
+    """Do the jobs that have no model yet, each from its last checkpoint on."""
     prepare_process(orders.threads)
     sweep_checkpoint_folders()
     own = _load(ray.train.get_checkpoint())
@@ -97,7 +97,7 @@ def work(orders: Orders) -> None:
 
 
 def _handed_out(orders: Orders) -> Iterator[Job]:
-    """The group's jobs, one after the other; the first worker asks for them."""
+    """Yield the group's jobs, one after the other; the first worker asks for them."""
     job: Job | None = None
     while True:
         is_first = ray.train.get_context().get_world_rank() == 0
@@ -124,7 +124,7 @@ def _take(orders: Orders, ended: str | None) -> Job | None:
 
 
 def has_ended(folder: Folder) -> bool:
-    """Whether a job has left its model in a folder, or why it diverged, as it would again."""
+    """Return whether a job has left its model in a folder, or the reason why it diverged (it would again)."""
     return folder.exists(MARKER) or folder.exists(FAILED)
 
 
@@ -203,7 +203,7 @@ def _study(orders: Orders) -> str:
 
 
 def _report(row: dict[str, Any], saved: dict[str, Any] | None) -> None:
-    """The only call of ``ray.train.report``: on every worker as often, with loop state from one at most."""
+    """Call ``ray.train.report``, as nothing else does: on every worker as often, with loop state from one at most."""
     if saved is None:
         ray.train.report(row)
         return

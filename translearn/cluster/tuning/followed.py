@@ -1,4 +1,4 @@
-"""What the driver hears of trials while they run."""
+"""Reports of running trials to the driver."""
 
 from __future__ import annotations
 

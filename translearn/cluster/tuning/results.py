@@ -68,7 +68,7 @@ def _trial_result(result: tune.Result, space: SearchSpace) -> TrialResult:
 
 
 def _known(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as it was reported: a data frame has NaN where there was nothing, and no whole numbers beside it."""
+    """Return a row as reported: a data frame has NaN where nothing was, and no whole numbers beside it."""
     known = {name: value for name, value in row.items() if _has(row, name)}
     return {name: int(value) if name in _WHOLE else value for name, value in known.items()}
 

@@ -108,7 +108,7 @@ class SchedulerPerKind(TrialScheduler):
 
 
 def _results(trial: Trial) -> Iterator[dict[str, Any]]:
-    """The results that Tune's JSON logger kept of a trial; a line that was cut off by a crash is left out."""
+    """Return the results that Tune's JSON logger kept of a trial; a line cut off by a crash is left out."""
     storage = trial.storage
     assert storage
     try:

@@ -32,7 +32,7 @@ from translearn.training.precision import prepare_process
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What all trials of a search have in common.
+    """The part that all trials of a search have in common.
 
     Attributes:
         task: Target data and the sources, in the object store.

@@ -106,7 +106,7 @@ def _trainable(context: TrialContext, folder: Folder) -> Any:
 
 
 def _restored(trainable: Any, folder: Folder) -> tune.Tuner | None:
-    """The search that an earlier command left; None where there is none, or it cannot be read."""
+    """Return the search that an earlier command left; None where there is none, or it cannot be read."""
     path, fs = (folder / SEARCH).path, folder.fs
     if not tune.Tuner.can_restore(path, storage_filesystem=fs):
         (folder / SEARCH).remove()
