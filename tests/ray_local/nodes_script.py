@@ -57,18 +57,29 @@ def nodes_of_actors() -> dict[int, str]:
     return {actor["Pid"]: actor["Address"]["NodeID"] for actor in ray._private.state.actors().values()}
 
 
+def await_actors(nodes: list[str]) -> None:
+    """Wait at most a minute until each node has an actor: without it one of them could do all short trials."""
+    deadline = time.monotonic() + 60
+    while not set(nodes) <= set(nodes_of_actors().values()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
 def nodes_up() -> list[str]:
     return [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
 def searched(cluster: SimulatedCluster, folder: Path, num_nodes: int, grows: bool) -> dict[str, Any]:
-    """Runs three trials a node; one more node joins after the first epoch."""
+    """Run four trials a node; one more node joins after the first epoch."""
     joined, of_trial = nodes_up(), dict[str, str]()
 
     def follow(run: str, config: Any, result: Mapping[str, Any], is_over: bool) -> None:
         if grows and len(joined) == num_nodes:
             cluster.add_node()
             joined.extend(node for node in nodes_up() if node not in joined)
+        elif grows:
+            time.sleep(0.5)  # an actor on the new node takes longer to start than such trials to end
+        else:
+            await_actors(joined)
         of_trial.setdefault(run, nodes_of_actors().get(result["pid"], ""))
 
     spec = study(folder, 4 * num_nodes + 4 * grows, 6 if grows else 2)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -276,11 +277,21 @@ class InterruptError(Exception):
 
 def interrupted_after(num: int) -> Any:
     """Ends a search when so many of its trials have ended, and Tune's snapshot knows it."""
-    ended, calls = set[str](), list[str]()
+    ended = set[str]()
+
+    def is_due(run: str, is_over: bool) -> bool:
+        ended.update([run] if is_over else [])
+        return len(ended) >= num
+
+    return interrupted_when(lambda run, _, is_over: is_due(run, is_over))
+
+
+def interrupted_when(is_due: Callable[[str, Mapping[str, Any], bool], bool]) -> Any:
+    """Ends a search when this is due, and Tune's snapshot knows it."""
+    calls: list[str] = []
 
     def follow(run: str, config: Any, result: Any, is_over: bool) -> None:
-        ended.update([run] if is_over else [])
-        if len(ended) < num:
+        if not is_due(run, result, is_over):
             return
         calls.append(run)
         if len(calls) == 1:
@@ -305,6 +316,45 @@ def test_an_interrupted_search_goes_on_with_what_is_missing(ray_session, task, t
     assert [len(trial.curve) for trial in trials] == [4, 4, 2]
     for trial in trials:
         assert figures(trial) == plainly(spec, task, trial.config)[0][: len(trial.curve)]
+
+
+@pytest.mark.slow
+def test_a_trial_whose_checkpoint_is_gone_begins_anew(ray_session, task, tmp_path):
+    first = given(("scratch", 0, 1e-3))
+    spec = study(tmp_path, first, search__epochs=6)
+    interrupt = interrupted_when(lambda run, result, is_over: result["epoch"] >= 2)
+    with pytest.raises(Exception, match="InterruptError"):
+        run_search(spec, task, Folder.open(tmp_path), layout(at_once=1), first, on_result=interrupt)
+    gone = list(tmp_path.glob(f"{SEARCH}/*/checkpoint_*"))
+    assert gone
+    for folder in gone:
+        shutil.rmtree(folder)
+    epochs: list[int] = []
+    (trial,) = run_search(
+        spec,
+        task,
+        Folder.open(tmp_path),
+        layout(at_once=1),
+        first,
+        on_result=lambda run, config, result, is_over: epochs.append(result["epoch"]),
+    )
+    assert epochs[0] == 1
+    assert (trial.reason, figures(trial)) == (None, plainly(spec, task, trial.config)[0])
+
+
+@pytest.mark.slow
+def test_a_trial_that_lost_its_actor_too_often_is_tried_again_by_the_next_command(ray_session, task, tmp_path):
+    def kill(run: str, config: Any, result: Mapping[str, Any], is_over: bool) -> None:
+        if config["source"] == "scratch":
+            os.kill(result["pid"], signal.SIGKILL)
+
+    first = given(("a", 3, 1e-3), ("scratch", 0, 1e-3))
+    spec, alone = study(tmp_path, first, search__epochs=8), layout(at_once=1)
+    lost = run_search(spec, task, Folder.open(tmp_path), alone, first, on_result=kill)
+    assert [bool(trial.reason) for trial in lost] == [False, True]
+    trials = run_search(spec, task, Folder.open(tmp_path), alone, first)
+    for trial in trials:
+        assert (trial.reason, figures(trial)) == (None, plainly(spec, task, trial.config)[0])
 
 
 @pytest.mark.slow
