@@ -28,7 +28,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class RankerRow:
-    """How well one ranker ordered the pool.
+    """The quality of a ranker's order of the pool.
 
     ``is_static``: it never looked at the target; ``claims``: the conclusion may rest on it.
     """
@@ -65,7 +65,7 @@ def report_card(
     num_resamples: int = 1000,
     seed: int = 0,
 ) -> ReportCard:
-    """Evaluates scores and static rankers against the true target errors of a pool of sources.
+    """Evaluate scores and static rankers against the true target errors of a pool of sources.
 
     Intervals are percentile bootstraps over sources, with the same resamples for every ranker, so that
     the difference to the best static ranker is a paired one; its level is corrected for the number of
@@ -105,14 +105,14 @@ Measure = Callable[[np.ndarray, np.ndarray], float]
 
 
 def _resamples(num: int, num_resamples: int, seed: int) -> np.ndarray:
-    """Rows of resampled sources, (R, S); those that drew one source only rank nothing and are left out."""
+    """Return rows of resampled sources, (R, S), without those that drew a single source, which rank nothing."""
     drawn = seeds.generator(seed, "report_card").integers(0, num, size=(num_resamples, num))
     several: np.ndarray = drawn[np.ptp(drawn, axis=1) > 0]
     return several
 
 
 def _measured(measure: Measure, column: np.ndarray, truth: np.ndarray, resamples: np.ndarray) -> np.ndarray:
-    """The measure on the pool, then on each resample."""
+    """Return the measure on the pool, then on each resample."""
     return np.array([measure(column, truth), *(measure(column[rows], truth[rows]) for rows in resamples)])
 
 
@@ -156,7 +156,7 @@ def _conclusion(rows: list[RankerRow], taus: dict[str, np.ndarray], num: int) ->
 
 
 def _interval(gain: Estimate, num_scores: int) -> str:
-    """The interval in words, with the level that it really has."""
+    """Return the interval in words, with the level that it really has."""
     if gain.low is None:
         return ""
     level, corrected = 100 * (1 - (1 - _LEVEL) / num_scores), f", corrected for {num_scores} scores"

@@ -11,7 +11,7 @@ from translearn.errors import fault, raise_faults
 
 
 def mean_rank(scores: Mapping[str, Sequence[float] | np.ndarray]) -> np.ndarray:
-    """The mean, over scores, of each source's relative rank.
+    """Return the mean, over scores, of each source's relative rank.
 
     A source's relative rank by one score is (rank - 1/2) / S among the S sources that have the score
     (rank 1 is the worst, tied sources share the mean of their ranks), so scores of any unit count alike.

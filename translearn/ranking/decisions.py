@@ -40,22 +40,22 @@ class Contender:
     static: Mapping[str, float | None]
 
     def at(self, score: str) -> dict[int, Spread]:
-        """A score by freeze depth, ascending."""
+        """Return a score by freeze depth, ascending."""
         return {one.depth: one.spread for one in self.scores if one.score == score}
 
     def last(self, score: str) -> Spread:
-        """A score at the last depth."""
+        """Return a score at the last depth."""
         found = self.at(score)
         return found[max(found)]
 
     def best(self, score: str) -> Spread:
-        """A score at the depth where it is highest."""
+        """Return a score at the depth where it is highest."""
         return max(self.at(score).values(), key=lambda found: found.value)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """What the scores say of a source.
+    """The conclusions that the scores allow about a source.
 
     Attributes:
         name: The source's.
@@ -84,7 +84,7 @@ class Ranking:
 
 
 def ranked(pool: Sequence[Contender]) -> Ranking:
-    """Ranks sources by the default scores at their last stage.
+    """Rank sources by the default scores at their last stage.
 
     Args:
         pool: At least one source.
@@ -113,7 +113,7 @@ def ranked(pool: Sequence[Contender]) -> Ranking:
 
 
 def combined_scores(pool: Sequence[Contender]) -> tuple[str, ...]:
-    """The default scores that compare between all sources of the pool.
+    """Return the default scores that compare between all sources of the pool.
 
     LEEP and NCE rise with the number of source classes, whatever they are worth: they count where all heads have
     equally many. The H-score comes near its bound, C - 1, for any source with more features than there are images: it
@@ -128,7 +128,7 @@ def combined_scores(pool: Sequence[Contender]) -> tuple[str, ...]:
 
 
 def freeze_depth(source: Contender) -> int:
-    """How many stages may stay as they are: those on which the source's next stage still improves, at most half of all.
+    """Return how many stages may stay frozen: those that the next stage still improves on, at most half of all.
 
     A stage improves where two of the three scores rise from the stage before. What this is worth:
     ``benchmarks/choosing.py``.
@@ -139,7 +139,7 @@ def freeze_depth(source: Contender) -> int:
 
 
 def _why_kept(source: Contender, best: Contender, names: Sequence[str]) -> str:
-    """Why a source has trials; empty where the evidence allows to give it none."""
+    """Return why a source has trials; empty where the evidence allows to give it none."""
     if source is best:
         return "ranked first"
     near = [name for name in names if not _is_below(source.best(name), best.best(name))]
@@ -159,7 +159,7 @@ def _is_at_most(one: float | None, other: float | None) -> bool:
 
 
 def _weights(pool: Sequence[Contender], names: Sequence[str]) -> np.ndarray:
-    """Each source's expected relative rank, mean over the scores: the less sure a score, the more alike. Shape (S,).
+    """Return each source's expected relative rank, (S,), mean over the scores: unsure scores bring ranks together.
 
     A score's errors are taken as normal and independent, which is less sure than they are: sources share images.
     """

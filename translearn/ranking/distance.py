@@ -1,4 +1,4 @@
-"""How far the source's data lies from the target's, in one backbone's features."""
+"""Distances between the source's data and the target's, in the features of a backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a source's images lie from a target's in the source's own features, with intervals."""
+"""Distances between a source's images and a target's in the source's own features, with intervals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Distances:
 
 
 def domain_distances(source: np.ndarray, target: np.ndarray, seed: int) -> Distances:
-    """Distances of features from the source's backbone.
+    """Return the distances between features from the source's backbone.
 
     Args:
         source: Real, shape (N, D): of the source's images.

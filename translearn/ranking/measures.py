@@ -1,4 +1,4 @@
-"""How well a ranker ordered a pool of sources, given their true target errors."""
+"""Measures of a ranker's order of a pool of sources, given their true target errors."""
 
 from __future__ import annotations
 

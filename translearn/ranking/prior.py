@@ -41,7 +41,7 @@ class Prior:
 
 @dataclass(frozen=True)
 class Past:
-    """What past studies teach a search.
+    """Knowledge of past studies for a search.
 
     Attributes:
         configs: Configurations to try first.

@@ -1,4 +1,4 @@
-"""How sure a score is: its spread over subsamples of the examples."""
+"""The uncertainty of a score: its spread over subsamples of the examples."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Spread:
 
 
 def subsamples(labels: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Rows of subsamples of about two thirds of each class, without repetition; every class stays.
+    """Return rows of subsamples of about two thirds of each class, without repetition; every class stays.
 
     Args:
         labels: Integers, shape (N,).
@@ -67,7 +67,7 @@ def _part(rows: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 def spread(
     statistic: Callable[[np.ndarray], float], num_examples: int, drawn: list[np.ndarray], *, is_accuracy: bool = False
 ) -> Spread:
-    """A statistic with its interval: the delete-d jackknife.
+    """Return a statistic with its interval: the delete-d jackknife.
 
     Examples are left out rather than drawn with repetition: a nearest neighbour that is a copy of the example would be
     right always. A smooth statistic on m of N examples varies by N/m - 1 times the variance that it has on N, whatever

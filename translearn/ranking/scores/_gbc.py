@@ -12,7 +12,7 @@ _VARIANCE_FLOOR = 1e-9
 
 
 def gbc(features: np.ndarray, labels: np.ndarray, *, num_components: int = 64) -> float:
-    """Minus the Bhattacharyya coefficients of all ordered pairs of classes, as spherical Gaussians.
+    """Return minus the Bhattacharyya coefficients of all ordered pairs of classes, as spherical Gaussians.
 
     A class with one example gets the variance within the other classes (or, where no class has two, the
     total variance); every variance is at least 1e-9 of the total.
@@ -43,7 +43,7 @@ def gbc(features: np.ndarray, labels: np.ndarray, *, num_components: int = 64) -
 
 
 def _class_gaussians(z_NK: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Class means (C, K), and each class's variance per dimension (C,)."""
+    """Return class means (C, K), and each class's variance per dimension (C,)."""
     counts, y_NC = np.bincount(y), one_hot(y)
     means_CK = (y_NC.T @ z_NK) / counts[:, None]
     squared_C = y_NC.T @ ((z_NK - means_CK[y]) ** 2).mean(axis=1)

@@ -39,7 +39,7 @@ def hscore(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def ledoit_wolf(s: np.ndarray, u_NK: np.ndarray, num_features: int) -> float:
-    """The Ledoit-Wolf shrinkage in [0, 1] of centred features U sqrt(s) V', without a D x D matrix.
+    """Return the Ledoit-Wolf shrinkage in [0, 1] of centred features U sqrt(s) V', without a D x D matrix.
 
     Source: Ledoit & Wolf 2004, lemma 3.3, on the Gram matrix: |X'X|^2 = sum s^2, |x_n|^2 = U^2 s.
     """

@@ -1,4 +1,4 @@
-"""What every score asks of its inputs, checked in one place.
+"""Checks of the inputs of every score.
 
 Shapes, here and in the other modules: N examples, D features, C target classes, Z source classes,
 K components of the features' spectrum.
@@ -17,7 +17,7 @@ _SUM_TOLERANCE = 1e-3
 
 
 def checked_features(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features as float64 (N, D), and labels as dense class numbers int64 (N,) in [0, C).
+    """Return features as float64 (N, D), and labels as dense class numbers int64 (N,) in [0, C).
 
     Raises:
         InputError: shapes, types or values break a rule; the message names every fault.
@@ -35,7 +35,7 @@ def checked_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> tupl
 
 
 def checked_domains(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features of two data sets from one backbone, float64, with the same number of columns."""
+    """Return features of two data sets from one backbone, float64, with the same number of columns."""
     faults = _matrix_faults("source", source) + _matrix_faults("target", target)
     if not faults and np.shape(source)[1] != np.shape(target)[1]:
         got = f"{np.shape(source)[1]} and {np.shape(target)[1]} columns"
@@ -51,7 +51,7 @@ def one_hot(y: np.ndarray) -> np.ndarray:
 
 
 def stratified_rows(labels: np.ndarray, limit: int, seed: int = 0) -> np.ndarray:
-    """Rows of a random subset that keeps the classes' shares.
+    """Return the rows of a random subset that keeps the classes' shares.
 
     Args:
         labels: Integers, shape (N,).

@@ -53,7 +53,7 @@ def _unit_rows(x_ND: np.ndarray) -> np.ndarray:
 
 
 def _votes(unit_ND: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
-    """Which examples vote for those in ``rows``: 0 or 1, float64, shape (B, N)."""
+    """Return which examples vote for those in ``rows``: 0 or 1, float64, shape (B, N)."""
     similarity: np.ndarray = unit_ND[rows] @ unit_ND.T
     similarity[np.arange(len(rows)), rows] = -np.inf
     kth = np.partition(similarity, -k, axis=1)[:, -k, None]

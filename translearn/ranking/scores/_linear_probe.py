@@ -37,7 +37,7 @@ def linear_probe(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def leave_one_out_credit(x_ND: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Each example's credit in [0, 1], float64 (N,), for features and dense labels that were checked."""
+    """Return each example's credit in [0, 1], float64 (N,), for features and dense labels that were checked."""
     s, u_NK = spectrum(x_ND, centre=True)
     y_NC = one_hot(y)
     penalties = PENALTIES * s[0] if s.size else PENALTIES[:1]

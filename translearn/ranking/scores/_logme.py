@@ -48,7 +48,7 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _best_on_grid(s: np.ndarray, projected_KC: np.ndarray, residual_C: np.ndarray, num: int) -> np.ndarray:
-    """For each class the place in ``_LOG_RATIOS`` of the highest evidence: int64, shape (C,)."""
+    """Return for each class the place in ``_LOG_RATIOS`` of the highest evidence: int64, shape (C,)."""
     shrunk_RK = 1 / (1 + s * np.exp(-_LOG_RATIOS)[:, None])
     q_RC = residual_C + shrunk_RK @ projected_KC
     evidence_RC = _evidence(q_RC, np.log(shrunk_RK).sum(axis=1)[:, None], num)
@@ -56,7 +56,7 @@ def _best_on_grid(s: np.ndarray, projected_KC: np.ndarray, residual_C: np.ndarra
 
 
 def _max_evidence(s: np.ndarray, projected_K: np.ndarray, residual: float, num: int, start: int) -> float:
-    """The best log evidence over alpha and beta, near a place of the grid: Brent's method finds the top."""
+    """Return the best log evidence over alpha and beta, near a place of the grid: Brent's method finds the top."""
 
     def loss(log_ratio: float) -> float:
         shrunk_K = 1 / (1 + s * np.exp(-log_ratio))

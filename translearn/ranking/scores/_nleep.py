@@ -45,7 +45,7 @@ def nleep(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> float:
 
 
 def reduced(x_ND: np.ndarray) -> np.ndarray:
-    """The fewest principal coordinates with 80 % of the variance, at unit total variance, (N, K)."""
+    """Return the fewest principal coordinates with 80 % of the variance, at unit total variance, (N, K)."""
     s, u_NK = spectrum(x_ND, centre=True)
     num = int(np.searchsorted(s.cumsum(), _ENERGY * s.sum() * (1 - 1e-12))) + 1
     scale = np.sqrt(len(x_ND) / s.sum()) if s.size else 1.0

@@ -10,7 +10,7 @@ _RANK_CUTOFF = 1e-12
 
 
 def spectrum(features: np.ndarray, *, centre: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues of F'F and the matching left singular vectors of F.
+    """Return the eigenvalues of F'F and the matching left singular vectors of F.
 
     F is first divided by its largest magnitude, so scores built on this do not depend on the features'
     scale. Constant features (and, uncentred, zero ones) have no component: K = 0.
@@ -36,14 +36,14 @@ def spectrum(features: np.ndarray, *, centre: bool) -> tuple[np.ndarray, np.ndar
 
 
 def unit_scale(features: np.ndarray, *, centre: bool) -> np.ndarray:
-    """Features divided by their largest magnitude (zeros stay), and centred if asked."""
+    """Return features divided by their largest magnitude (zeros stay), and centred if asked."""
     largest = np.abs(features).max()
     scaled: np.ndarray = features / largest if largest > 0 else features
     return scaled - scaled.mean(axis=0) if centre else scaled
 
 
 def principal_components(features: np.ndarray, num: int) -> np.ndarray:
-    """The first principal coordinates, float64, shape (N, min(num, rank)), of features at unit scale."""
+    """Return the first principal coordinates, float64, shape (N, min(num, rank)), of features at unit scale."""
     s, u_NK = spectrum(features, centre=True)
     coordinates: np.ndarray = u_NK[:, :num] * np.sqrt(s[:num])
     return coordinates

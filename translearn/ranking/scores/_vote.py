@@ -8,7 +8,7 @@ _TIE = 1e-9
 
 
 def tied_accuracy(scores_NC: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Each example's credit, float64 (N,) in [0, 1]: 1/t where its class is one of t tied for the best score.
+    """Return each example's credit, float64 (N,) in [0, 1]: 1/t where t classes tie for the best score, with its own.
 
     Sharing keeps accuracy free of the order of classes and of rounding.
     """

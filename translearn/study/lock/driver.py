@@ -1,4 +1,4 @@
-"""Who is at work in a study, as its lock says."""
+"""The driver at work in a study, as its lock says."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _RULE = "must have one command at work at a time"
 
 
 def this_driver() -> dict[str, Any]:
-    """This process; JSON."""
+    """Return this process, as JSON."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
 
 
 def is_dead(driver: dict[str, Any]) -> bool:
-    """Whether a driver of this machine has ended; of another one that cannot be seen."""
+    """Return whether a driver of this machine has ended; drivers of other machines cannot be seen."""
     if driver["host"] != socket.gethostname():
         return False
     try:
@@ -32,7 +32,7 @@ def is_dead(driver: dict[str, Any]) -> bool:
 
 
 def refused(where: str, content: str) -> TranslearnError:
-    """The error of a command that finds another one at work.
+    """Return the error of a command that finds another one at work.
 
     Args:
         where: The study.
@@ -43,7 +43,7 @@ def refused(where: str, content: str) -> TranslearnError:
 
 
 def ousted(where: str, content: str | None) -> TranslearnError:
-    """The error of a command whose lock another one has taken, or somebody has deleted (None)."""
+    """Return the error of a command whose lock another one has taken, or somebody has deleted (None)."""
     other = "its lock is gone" if content is None else f"its lock was taken by {_who(content)}"
     remedy = "This one was silent for too long, and ends here: nothing is lost. Run it again when no other one works."
     return TranslearnError(fault(where, _RULE, other, remedy))

@@ -14,7 +14,7 @@ from translearn.study.lock.signed_lock import PACE, Pace, signed_lock
 
 @contextmanager
 def only_driver(storage: Folder, study: str, pace: Pace = PACE) -> Iterator[None]:
-    """Keeps every other command out of a study as long as the block runs, by the file ``.<study>.lock`` beside it.
+    """Keep every other command out of a study as long as the block runs, by the file ``.<study>.lock`` beside it.
 
     In a local or shared folder the system holds the lock, and releases it when this process dies, however it does. An
     object store has no locks; there it is signed again and again, see ``signed_lock``.

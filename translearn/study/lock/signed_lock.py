@@ -42,7 +42,7 @@ PACE = Pace()
 
 @contextmanager
 def signed_lock(storage: Folder, name: str, where: str, pace: Pace) -> Iterator[None]:
-    """Holds the file ``name`` as long as the block runs.
+    """Hold the file ``name`` as long as the block runs.
 
     A driver that finds another's signature there, as after a sleep of its machine, interrupts its main thread, as
     Ctrl-C does, and the block ends with an error that says so.
@@ -89,7 +89,7 @@ class _Signature:
     other: list[str | None] = field(default_factory=list)
 
     def take(self, pace: Pace) -> None:
-        """Returns when the lock is ours; raises as soon as somebody else signs."""
+        """Return when the lock is ours; raise as soon as another driver signs."""
         may_live = self._wait_for_silence(pace)
         looked_s = time.monotonic()
         self._sign()
@@ -101,7 +101,7 @@ class _Signature:
             raise refused(self.where, self.other[0] or "")
 
     def keep(self, over: threading.Event, beat_s: float, interrupt: Callable[[], None]) -> None:
-        """Signs until it is over, or until another driver has signed."""
+        """Sign until the block has ended, or until another driver has signed."""
         while not over.wait(beat_s):
             with suppress(StorageError):  # what the study writes itself will say so
                 if not self._is_last():
@@ -110,18 +110,18 @@ class _Signature:
                 self._sign()
 
     def check(self) -> None:
-        """Raises where another driver has signed."""
+        """Raise where another driver has signed."""
         if self.other:
             raise ousted(self.where, self.other[0])
 
     def remove(self) -> None:
-        """Deletes the file if it is ours; left there, it is taken for dead some time."""
+        """Delete the file if it is ours; left there, it counts as dead after some time."""
         with suppress(StorageError):
             if not self.other and self._is_last():
                 self.storage.remove_file(self.name)
 
     def _wait_for_silence(self, pace: Pace) -> bool:
-        """Returns when nobody signs: whether somebody may yet be there."""
+        """Wait until nobody signs; return whether a driver may yet be there."""
         first, pause_s = self._read(), min(pace.beat_s, pace.silent_s) / 5
         # Looks are counted, not seconds: while the storage does not answer, nobody can sign.
         for _ in range(math.ceil(pace.silent_s / pause_s)):
@@ -149,7 +149,7 @@ class _Signature:
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], None]]:
-    """A function that interrupts the main thread, whatever it waits for, also where Ctrl-C is ignored."""
+    """Return a function that interrupts the main thread, whatever it waits for, also where Ctrl-C is ignored."""
     if threading.current_thread() is not threading.main_thread():  # no signal reaches another one
         yield lambda: None
         return

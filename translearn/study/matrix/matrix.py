@@ -67,7 +67,7 @@ ASYMMETRY_SCHEMA = pa.schema(
 
 
 def find_targets(spec: StudySpec, directory: str | None, named: Sequence[str]) -> dict[str, str]:
-    """The targets of a matrix, by name, each checked as the target of a study.
+    """Return the targets of a matrix, by name, each checked as the target of a study.
 
     Args:
         spec: The study whose sources are tried.
@@ -95,7 +95,7 @@ def find_targets(spec: StudySpec, directory: str | None, named: Sequence[str]) -
 
 
 def run_matrix(study: Study, targets: Mapping[str, str], command: str) -> dict[str, Any]:
-    """Tries every source on every target, goes on where an earlier command left off, and leaves the matrix.
+    """Try every source on every target, go on where an earlier command left off, and leave the matrix.
 
     Leaves ``matrix/`` in the study's directory: a directory a target, ``matrix.parquet``, ``asymmetry.parquet`` and
     ``matrix.html``.
@@ -124,7 +124,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _listed(spec: StudySpec, directory: str) -> dict[str, str]:
-    """The data sets in a directory; what is none is named."""
+    """Return the data sets in a directory; other entries are named."""
     folder = Folder.open(directory)
     if not folder.exists():
         raise InputError(fault("--targets", "must be a directory", directory, "Name one that holds data sets."))
@@ -140,7 +140,7 @@ def _listed(spec: StudySpec, directory: str) -> dict[str, str]:
 
 
 def _name(text: str) -> str:
-    """A text as the name of a study may be."""
+    """Return a text in the form of a study's name."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", text).lstrip("._-")[:64]
 
 

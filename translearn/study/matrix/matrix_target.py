@@ -50,7 +50,7 @@ ERROR_SCHEMA = pa.schema(
 
 
 def target_spec(spec: StudySpec, root: Folder, name: str, data: str) -> StudySpec:
-    """The study of one target of the matrix; it lies in ``root``. Every source has as many trials as the others."""
+    """Return the study of a target; it lies in ``root``. Every source has as many trials as the others."""
     return spec.model_copy(
         update={
             "name": name,
@@ -65,7 +65,7 @@ def target_spec(spec: StudySpec, root: Folder, name: str, data: str) -> StudySpe
 def outcomes_on(
     spec: StudySpec, sources: dict[str, Source], home: Folder, resources: Resources, command: str
 ) -> list[Outcome]:
-    """What every source and scratch come to on a target, read from ``errors.parquet`` where it is there.
+    """Return the outcomes of every source and scratch on a target, from ``errors.parquet`` where it is there.
 
     Before test is read, it is looked for among the images that sources were trained on; both is said.
 
@@ -135,7 +135,7 @@ def _tried(
 
 
 def _candidates(trials: list[dict[str, Any]], source: Source, num: int) -> list[Candidate]:
-    """The best trials of one source."""
+    """Return the best trials of a source."""
     role = SCRATCH if source.kind == "scratch" else TRANSFER
     best = ranked_trials([row for row in trials if row["source"] == source.name])[:num]
     if not best:
@@ -145,7 +145,7 @@ def _candidates(trials: list[dict[str, Any]], source: Source, num: int) -> list[
 
 
 def _best(spec: StudySpec, folder: Folder, own: list[Candidate]) -> Candidate:
-    """The candidate of a source with the lowest mean validation error over its refits, none of which diverged."""
+    """Return the candidate of a source with the lowest mean validation error; no refit of it diverged."""
     left = survivors(spec, folder, own)
     if not left:
         raise TranslearnError(f"refit: all of {own[0].trial['source']} diverged. Lower the range of search.lr.")
@@ -165,7 +165,7 @@ def _known(source: Source, spec: StudySpec, home: Folder) -> dict[str, Any]:
 
 
 def _outcomes(target: str, rows: list[dict[str, Any]], leaks: dict[str, Any], test_reads: int) -> list[Outcome]:
-    """A row a source and seed, gathered by source."""
+    """Return a row a source and seed, gathered by source."""
     leaked = {row["source"]: (row["num_exact"], row["num_near"]) for row in leaks["sources"]}
     of_source: dict[str, list[dict[str, Any]]] = {}
     for row in rows:

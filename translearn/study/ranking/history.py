@@ -57,7 +57,7 @@ HISTORY_SCHEMA = pa.schema(
 
 
 def target_features(spec: StudySpec, splits: Splits) -> dict[str, Any]:
-    """What is told of a study's target: columns of ``HISTORY_SCHEMA``."""
+    """Return a study's target as columns of ``HISTORY_SCHEMA``."""
     num_classes = len(splits.dataset.manifest.classes)
     counts = np.bincount(splits.train.labels, minlength=num_classes)
     return {
@@ -70,7 +70,7 @@ def target_features(spec: StudySpec, splits: Splits) -> dict[str, Any]:
 
 
 def source_scores(folder: Folder) -> dict[str, float]:
-    """The kNN score of each source at its last stage on the target, by name; empty where no ranking was made."""
+    """Return each source's kNN score at its last stage on the target, by name; empty where no ranking was made."""
     if not folder.exists(RANKING_TABLE):
         return {}
     rows = [row for row in folder.read_table(RANKING_TABLE).to_pylist() if row["score"] == _SCORE]
@@ -80,7 +80,7 @@ def source_scores(folder: Folder) -> dict[str, float]:
 def remember(
     spec: StudySpec, folder: Folder, splits: Splits, sources: dict[str, Source], trials: list[dict[str, Any]]
 ) -> None:
-    """Adds a study's trials to the store; those that it has from an earlier run of the study are replaced.
+    """Add a study's trials to the store; those of an earlier run of the study are replaced.
 
     Args:
         spec: The study.
@@ -100,7 +100,7 @@ def remember(
 
 
 def _has(store: Folder, name: str, made: pa.Table) -> bool:
-    """Whether the store holds just these trials."""
+    """Return whether the store holds just these trials."""
     try:
         # As text, because NaN equals NaN there.
         return store.exists(name) and repr(store.read_table(name).to_pylist()) == repr(made.to_pylist())
@@ -109,7 +109,7 @@ def _has(store: Folder, name: str, made: pa.Table) -> bool:
 
 
 def recall(store: Folder) -> list[dict[str, Any]]:
-    """The trials of all studies in a store, in the order of the studies' names; a damaged file is named and left out.
+    """Return the trials of all studies in a store, by the studies' names; a damaged file is named and left out.
 
     Args:
         store: The folder ``_history`` of a storage root; it need not exist.

@@ -1,4 +1,4 @@
-"""Which past studies are most like this one: by the meta-features of their targets.
+"""The past studies most like this one, by the meta-features of their targets.
 
 Source: Feurer, Springenberg & Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, AAAI 2015:
     the Euclidean distance of standardised meta-features. Scores of sources among them are landmarkers (Pfahringer,
@@ -25,7 +25,7 @@ def by_nearness(
     scores: Mapping[str, float],
     past: Sequence[Mapping[str, Any]],
 ) -> list[tuple[float, list[dict[str, Any]]]]:
-    """The trials of each past study, best first, and how far its target is; the nearest study first.
+    """Return the trials of each past study, best first, and its target's distance; the nearest study first.
 
     Args:
         sources: This study's sources by name.

@@ -32,7 +32,7 @@ from translearn.study.tables import RANKING_SCHEMA, table
 def rank(
     spec: StudySpec, folder: Folder, splits: Splits, sources: dict[str, Source], resources: Resources
 ) -> dict[str, Any]:
-    """Ranks the study's sources, unless that was done; leaves ``ranking.parquet``, then ``ranking.json``.
+    """Rank the study's sources, unless that was done; leave ``ranking.parquet``, then ``ranking.json``.
 
     Of the target, training images alone are read.
 
@@ -52,7 +52,7 @@ def rank(
 
 
 def prior(ranking: dict[str, Any]) -> Prior:
-    """A study's ranking, as its search uses it."""
+    """Return a study's ranking, as its search uses it."""
     kept = [row for row in ranking["sources"] if not row["is_dropped"]]
     return Prior(
         weights={row["source"]: row["weight"] for row in kept},
@@ -75,7 +75,7 @@ def _own_images(spec: StudySpec, folder: Folder) -> dict[str, ImageSet]:
 
 
 def _rows(scored: dict[str, Scored]) -> list[dict[str, Any]]:
-    """The rows of ``ranking.parquet``."""
+    """Return the rows of ``ranking.parquet``."""
     return [
         {
             "source": name,
@@ -103,13 +103,13 @@ def ranking_of(scored: dict[str, Scored], sources: dict[str, Source], num_train:
 
 
 def contender(source: Source, found: Scored) -> Contender:
-    """A source with what was measured of it, to be ranked."""
+    """Return a source with its scores, to be ranked."""
     sizes = found.num_classes, found.num_examples, found.num_features
     return Contender(source.name, found.scores, *sizes, static_ranks(source))
 
 
 def static_ranks(source: Source) -> dict[str, float | None]:
-    """What may rank a source without a look at the target, higher is better; None where it is unknown."""
+    """Return figures that rank a source without a look at the target, higher is better; None where unknown."""
     accuracy = None if source.source_error is None else 1 - source.source_error
     return {"source_accuracy": accuracy, "num_parameters": float(_num_parameters(source.arch))}
 
@@ -143,6 +143,6 @@ def _distances(found: Distances) -> dict[str, Any]:
 
 
 def figures(found: Spread) -> dict[str, float | None]:
-    """A value and the ends of its interval; None where it has none."""
+    """Return a value and the ends of its interval; None where it has none."""
     ends = {"low": found.low, "high": found.high}
     return {"value": found.value, **{name: end if math.isfinite(end) else None for name, end in ends.items()}}

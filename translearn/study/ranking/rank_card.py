@@ -1,4 +1,4 @@
-"""How well the ranking did, by the study's own trials."""
+"""The quality of the ranking, by the study's own trials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATIC = ("source_accuracy", "num_parameters")
 
 
 def ranking_figures(folder: Folder, trials: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The section ``ranking`` of evaluation.json; None where the study ranked nothing.
+    """Return the section ``ranking`` of evaluation.json; None where the study ranked nothing.
 
     Args:
         folder: The study's directory.
@@ -34,14 +34,14 @@ def ranking_figures(folder: Folder, trials: list[dict[str, Any]]) -> dict[str, A
 
 
 def expected_best(errors: Sequence[float], num: int) -> float:
-    """The mean, over all choices of ``num`` of these errors, of the lowest one chosen."""
+    """Return the mean, over all choices of ``num`` of these errors, of the lowest one chosen."""
     ascending = np.sort(errors)
     chances = comb(len(errors) - 1 - np.arange(len(errors)), num - 1) / comb(len(errors), num)
     return float(ascending @ chances)
 
 
 def _errors(folder: Folder, trials: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    """A row a source with trials: its best validation error at an epoch and of a number of trials that all have."""
+    """Return a row a source: its best validation error at an epoch and of a number of trials that all have."""
     source_of = {row["trial_id"]: row["source"] for row in trials if row["status"] != "failed"}
     by_epoch: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in folder.read_table(CURVES).to_pylist():
@@ -65,7 +65,7 @@ def _errors(folder: Folder, trials: list[dict[str, Any]], names: list[str]) -> l
 
 
 def _card(ranking: dict[str, Any], rows: list[dict[str, Any]], errors: list[dict[str, Any]]) -> dict[str, Any]:
-    """The scorer report card over the sources that have trials."""
+    """Return the scorer report card over the sources that have trials."""
     names = [row["source"] for row in errors]
     if len(names) < 2:
         return {"rows": [], "beats_static": None, "sentence": "With fewer than two sources nothing was ranked."}
@@ -80,7 +80,7 @@ def _card(ranking: dict[str, Any], rows: list[dict[str, Any]], errors: list[dict
 
 
 def _last(rows: list[dict[str, Any]], score: str, names: list[str]) -> list[float]:
-    """A score of each source at its last stage; empty where a source lacks it."""
+    """Return a score of each source at its last stage; empty where a source lacks it."""
     depths = {(row["source"], row["depth"]): row["value"] for row in rows if row["score"] == score}
     found = {source: depths[source, depth] for source, depth in sorted(depths)}
     return [found[name] for name in names] if all(name in found for name in names) else []

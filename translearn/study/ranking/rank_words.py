@@ -9,7 +9,7 @@ _SHOWN = ("knn", "linear_probe", "logme", "hscore", "leep", "nce")
 
 
 def ranking_lines(ranking: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The lines.
+    """Return the lines.
 
     Args:
         ranking: The content of ``ranking.json``.

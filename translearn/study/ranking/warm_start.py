@@ -1,4 +1,4 @@
-"""What past studies teach: the best configurations of those whose targets are most like this one, and their rates.
+"""Knowledge of past studies: the best configurations of those with the most similar targets, and their rates.
 
 Source: Feurer, Springenberg & Hutter, Initializing Bayesian Hyperparameter Optimization via Meta-Learning, AAAI 2015.
     Ours: the second best configurations follow, a configuration stands in for another source's, and a median of the
@@ -73,7 +73,7 @@ class Suggestion:
 
 
 def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping[str, Source]) -> Past:
-    """What past studies teach; nothing unless ``search.warm_start`` says where they are.
+    """Return the knowledge of past studies; none unless ``search.warm_start`` says where they are.
 
     Leaves ``warm_start.parquet``: when the study is run again it holds, whatever has come to the store since.
 
@@ -96,7 +96,7 @@ def warm_start(spec: StudySpec, folder: Folder, splits: Splits, sources: Mapping
 
 
 def taught(found: Sequence[Suggestion]) -> Past:
-    """What suggestions come to: those to be tried, and the median (the lower of two) of the nearest studies' rates."""
+    """Return the suggestions to be tried, and the median (the lower of two) of the nearest studies' rates."""
     tried = tuple(one.config for one in found if one.is_tried)
     return Past(tried, lr=_median_rate(found, is_scratch=False), scratch_lr=_median_rate(found, is_scratch=True))
 
@@ -123,7 +123,7 @@ def suggestions(
     scores: Mapping[str, float],
     past: Sequence[Mapping[str, Any]],
 ) -> list[Suggestion]:
-    """Configurations that were good, the best of the nearest study before all others.
+    """Return configurations that were good, the best of the nearest study before all others.
 
     To be tried are the best of each study in turn, from the nearest to the farthest, then the second best, and so on:
     one for twelve trials, at least one; more crowd out what a new target needs. Scratch, which races for
@@ -149,7 +149,7 @@ def suggestions(
 def _suggestion(
     spec: StudySpec, sources: Mapping[str, Source], row: Mapping[str, Any], distance: float
 ) -> Suggestion | None:
-    """A past trial on this study's sources and within its space; None where it has no place there."""
+    """Return a past trial on this study's sources and within its space; None where it has no place there."""
     name = _stand_in(sources, row)
     low, high = spec.search.lr
     if name is None or row["status"] != "done" or not low <= row["lr"] <= high:
@@ -164,7 +164,7 @@ def _suggestion(
 
 
 def _stand_in(sources: Mapping[str, Source], row: Mapping[str, Any]) -> str | None:
-    """The source of this study that has the trial's weights, else the first one of its architecture."""
+    """Return the source of this study that has the trial's weights, else the first one of its architecture."""
     alike = {
         name: source
         for name, source in sources.items()
@@ -175,7 +175,7 @@ def _stand_in(sources: Mapping[str, Source], row: Mapping[str, Any]) -> str | No
 
 
 def _kept(listed: list[list[Suggestion]], num: int, sources: Mapping[str, Source]) -> list[Suggestion]:
-    """Of each study's trials, the nearest study first, those that are to be tried and those that teach a rate."""
+    """Return, the nearest study first, the trials that are to be tried and those that teach a rate."""
     in_turn = [one for turn in zip_longest(*listed) for one in turn if one]
     tried = _different(in_turn)[:num]
     teachers = [next((one for one in study if not _is_probe(one, sources)), None) for study in listed]
@@ -191,7 +191,7 @@ def _is_probe(one: Suggestion, sources: Mapping[str, Source]) -> bool:
 
 
 def _different(found: Sequence[Suggestion]) -> list[Suggestion]:
-    """Each configuration once: the first of those that are nearly the same."""
+    """Return each configuration once: the first of those that are nearly the same."""
     kept: list[Suggestion] = []
     for one in found:
         if not any(_is_same(one.config, other.config) for other in kept):
