@@ -106,6 +106,12 @@ def test_every_fault_comes_at_once_with_path_rule_value_and_nearest_name(tmp_pat
             1.5,
             "must be 'auto' or a whole number where it is more than 1, but got 1.5. Ray divides single GPUs only.",
         ),
+        ("search.epochs", 0, "must be 'auto' or a whole number of at least 1, but got 0. Leave it out for 'auto'."),
+        (
+            "refit.epochs",
+            None,
+            "must be 'auto' or a whole number of at least 1, but got None. Leave it out for 'auto'.",
+        ),
         ("search.lr", [0.1], None),
         ("search.lr", [0.1, 0.2, 0.3], "must have at most 2 items, but got [0.1, 0.2, 0.3]."),
         ("search.freeze_depth", [], "must have at least 1 item, but got []."),

@@ -43,7 +43,7 @@ def short(configs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [(p["source"], p.get("freeze_depth"), lr) for p, lr in zip(configs, lrs, strict=True)]
 
 
-def test_with_a_ranking_defaults_come_best_first_then_the_probe_and_the_recommended_depths() -> None:
+def test_with_a_ranking_defaults_come_best_first_then_the_probe_the_recommended_depths_and_other_rates() -> None:
     spec = study()
     assert short(first_configurations(spec, sources(spec), BEST_FIRST))[:14] == [
         ("c", 0, 0.01),
@@ -53,12 +53,12 @@ def test_with_a_ranking_defaults_come_best_first_then_the_probe_and_the_recommen
         ("c", 5, 0.03),
         ("scratch", None, 0.03),
         ("scratch", None, 0.0033),
+        ("c", 3, 0.01),
+        ("a", 3, 0.01),
         ("c", 0, 0.03),
         ("c", 0, 0.0033),
         ("c", 0, 0.09),
-        ("c", 3, 0.01),
         ("c", 3, 0.03),
-        ("a", 3, 0.01),
         ("a", 3, 0.03),
     ]
 
@@ -151,9 +151,9 @@ def test_what_past_studies_say_of_rates_takes_the_place_of_the_default_one() -> 
         ("b", 5, 0.09),
         ("scratch", None, 0.03),
         ("scratch", None, 0.0033),
+        ("b", 3, 0.03),
         ("b", 0, 0.01),
         ("b", 0, 0.09),
-        ("b", 0, 0.0033),
     ]
 
 

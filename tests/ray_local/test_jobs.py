@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SMALL = [
     *("search.trials=4", "search.epochs=2", "search.grace_epochs=1", "refit.seeds=1", "refit.epochs=1"),
+    *("refit.baseline_cap=1", "train.batch_size=16"),
     *("sources.0.pretrain.epochs=1", "sources.1.pretrain.epochs=1", "cluster.checkpoint_interval_s=0"),
     *("sources.0.pretrain.ingest.limit_per_class=10", "sources.1.pretrain.ingest.limit_per_class=10"),
 ]

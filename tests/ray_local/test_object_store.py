@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
     "search__prior": "off",
     "search__grace_epochs": 1,
     "cluster__checkpoint_interval_s": 0,
-    "refit": {"candidates": 1, "seeds": 1, "epochs": 1},
+    "refit": {"candidates": 1, "seeds": 1, "epochs": 1, "baseline_cap": 1},
 }
 
 

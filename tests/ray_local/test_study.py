@@ -189,6 +189,25 @@ def test_a_changed_spec_under_the_same_name_is_refused(study, capsys):
 
 
 @pytest.mark.slow
+def test_scratch_is_trained_with_more_steps_and_compared(ray_session, tmp_path):
+    changes = {"refit": {"seeds": 2, "epochs": 2, "candidates": 1, "baseline_cap": 3}, "search__freeze_depth": [0]}
+    file, folder = write(tmp_path / "more.yaml", small_tree(tmp_path, name="more", **changes)), tmp_path / "more"
+    assert main(["run", file, "--json"]) == 0
+    found = json.loads((folder / "evaluation.json").read_text())
+    gain, epochs = found["gain_at_convergence"], pq.read_table(folder / "curves.parquet").to_pylist()
+    longer = {row["run"] for row in epochs if row["stage"] == "refit" and row["epoch"] == 6}
+    assert longer == {"scratch-0-x3-0", "scratch-0-x3-1"}
+    assert [row["times_the_steps"] for row in gain["lengths"]] == [1, 3]
+    best = min(gain["lengths"], key=lambda row: row["validation_error"])
+    assert (gain["times_the_steps"], gain["steps"]) == (best["times_the_steps"], best["steps"])
+    assert gain["seeds"] == found["transfer"]["seeds"]
+    # The search had no linear probe.
+    assert (folder / found["linear_probe"]["model"] / "model.json").exists()
+    assert found["budget"]["warnings"][0].startswith("search.epochs: 3 epochs are 9 steps, few for 40 training images")
+    assert "few for 40 training images" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
 def test_a_dry_run_leaves_nothing(ray_session, tmp_path, capsys):
     file = write(tmp_path / "dry.yaml", small_tree(tmp_path / "never", name="dry"))
     assert main(["run", file, "--dry-run", "--json"]) == 0

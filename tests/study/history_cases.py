@@ -19,7 +19,7 @@ def study(**search: Any) -> StudySpec:
         "name": "new",
         "target": {"data": "sklearn:digits", "image_size": 64},
         "sources": [{"name": name, "arch": "resnet18", "weights": "DEFAULT"} for name in ("a", "b")],
-        "search": {"trials": 12, **search},
+        "search": {"trials": 12, "epochs": 20, **search},
     }
     return parse_spec(tree)
 

@@ -125,7 +125,7 @@ def test_scratch_has_the_architecture_of_the_chosen_transfer():
 
 def spec(**refit: Any) -> StudySpec:
     tree = {"name": "x", "target": {"data": "d"}, "sources": [{"name": "a", "arch": "resnet18", "weights": "w"}]}
-    return parse_spec({**tree, "refit": refit})
+    return parse_spec({**tree, "refit": {"epochs": 30, **refit}, "train": {"batch_size": 64}})
 
 
 def test_no_seed_of_a_refit_is_another_ones():
@@ -150,7 +150,7 @@ def test_fractions_are_nested_and_stratified(num_classes, num, seed, one, other)
 
 
 def test_runs_with_fewer_labels_have_as_many_steps_and_pair_up():
-    study = spec(label_fractions=[0.5, 0.1], label_seeds=2, epochs=30)
+    study = spec(label_fractions=[0.5, 0.1], label_seeds=2)
     labels = np.arange(640) % 4
     found = list(label_runs(study, labels, candidates(TRIALS, SOURCES, 2, 0.03)))
     assert [run.name for run in found][:4] == [

@@ -9,12 +9,12 @@ from translearn.study.refits.depth_runs import depth_runs
 
 
 def runs(trials, num=1, **refit):
-    found = depth_runs(spec(forgetting=True, **refit), trials, candidates(trials, SOURCES, num))
+    found = depth_runs(spec(forgetting=True, **refit), trials, candidates(trials, SOURCES, num, 0.03))
     return [(run.name, run.trial["trial_id"], run.trial["freeze_depth"], run.trial["lr"]) for run in found]
 
 
 def test_none_unless_asked_for():
-    assert depth_runs(spec(), TRIALS, candidates(TRIALS, SOURCES, 1)) == []
+    assert depth_runs(spec(), TRIALS, candidates(TRIALS, SOURCES, 1, 0.03)) == []
 
 
 def test_the_best_trial_at_each_depth_and_refits_are_not_repeated():

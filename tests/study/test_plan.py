@@ -10,10 +10,11 @@ from translearn.config import IngestSpec, StudySpec, parse_spec
 from translearn.data.images.placement import Room
 from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.storage.folder import Folder
-from translearn.study import plan
+from translearn.study import estimate
 from translearn.study.directory import nearest
 from translearn.study.dry_run import tiny
-from translearn.study.plan import Size, _images_line, _shard_faults, _size, _storage_faults
+from translearn.study.estimate import _images_line
+from translearn.study.plan import Size, _shard_faults, _size, _storage_faults
 
 
 def study(storage: Path, **target: str) -> StudySpec:
@@ -52,7 +53,7 @@ def test_a_sample_lies_in_the_storage_that_all_nodes_reach_under_a_name_of_its_o
 
 
 def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "measure_room", lambda: Room(memory=8 * 10**8, disk=10**11))
+    monkeypatch.setattr(estimate, "measure_room", lambda: Room(memory=8 * 10**8, disk=10**11))
     wanted = {images: study(tmp_path, images=images) for images in ("auto", "stream")}
     size = Size(10, num_train=2000, num_val=500)
     assert _images_line(wanted["auto"], size) == "images: 376.3 MB decoded, in memory (object store holds 800.0 MB)"

@@ -31,7 +31,7 @@ def study(path: Path, curves: dict[str, list[list[float]]], **static: Any) -> tu
     """A study's folder, and its trials: for each source the validation errors by epoch of each of them."""
     folder = Folder.open(path)
     trials = [
-        {"trial_id": f"{name}{index}", "source": name, "status": "stopped"}
+        {"trial_id": f"{name}{index}", "source": name, "freeze_depth": index, "status": "stopped"}
         for name, found in curves.items()
         for index in range(len(found))
     ]
@@ -43,7 +43,7 @@ def study(path: Path, curves: dict[str, list[list[float]]], **static: Any) -> tu
     ]
     rows.append({"stage": "refit", "run": "a0", "epoch": 1, "val_error": 0.0})
     folder.write_table(CURVES, table(rows, CURVE_SCHEMA))
-    facts = {"source_accuracy": None, "num_parameters": 1.0, **static}
+    facts = {"source_accuracy": None, "num_parameters": 1.0, "freeze_depth": 1, "is_dropped": False, **static}
     sources = [{"source": name, "mean_rank": 0.9 - 0.3 * place, **facts} for place, name in enumerate(ORDER)]
     for place, row in enumerate(sources):
         row |= {key: value[place] for key, value in facts.items() if isinstance(value, list)}
@@ -96,6 +96,13 @@ def test_dropped_and_failed_sources_are_left_out(tmp_path: Path) -> None:
     alone = ranking_figures(folder, trials)
     assert alone
     assert alone["card"]["sentence"] == "With fewer than two sources nothing was ranked."
+
+
+def test_what_was_recommended_and_never_tried_is_known(tmp_path: Path) -> None:
+    folder, trials = study(tmp_path, {"a": [[0.1], [0.1]], "b": [[0.2]]}, is_dropped=[False, False, True])
+    found = ranking_figures(folder, trials)
+    assert found
+    assert found["untried"] == [{"source": "b", "freeze_depth": 1}]
 
 
 def test_a_study_without_a_ranking_has_no_figures_of_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -21,6 +22,8 @@ from translearn.config.archs import STAGES, num_stages
 from translearn.storage.uris import SECRETS_REMEDY, has_secrets, is_remote
 
 SCRATCH = "scratch"
+#: Stands for ``auto`` where a number follows from the size of the data; ``study.budget`` sets it.
+AUTO = 0
 _MLFLOW_REMEDY = (
     "Leave them out: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from "
     "the environment."
@@ -87,7 +90,16 @@ def _workers(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     return _ascending(found) if isinstance(found, tuple) else found
 
 
+def _auto(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    """Parse a number or ``auto``, with one fault."""
+    try:
+        return AUTO if value == "auto" else parse(value)
+    except ValidationError:
+        raise _broken("must be 'auto' or a whole number of at least 1", "Leave it out for 'auto'.") from None
+
+
 Count = Annotated[int, Field(ge=1)]
+AutoCount = Annotated[Count, WrapValidator(_auto), PlainSerializer(lambda count: count or "auto")]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -166,7 +178,7 @@ class RankSpec(_Model):
 
 
 class SearchSpec(_Model):
-    """The trials. ``freeze_depth: null`` means every depth of the architecture.
+    """The trials. ``freeze_depth: null`` means every depth of the architecture. ``epochs: auto``: enough steps.
 
     ``sampler`` suggests configurations, ``scheduler`` stops trials: not before ``grace_epochs``, and then all but the
     best 1/``reduction_factor`` of those that came as far. After ``time_budget_s`` seconds no trial goes on.
@@ -177,7 +189,7 @@ class SearchSpec(_Model):
     freeze_depth: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     lr: Annotated[tuple[Positive, Positive], AfterValidator(_ascending)] = (1e-4, 1e-1)
     weight_decay: Annotated[tuple[NonNegative, ...], Field(min_length=1)] | None = None
-    epochs: Count = 20
+    epochs: AutoCount = AUTO
     sampler: Literal["optuna", "random"] = "optuna"
     scheduler: Literal["asha", "hyperband", "median", "none"] = "asha"
     grace_epochs: Count = 2
@@ -198,7 +210,7 @@ class SearchSpec(_Model):
 class TrainSpec(_Model):
     """Training of a network in every trial, refit and pre-training. ``batch_size`` is global."""
 
-    batch_size: Count = 64
+    batch_size: AutoCount = AUTO
     optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 1e-4
@@ -255,7 +267,7 @@ class ClusterSpec(_Model):
 
 
 class RefitSpec(_Model):
-    """Refits of the best trials. ``epochs: null``: as in the search.
+    """Refits of the best trials. ``epochs: auto``: enough steps, and no fewer than in the search.
 
     ``candidates``: so many trials with transfer, and as many of scratch. ``label_fractions``: parts of the training
     labels with which the best trial of both is trained as well, with ``label_seeds`` draws and seeds. ``forgetting``:
@@ -265,7 +277,7 @@ class RefitSpec(_Model):
 
     candidates: Count = 2
     seeds: Count = 3
-    epochs: Count | None = None
+    epochs: AutoCount = AUTO
     label_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     label_seeds: Count = 1
     forgetting: bool = False

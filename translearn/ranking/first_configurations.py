@@ -15,8 +15,8 @@ from translearn.ranking.prior import NOTHING, Past, Prior, TrialConfig, is_same_
 #: A configuration with the keys ``source``, ``freeze_depth``, ``lr`` and ``weight_decay``. The searcher suggests the
 #: values of keys that are left out.
 FirstConfig = dict[str, Any]
-#: The fewest trials of scratch.
-_LEAST = 3
+#: The fewest trials of scratch of an architecture.
+LEAST_OF_SCRATCH = 3
 #: Of a linear probe, over the default: so few parameters take larger steps.
 _PROBE_FACTOR = 3.0
 #: Learning rates of the best source's default configuration: nine times the first one is among them.
@@ -36,21 +36,23 @@ def first_configurations(
     rates around the first one: a gain over an untuned baseline would mean nothing.
 
     With a ranking the best source comes first. Its linear probe follows the default configurations; the first three
-    trials of scratch come next, then the other learning rates of the best source (a default may be wrong), and the
-    better half of the sources at their recommended freeze depths, at two rates. The rest of the first half of the
-    trials goes to the sources in proportion to their weights.
+    trials of scratch come next, then the better half of the sources at their recommended freeze depths. Other learning
+    rates follow: those of the best source (a default may be wrong), and a second one at the recommended depths. The
+    rest of the first half of the trials goes to the sources in proportion to their weights.
     """
     plain = [name for name, source in sources.items() if source.kind != "scratch"]
     names = list(prior.order) if prior else plain
     defaults, suggested = (each(spec, sources, names, past) for each in (_defaults, _suggested))
     tuned = _tuned(spec, sources, past)
-    least = (_LEAST - 1) * len(_baselines(sources))
+    least = (LEAST_OF_SCRATCH - 1) * len(_baselines(sources))
     if prior is None:
         best = [_again(spec, sources[one.source], one) for one in past.configs if not _is_scratch(sources, one)]
         given = _once([*best[:1], *defaults, *tuned[:least], *suggested]) + tuned[least:]
         return given[: spec.search.trials]
-    ranked = _of_the_best(spec, sources[names[0]], past) + _recommended(spec, sources, prior, past)
-    given = _once([*defaults, *ranked[:1], *tuned[:least], *suggested, *ranked[1:]]) + tuned[least:]
+    probe, *swept = _of_the_best(spec, sources[names[0]], past)
+    recommended, again = _recommended(spec, sources, prior, past)
+    first = [*defaults, probe, *tuned[:least], *recommended, *suggested, *swept, *again]
+    given = _once(first) + tuned[least:]
     first_half = math.ceil(spec.search.trials / (1 if spec.search.sampler == "random" else 2))
     return (given + _shares(prior, first_half - len(given)))[: spec.search.trials]
 
@@ -106,7 +108,7 @@ def _suggested(spec: StudySpec, sources: Mapping[str, Source], names: list[str],
 
 def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[FirstConfig]:
     """What is left of scratch's share."""
-    share = max(_LEAST, spec.search.trials // len(sources))
+    share = max(LEAST_OF_SCRATCH, spec.search.trials // len(sources))
     later = rates(spec, past.scratch_lr or spec.default_lr, share)[1:]
     return [{"source": name, "lr": lr} for lr in later for name in _baselines(sources)]
 
@@ -121,12 +123,13 @@ def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstConfi
     ]
 
 
-def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, past: Past) -> list[FirstConfig]:
-    """The better half of the sources at their recommended depths."""
+def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, past: Past) -> list[list[FirstConfig]]:
+    """The better half of the sources at their recommended depths: a list for each of two rates."""
     first = past.lr or spec.default_lr
     better = prior.order[: math.ceil(len(prior.order) / 2)]
     depths = {name: _allowed(spec, sources[name], prior.freeze_depths[name]) for name in better}
-    return [_at(spec, sources[name], depth, lr) for name, depth in depths.items() for lr in rates(spec, first, 2)]
+    tried = (rates(spec, first, 2) * 2)[:2]
+    return [[_at(spec, sources[name], depth, lr) for name, depth in depths.items()] for lr in tried]
 
 
 def _shares(prior: Prior, num: int) -> list[FirstConfig]:

@@ -13,7 +13,8 @@ from translearn.cluster.tracking.console import say
 from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
-from translearn.study.plan import Size, check_study, plan_lines
+from translearn.study.estimate import plan_lines
+from translearn.study.plan import Size, check_study
 from translearn.study.run import Study
 
 _IMAGES = 24  # of a split, where its classes are fewer
@@ -53,7 +54,9 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
             "target": target,
             "sources": tuple(_tiny_source(source, sizes) for source in spec.sources),
             "search": spec.search.model_copy(update={"trials": trials, "epochs": 1, "grace_epochs": 1}),
-            "refit": spec.refit.model_copy(update={"candidates": 1, "seeds": 1, "epochs": 1, "label_seeds": 1}),
+            "refit": spec.refit.model_copy(
+                update={"candidates": 1, "seeds": 1, "epochs": 1, "baseline_cap": 1, "label_seeds": 1}
+            ),
         }
     )
 

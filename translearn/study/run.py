@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from translearn.cluster.data.placed import remove_images
@@ -26,12 +26,14 @@ from translearn.report.page import render
 from translearn.report.record import StudyRecord
 from translearn.storage.folder import Folder
 from translearn.study import directory
+from translearn.study.budget import with_budget
 from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
 from translearn.study.evaluation.evaluation import evaluate_study
 from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
 from translearn.study.plan import check_study
 from translearn.study.ranking.rank import prior, rank
+from translearn.study.ranking.rank_card import untried
 from translearn.study.ranking.rank_words import ranking_lines
 from translearn.study.refits.candidates import Candidate, candidates
 from translearn.study.refits.convergence import refit_longer
@@ -95,14 +97,14 @@ def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
 
 def run_rank(study: Study) -> dict[str, Any]:
     """The sources' order, before any trial; returns the content of ``ranking.json``."""
-    with _splits(study) as splits:
-        return _ranked(study, splits, _sources(study))
+    with _splits(study) as (ready, splits):
+        return _ranked(ready, splits, _sources(study))
 
 
 def run_search(study: Study) -> dict[str, Any]:
     """Everything up to the trials; returns the best one."""
-    with _splits(study) as splits:
-        _, found = _searched(study, splits)
+    with _splits(study) as (ready, splits):
+        found = _searched(ready, splits, _sources(study))
     roles = {role: next(c.trial for c in found if role in c.roles) for role in dict.fromkeys(c.roles[0] for c in found)}
     for role, trial in roles.items():
         setting = f"{trial['source']}, freeze depth {trial['freeze_depth']}, learning rate {trial['lr']:.2g}"
@@ -121,13 +123,14 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     )
     run, out = f"{source}-d{freeze_depth}-lr{lr}", folder / "finetune"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
-    with _splits(study) as splits, board("fine-tune", 1, spec.search.epochs, spec.name) as shown:
-        classes = splits.dataset.manifest.classes
+    with _splits(study) as (ready, splits):
+        classes, epochs = splits.dataset.manifest.classes, ready.spec.search.epochs
         task = share(Task(splits.train, splits.val, len(classes), {source: found}))
-        config = TrainConfig(freeze_depth, lr, spec.search.epochs, spec.seed, spec.train)
+        config = TrainConfig(freeze_depth, lr, epochs, spec.seed, ready.spec.train)
         job = Job(run, task, source, config, model_info(found.arch, classes, spec, setting))
-        followers = (shown.follow, run_tracker(spec, "finetune", [job]))
-        train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)
+        with board("fine-tune", 1, epochs, spec.name) as shown:
+            followers = (shown.follow, run_tracker(spec, "finetune", [job]))
+            train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)
     check_trained(out / run)
     error = read_info(out / run).errors.validation or 0.0
     say(f"validation error {100 * error:.1f} %; model in {(out / run).uri}")
@@ -142,11 +145,12 @@ def run_evaluate(study: Study) -> dict[str, Any]:
 
 
 def _evaluated(study: Study) -> dict[str, Any]:
-    with _splits(study) as splits:
-        sources, found = _searched(study, splits)
+    with _splits(study) as (ready, splits):
+        sources = _sources(study)
+        found = _searched(ready, splits, sources)
         if not study.folder.exists(directory.EVALUATION):
-            found = _refitted(study, splits, sources, found)
-        evaluation = evaluate_study(study.spec, study.folder, splits, sources, found, study.resources)
+            found = _refitted(ready, splits, sources, found)
+        evaluation = evaluate_study(ready.spec, study.folder, splits, sources, found, study.resources)
     for line in evaluation["summary"]:
         say(line)
     return evaluation
@@ -196,25 +200,25 @@ def run_study(study: Study) -> dict[str, Any]:
 
 
 @contextmanager
-def _splits(study: Study) -> Iterator[Splits]:
-    """The target's training and validation images, as long as the block runs."""
+def _splits(study: Study) -> Iterator[tuple[Study, Splits]]:
+    """The target's training and validation images, as long as the block runs, and the study with its budget."""
     spec, dataset = study.spec, target_dataset(study.spec, study.folder)
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
     splits = decode(dataset, spec.target.image_size, bounds, spec.seed, spec.target.images, num_sets(spec))
     try:
-        yield splits
+        yield replace(study, spec=with_budget(spec, len(splits.train))), splits
     finally:
         remove_images([splits.train, splits.val])
 
 
-def _searched(study: Study, splits: Splits) -> tuple[dict[str, Source], list[Candidate]]:
-    sources = _sources(study)
-    known = None
-    if study.spec.search.prior == "auto":
-        known = prior(_ranked(study, splits, sources))
-    trials = search(study.spec, study.folder, splits, sources, study.resources, known, **study.tuning)
+def _searched(study: Study, splits: Splits, sources: dict[str, Source]) -> list[Candidate]:
     spec = study.spec
-    return sources, candidates(trials, sources, spec.refit.candidates, probe_rate(spec, spec.default_lr))
+    ranking = _ranked(study, splits, sources) if spec.search.prior == "auto" else None
+    known = prior(ranking) if ranking else None
+    trials = search(spec, study.folder, splits, sources, study.resources, known, **study.tuning)
+    for row in untried(ranking, trials) if ranking else []:
+        say(f"recommended and never tried: {row['source']} at freeze depth {row['freeze_depth']}")
+    return candidates(trials, sources, spec.refit.candidates, probe_rate(spec, spec.default_lr))
 
 
 def _sources(study: Study) -> dict[str, Source]:

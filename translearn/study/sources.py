@@ -19,6 +19,7 @@ from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.model_dir import MARKER
 from translearn.models.sources import Source, from_model_dir, obtain, scratch
 from translearn.storage.folder import Folder
+from translearn.study.budget import pretrain_batch_size
 from translearn.study.data import dataset_of, decode, ingest_options, limits, num_sets
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
@@ -117,7 +118,9 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     test = place_images(select_split(dataset, "test", size, bounds.other, spec.seed), splits.placement.place)
     baseline = {source.name: scratch(source.arch, source.name)}
     task = share(Task(piped(splits.train), splits.val, len(classes), baseline, test))
-    config = TrainConfig(0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec))
+    config = TrainConfig(
+        0, source.pretrain.lr, source.pretrain.epochs, spec.seed, _train_spec(source, spec, len(splits.train))
+    )
     origin = {
         "data": source.pretrain.data,
         "data_fingerprint": dataset.manifest.fingerprint,
@@ -128,10 +131,10 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
     return Job(source.name, task, source.name, config, model_info(source.arch, classes, spec, origin))
 
 
-def _train_spec(source: SourceSpec, spec: StudySpec) -> TrainSpec:
+def _train_spec(source: SourceSpec, spec: StudySpec, num_train: int) -> TrainSpec:
     assert source.pretrain
-    own = {"batch_size": source.pretrain.batch_size, "augment": source.pretrain.augment}
-    return spec.train.model_copy(update={name: value for name, value in own.items() if value is not None})
+    batch_size, augment = pretrain_batch_size(source, spec, num_train), source.pretrain.augment or spec.train.augment
+    return spec.train.model_copy(update={"batch_size": batch_size, "augment": augment})
 
 
 def _row(source: Source, folder: Folder) -> dict[str, object]:

@@ -19,6 +19,7 @@ from translearn.evaluation.summary import evaluate
 from translearn.models.model_dir import TaskErrors
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
+from translearn.study.budget import budget_of
 from translearn.study.data import Splits
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
@@ -64,6 +65,7 @@ def evaluate_study(
     depths = depth_runs(spec, trials, candidates)
     more = {
         "candidates": candidate_rows(candidates, errors, chosen),
+        "budget": budget_of(spec, len(splits.train)),
         "dynamics": dynamics_of(spec, folder, chosen),
         "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
         "forgetting": forgotten(spec, folder, source, models[TRANSFER, refit_seeds(spec)[0]], resources),

@@ -21,6 +21,7 @@ from translearn.evaluation.verdict.sentences import leak_sentences, read_again_s
 from translearn.models.sources import Source
 from translearn.ranking.first_configurations import sources_in_turn
 from translearn.storage.folder import Folder
+from translearn.study.budget import with_budget
 from translearn.study.data import Splits, decode, limits, target_dataset
 from translearn.study.directory import TEST_READS, TRIALS, open_study
 from translearn.study.evaluation.leaks import check_leaks
@@ -90,7 +91,7 @@ def outcomes_on(
             num_sets=1,
         )
         try:
-            rows = _tried(spec, folder, splits, sources, home, resources)
+            rows = _tried(with_budget(spec, len(splits.train)), folder, splits, sources, home, resources)
         finally:
             remove_images([splits.train, splits.val])
         folder.write_table(ERRORS, table(rows, ERROR_SCHEMA))

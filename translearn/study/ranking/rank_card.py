@@ -30,7 +30,17 @@ def ranking_figures(folder: Folder, trials: list[dict[str, Any]]) -> dict[str, A
         return None
     ranking, rows = folder.read_json(RANKING), folder.read_table(RANKING_TABLE).to_pylist()
     errors = _errors(folder, trials, ranking["order"])
-    return {**ranking, "stages": rows, "errors": errors, "card": _card(ranking, rows, errors)}
+    card = _card(ranking, rows, errors)
+    return {**ranking, "stages": rows, "errors": errors, "card": card, "untried": untried(ranking, trials)}
+
+
+def untried(ranking: dict[str, Any], trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row, ``source, freeze_depth``, for each source of the search whose recommended freeze depth has no trial."""
+    tried = {(row["source"], row["freeze_depth"]) for row in trials if row["status"] != "failed"}
+    kept = [
+        {key: row[key] for key in ("source", "freeze_depth")} for row in ranking["sources"] if not row["is_dropped"]
+    ]
+    return [row for row in kept if tuple(row.values()) not in tried]
 
 
 def expected_best(errors: Sequence[float], num: int) -> float:

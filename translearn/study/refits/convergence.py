@@ -20,7 +20,7 @@ from translearn.models.sources import Source
 from translearn.storage.folder import Folder
 from translearn.study.data import Splits
 from translearn.study.refits.candidates import Candidate, final_choice
-from translearn.study.refits.refit import REFIT, refit, refit_epochs, refit_errors, run_name
+from translearn.study.refits.refit import REFIT, refit, refit_errors, run_name
 
 
 def lengths(cap: int) -> list[int]:
@@ -71,7 +71,7 @@ def convergence_of(spec: StudySpec, folder: Folder, scratch: Candidate, num_trai
     cap = spec.refit.baseline_cap
     if cap == 1:
         return None
-    budget, best = refit_epochs(spec) * num_steps(num_train, spec.train.batch_size), converged(spec, folder, scratch)
+    budget, best = spec.refit.epochs * num_steps(num_train, spec.train.batch_size), converged(spec, folder, scratch)
     tried = _tried(spec, folder, scratch)
     errors = refit_errors(spec, folder, tried)
     return {

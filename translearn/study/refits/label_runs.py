@@ -49,7 +49,7 @@ def label_runs(spec: StudySpec, labels: np.ndarray, candidates: list[Candidate])
         candidates: What ``candidates`` gave; the best trial with transfer and its scratch are trained.
     """
     both = best_pair(candidates)
-    full = (spec.refit.epochs or spec.search.epochs) * num_steps(len(labels), spec.train.batch_size)
+    full = spec.refit.epochs * num_steps(len(labels), spec.train.batch_size)
     for index in range(spec.refit.label_seeds):
         order, seed = _order(labels, spec.seed, index), derive_seed(spec.seed, "labels", index) % 2**31
         for fraction in sorted(set(spec.refit.label_fractions)):

@@ -18,7 +18,6 @@ from translearn.study.refits.label_runs import label_runs
 from translearn.study.refits.refit import (
     REFIT,
     add_refit_curves,
-    refit_epochs,
     refit_job,
     refit_seeds,
     refit_task,
@@ -52,7 +51,7 @@ def refit_more(
     task = refit_task(splits, sources, candidates)
     more = [Candidate(name, (), trial) for name, trial in others.items()]
     jobs = _label_jobs(spec, splits, candidates, task)
-    jobs += [refit_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], refit_epochs(spec)) for one in more]
+    jobs += [refit_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], spec.refit.epochs) for one in more]
     if jobs:
         train_refits(spec, folder, jobs, groups)
         for job in jobs:

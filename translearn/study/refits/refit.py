@@ -87,14 +87,10 @@ def run_error(folder: Folder, run: str) -> float:
 
 def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
     return [
-        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, candidate.times * refit_epochs(spec))
+        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, candidate.times * spec.refit.epochs)
         for index, seed in enumerate(refit_seeds(spec))
         for candidate in candidates
     ]
-
-
-def refit_epochs(spec: StudySpec) -> int:
-    return spec.refit.epochs or spec.search.epochs
 
 
 def refit_job(

@@ -1,0 +1,150 @@
+"""The plan of a study for people: what runs where, how many steps, and about how long."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from translearn.cluster.data.placed import measure_room
+from translearn.cluster.data.shared import Task, share
+from translearn.cluster.resources import Resources
+from translearn.cluster.training.layout import Layout, lay_out
+from translearn.cluster.training.step_time import step_seconds
+from translearn.cluster.training.worker import Job
+from translearn.config import SourceSpec, StudySpec
+from translearn.data.batches import num_steps
+from translearn.data.images.image_set import ImageSet
+from translearn.data.images.placement import choose_place
+from translearn.models.sources import scratch
+from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
+from translearn.seeds import generator
+from translearn.study.budget import budget_of, few_steps, pretrain_batch_size, with_budget
+from translearn.study.data import num_sets
+from translearn.study.plan import Size
+from translearn.study.refits.convergence import lengths
+from translearn.training.config import TrainConfig
+
+_STEPS, _BATCH_SIZE = 3, 16
+
+
+def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) -> list[str]:
+    """The plan, from a few measured steps of each architecture; what may be too few steps or trials is said."""
+    target, given = sizes["target"], spec
+    spec = with_budget(given, target.num_train)
+    seconds = {arch: _image_seconds(spec, arch, target, resources) for arch in spec.archs}
+    epoch_s = max(seconds.values()) * (target.num_train + target.num_val / 3)  # validation has no backward pass
+    refits = lay_out(resources, _num_refits(spec), lambda: max(seconds.values()) * spec.train.batch_size)
+    return [
+        f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
+        _images_line(spec, target),
+        _budget_line(spec, target.num_train),
+        *(f"warning: {line}" for line in few_steps(spec, target.num_train)),
+        *_pretrain_lines(given, sizes, seconds, resources),
+        _search_line(spec, target.num_train, epoch_s, resources),
+        _space_line(spec),
+        *_scheduler_lines(spec),
+        *_refit_lines(spec, refits, epoch_s),
+    ]
+
+
+def _budget_line(spec: StudySpec, num_train: int) -> str:
+    found = budget_of(spec, num_train)
+    steps = found["steps_per_epoch"]
+    a_trial, enough = found["search_epochs"] * steps, found["enough_steps"]
+    each = f"{steps} steps an epoch, {a_trial} a trial, {found['refit_steps']} a refit"
+    return f"budget: batches of {found['batch_size']} images, {each}; {enough} are enough for so many images"
+
+
+def _search_line(spec: StudySpec, num_train: int, epoch_s: float, resources: Resources) -> str:
+    seconds = spec.search.trials * spec.search.epochs * epoch_s / resources.concurrent_trials
+    workers = _workers(str(resources.workers_per_trial), resources.cpus, resources.gpus)
+    return (
+        f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of "
+        f"{num_steps(num_train, spec.train.batch_size)} steps, "
+        f"{resources.concurrent_trials} at once, {workers} a trial: at most {_duration(seconds)}"
+    )
+
+
+def _space_line(spec: StudySpec) -> str:
+    """How many trials the space needs, where no ranking chooses among them."""
+    needed = sum(len(spec.freeze_depths(source.arch)) for source in spec.sources) + LEAST_OF_SCRATCH * len(spec.archs)
+    line = f"space: each source at each freeze depth, and scratch at {LEAST_OF_SCRATCH} rates, are {needed} trials"
+    return line if needed <= spec.search.trials else f"{line}; search.trials is {spec.search.trials}"
+
+
+def _refit_lines(spec: StudySpec, refits: Layout, epoch_s: float) -> list[str]:
+    num, epochs, longer = _num_refits(spec), spec.refit.epochs, lengths(spec.refit.baseline_cap)
+    took = _duration(refits.seconds(num, epochs * epoch_s))
+    lines = [f"refit: up to {num} runs of {epochs} epochs, {refits}: at most {took}"]
+    if longer:
+        took = _duration(refits.seconds(spec.refit.seeds, sum(longer) * epochs * epoch_s))
+        each = ", then ".join(str(times * epochs) for times in longer)
+        lines.append(f"scratch at convergence: {spec.refit.seeds} runs of {each} epochs if more help: at most {took}")
+    return lines
+
+
+def _num_refits(spec: StudySpec) -> int:
+    """The most runs of the refit; one with fewer labels has more epochs, but as many steps."""
+    refit = spec.refit
+    archs = min(refit.candidates, len(spec.archs))
+    found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
+    depths = max(len(spec.freeze_depths(arch)) for arch in spec.archs) if refit.forgetting else 0
+    return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds + depths
+
+
+def _scheduler_lines(spec: StudySpec) -> list[str]:
+    search = spec.search
+    if search.scheduler != "asha":
+        return []
+    rungs = [search.first_rung * search.reduction_factor**index for index in range(search.epochs)]
+    at = ", ".join(str(rung) for rung in rungs if rung < search.epochs)
+    return [f"asha: the best 1/{search.reduction_factor} go on after {at} epochs"] if at else []
+
+
+def _images_line(spec: StudySpec, target: Size) -> str:
+    num_bytes = (target.num_train + target.num_val) * 3 * spec.target.image_size**2
+    return choose_place(num_bytes, measure_room(), spec.target.images, num_sets(spec)).why
+
+
+def _pretrain_lines(
+    spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float], resources: Resources
+) -> list[str]:
+    own = [source for source in spec.sources if source.pretrain]
+    if not own:
+        return []
+    steps_s = [_pretrain_batch(source, spec, sizes) * seconds[source.arch] for source in own]
+    lines = [_pretrain_line(source, spec, sizes, seconds) for source in own]
+    return [*lines, f"pre-training: {lay_out(resources, len(lines), lambda: max(steps_s))}"]
+
+
+def _pretrain_line(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float]) -> str:
+    assert source.pretrain
+    num, epochs = sizes[source.name].num_train, source.pretrain.epochs
+    steps, whole = num_steps(num, _pretrain_batch(source, spec, sizes)), _duration(epochs * num * seconds[source.arch])
+    return f"pre-train {source.name}: {epochs} epochs of {steps} steps: about {whole} on one worker"
+
+
+def _pretrain_batch(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size]) -> int:
+    return pretrain_batch_size(source, spec, sizes[source.name].num_train)
+
+
+def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:
+    """Seconds of a step of a full fine-tune for each image, measured on a worker on small batches of noise."""
+    batch_size = min(spec.train.batch_size, _BATCH_SIZE)
+    size, num = spec.target.image_size, batch_size * _STEPS
+    noise = generator(0, "plan").integers(0, 256, (num, size, size, 3), dtype=np.uint8)
+    images = ImageSet(noise, np.arange(num) % target.num_classes, np.arange(num, dtype=np.uint64))
+    task = share(Task(images, images.take(np.arange(1)), target.num_classes, {"scratch": scratch(arch)}))
+    train = spec.train.model_copy(update={"clip_norm": 1.0, "batch_size": batch_size})
+    job = Job("plan", task, "scratch", TrainConfig(0, 1e-4, 2, 0, train))
+    return step_seconds(job, resources) / batch_size
+
+
+def _workers(num: str, cpus: int, gpus: float) -> str:
+    each = f"{cpus} CPU{'s' if cpus > 1 else ''}" + (f" and {gpus:g} GPU" if gpus else "")
+    return f"{num} worker{'' if num == '1' else 's'} of {each}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
