@@ -122,6 +122,7 @@ def test_every_fault_comes_at_once_with_path_rule_value_and_nearest_name(tmp_pat
         ("train.augment", "flip", None),
         ("storage", "x" * 300, ""),
         ("target", 3, "must be an object, but got 3."),
+        ("target.image_size", 15, "must be greater than or equal to 16, but got 15."),
     ],
 )
 def test_a_fault_is_one_line(path: str, value: Any, line: str | None) -> None:
@@ -135,6 +136,15 @@ def test_a_fault_is_one_line(path: str, value: Any, line: str | None) -> None:
     assert str(caught.value).startswith(path)
     if line is not None:
         assert str(caught.value) == f"{path}: {line}"
+
+
+def test_images_too_small_for_an_architecture_are_refused() -> None:
+    source = {"name": "a", "arch": "vgg11_bn", "weights": "DEFAULT"}
+    tree = {"name": "n", "target": {"data": "d", "image_size": 24}, "sources": [source]}
+    with pytest.raises(SpecError) as caught:
+        parse_spec(tree)
+    assert str(caught.value) == "target.image_size: must be at least 32 for vgg11_bn, but got 24. Use larger images."
+    assert parse_spec({**tree, "target": {"data": "d", "image_size": 32}}).target.image_size == 32
 
 
 @pytest.mark.parametrize(

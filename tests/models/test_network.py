@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from translearn.config.archs import HEAD, STAGES, num_stages
+from translearn.config.archs import HEAD, STAGES, min_image_size, num_stages
 from translearn.errors import InputError
 from translearn.models.network import Network, build, skeleton
 
@@ -58,6 +58,15 @@ def test_the_backbone_ends_in_flat_features_and_the_head_is_linear(arch: str) ->
     assert features.shape == (2, network.num_features)
     assert network.head is network.get_submodule(HEAD[arch][-1])
     assert network.head.out_features == 7
+
+
+@pytest.mark.parametrize("arch", STAGES)
+def test_the_least_image_size_is_the_least_that_passes(arch: str) -> None:
+    network, least = skeleton(arch).eval(), min_image_size(arch)
+    assert network(torch.empty(2, 3, least, least, device="meta")).shape == (2, 1)
+    if least > 1:
+        with pytest.raises(RuntimeError, match="Output size is too small"):
+            network(torch.empty(2, 3, least - 1, least - 1, device="meta"))
 
 
 def test_a_depth_out_of_range_is_refused() -> None:

@@ -23,6 +23,7 @@ from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA,
 
 DIGITS = [str(digit) for digit in range(10)]
 ERRORS = {"transfer": 0.15, "scratch": 0.31, "probe": 0.22}
+LABELS = {"transfer": 0.3, "scratch": 0.55}
 WINNER = 33
 
 
@@ -30,7 +31,7 @@ def study(classes: list[str] = DIGITS, errors: dict[str, float] = ERRORS, **chan
     """A whole record; ``changes`` replace fields of it."""
     rng = np.random.default_rng(5)
     trials = [_trial(rng, index) for index in range(40)]
-    fields = {
+    fields: dict[str, Any] = {
         "spec": {"name": "demo", "seed": 0, "target": {"data": "sklearn:digits"}, "search": {"lr": (1e-4, 0.1)}},
         "provenance": {
             "command": "translearn run workflows/configs/demo.yaml",
@@ -38,7 +39,7 @@ def study(classes: list[str] = DIGITS, errors: dict[str, float] = ERRORS, **chan
             "versions": {"python": "3.11.9", "torch": "2.14.1", "ray": "2.60.0"},
             "seconds": 301.2,
         },
-        "evaluation": evaluation(rng, classes, errors),
+        "evaluation": changes.get("evaluation") or evaluation(rng, classes, errors),
         "sources": pa.Table.from_pylist(_sources(), SOURCE_SCHEMA),
         "trials": pa.Table.from_pylist(trials, TRIAL_SCHEMA),
         "curves": pa.Table.from_pylist(_curves(rng, trials), CURVE_SCHEMA),
@@ -49,19 +50,25 @@ def study(classes: list[str] = DIGITS, errors: dict[str, float] = ERRORS, **chan
 
 
 def evaluation(
-    rng: np.random.Generator, classes: list[str], errors: dict[str, float], num: int = 1200
+    rng: np.random.Generator,
+    classes: list[str],
+    errors: dict[str, float],
+    num: int = 1200,
+    num_seeds: int = 3,
+    num_present: int | None = None,
 ) -> dict[str, Any]:
-    """An evaluation of models with about these errors, by role; three seeds each."""
-    runs = [(role, seed) for role in errors for seed in range(3)]
-    test_labels, validation_labels = (rng.integers(0, len(classes), n) for n in (num, num // 4))
+    """An evaluation of models with about these errors, by role; only the first classes have test images."""
+    runs = [(role, seed) for role in errors for seed in range(num_seeds)]
+    present = num_present or len(classes)
+    test_labels, validation_labels = (rng.integers(0, present, n) for n in (num, num // 4))
     test = [_predictions(rng, role, seed, test_labels, len(classes), errors[role]) for role, seed in runs]
     validation = [_predictions(rng, role, seed, validation_labels, len(classes), errors[role]) for role, seed in runs]
     made = {role: trial for role, trial in _chosen().items() if role in errors}
     more = {
         "forgetting": forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22),
         "forgetting_by_depth": {"source": "glyphs", **_by_depth(rng)},
-        "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(3)] for role in errors}),
-        "labels": label_efficiency(_labels(rng, errors["transfer"], 0.3), _labels(rng, errors["scratch"], 0.55)),
+        "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(num_seeds)] for role in errors}),
+        "labels": label_efficiency(*(_labels(rng, errors[role], rise, num_seeds) for role, rise in LABELS.items())),
         "ranking": ranking(),
         "leaks": leaks(),
         "candidates": [_candidate(role, trial) for role, trial in made.items()],
@@ -108,10 +115,10 @@ def _learnt(rng: np.random.Generator, end: float) -> Curve:
     return Curve(errors.tolist(), [0.4] * 20)
 
 
-def _labels(rng: np.random.Generator, end: float, rise: float) -> list[LabelPoint]:
+def _labels(rng: np.random.Generator, end: float, rise: float, num_seeds: int) -> list[LabelPoint]:
     nums = (20, 40, 80, 160, 320)
     return [
-        LabelPoint(num, (end + rise * (1 - np.log(num / 20) / np.log(16)) + rng.normal(0, 0.01, 3)).tolist())
+        LabelPoint(num, (end + rise * (1 - np.log(num / 20) / np.log(16)) + rng.normal(0, 0.01, num_seeds)).tolist())
         for num in nums
     ]
 

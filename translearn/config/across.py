@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.config.archs import STAGES, num_stages
+from translearn.config.archs import STAGES, min_image_size, num_stages
 from translearn.errors import fault
 
 _ORIGINS = ("weights", "checkpoint", "pretrain")
@@ -21,7 +21,12 @@ def faults_between_values(tree: dict[str, Any]) -> list[str]:
     origins = [line for index, source in sources.items() for line in _origin_faults(index, source)]
     names, archs = (_texts(sources, key) for key in ("name", "arch"))
     search = _section(tree, "search")
-    across = _name_faults(names) + _depth_faults(archs, search) + _trial_faults(archs, search)
+    across = (
+        _name_faults(names)
+        + _size_faults(archs, _section(tree, "target"))
+        + _depth_faults(archs, search)
+        + _trial_faults(archs, search)
+    )
     return origins + across + _gpu_faults(tree)
 
 
@@ -51,6 +56,15 @@ def _name_faults(names: list[str]) -> list[str]:
         fault("sources", "must have different names", f"{name!r} {names.count(name)} times", "Rename all but one.")
         for name in sorted(set(names))
         if names.count(name) > 1
+    ]
+
+
+def _size_faults(archs: list[str], target: dict[str, Any]) -> list[str]:
+    size = target.get("image_size")
+    return [
+        fault("target.image_size", f"must be at least {min_image_size(arch)} for {arch}", size, "Use larger images.")
+        for arch in dict.fromkeys(archs)
+        if arch in STAGES and isinstance(size, int) and 16 <= size < min_image_size(arch)
     ]
 
 

@@ -61,3 +61,8 @@ HEAD: dict[str, tuple[str, ...]] = {
 def num_stages(arch: str) -> int:
     """Return the number of stages of a backbone, which is also the freeze depth of a linear probe."""
     return len(STAGES[arch])
+
+
+def min_image_size(arch: str) -> int:
+    """Return the least side of the images of a backbone, in pixels: VGG's five poolings leave nothing of less."""
+    return 2 ** len(_VGG_BLOCKS[arch]) if arch in _VGG_BLOCKS else 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from translearn.cluster.data.placed import remove_images
@@ -18,7 +20,7 @@ from translearn.cluster.tracking.trackers import run_tracker, track_result
 from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
-from translearn.errors import InputError, fault
+from translearn.errors import InputError, TranslearnError, fault
 from translearn.models.model_dir import read_info
 from translearn.models.sources import Source, scratch
 from translearn.ranking.first_configurations import probe_rate
@@ -185,18 +187,34 @@ def run_report(study: Study) -> dict[str, Any]:
         mistakes=folder.read_table(directory.MISTAKES),
         datasets=_manifests(study),
     )
-    folder.write_bytes(directory.REPORT, render(record).encode())
+    try:
+        page = render(record).encode()
+    except Exception as error:
+        raise TranslearnError(_report_fault(folder, error)) from error
+    folder.write_bytes(directory.REPORT, page)
     say(f"report: {folder.address(directory.REPORT)}")
     return {"report": folder.address(directory.REPORT)}
 
 
 def run_study(study: Study) -> dict[str, Any]:
     """The whole study."""
-    evaluation, model = _evaluated(study), study.folder.address(directory.MODEL)
-    say(f"model:  {model}")
-    places = {**run_report(study), "model": model}
-    track_result(study.spec, evaluation, places)
+    evaluation, places = _evaluated(study), {"model": study.folder.address(directory.MODEL)}
+    say(f"model:  {places['model']}")
+    try:
+        places |= run_report(study)
+    finally:  # trackers get the figures also where no page can be made of them
+        track_result(study.spec, evaluation, places)
     return {**_closing(evaluation), **places}
+
+
+def _report_fault(folder: Folder, error: Exception) -> str:
+    """Return the message of a page that could not be rendered: a fault of ours, so it names the place."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    at = f"{type(error).__name__}: {' '.join(str(error).split())} ({Path(frame.filename).name}, line {frame.lineno})"
+    return (
+        f"{folder.address(directory.REPORT)}: cannot be made, because of {at}. The study is done: its figures are in "
+        f"{directory.EVALUATION}, its model in {directory.MODEL}/. This is a fault of translearn: please report it."
+    )
 
 
 @contextmanager

@@ -1,0 +1,103 @@
+"""Any valid study file ends with a report, or with a fault that says what to do."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from translearn.cli import main
+from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(3600)]
+
+_ARCHS = ("resnet18", "mobilenet_v2", "vgg11_bn")
+_FAULT = re.compile(r"^error: \S.*: .*\.$", re.MULTILINE)
+
+
+def sources() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """One to three sources, each pre-trained for an epoch."""
+    data = st.sampled_from(["procedural:glyphs?num=60", "procedural:textures?num=60"])
+    pretrain = st.fixed_dictionaries({"data": data, "epochs": st.just(1), "lr": st.sampled_from([0.01, 0.1])})
+    source = st.fixed_dictionaries({"arch": st.sampled_from(_ARCHS), "pretrain": pretrain})
+    named = st.lists(source, min_size=1, max_size=3)
+    return named.map(lambda found: [{"name": f"s{index}", **one} for index, one in enumerate(found)])
+
+
+def searches() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "trials": st.integers(2, 7),
+            "epochs": st.integers(1, 2),
+            "lr": st.sampled_from([[1e-3, 1e-1], [1e-2, 1e-2], [1e6, 1e9]]),  # the last diverges
+            "sampler": st.sampled_from(["optuna", "random"]),
+            "scheduler": st.sampled_from(["asha", "hyperband", "median", "none"]),
+            "prior": st.sampled_from(["auto", "off"]),
+            "freeze_depth": st.sampled_from([None, [0], [0, 2], [5]]),
+        }
+    )
+
+
+def studies() -> st.SearchStrategy[dict[str, Any]]:
+    """Study files without a place to store them; ``_classes`` are images of each class and split."""
+    counts = st.tuples(st.integers(1, 6), st.integers(1, 3), st.integers(0, 3))
+    return st.fixed_dictionaries(
+        {
+            "_classes": st.lists(counts, min_size=2, max_size=4),
+            "target": st.fixed_dictionaries({"image_size": st.sampled_from([16, 24, 32])}),
+            "sources": sources(),
+            "search": searches(),
+            "train": st.fixed_dictionaries(
+                {"batch_size": st.sampled_from([2, 8]), "optimizer": st.sampled_from(["sgd", "adamw"])}
+            ),
+            "refit": st.fixed_dictionaries(
+                {
+                    "candidates": st.integers(1, 2),
+                    "seeds": st.integers(1, 2),
+                    "label_fractions": st.sampled_from([[], [0.5]]),
+                    "forgetting": st.booleans(),
+                }
+            ),
+        }
+    )
+
+
+def write_images(root: Path, classes: list[tuple[int, int, int]]) -> None:
+    """Noise of so many images a class and split; a class of a split may have none."""
+    rng = np.random.default_rng(0)
+    for label, counts in enumerate(classes):
+        for split, num in zip(("train", "val", "test"), counts, strict=True):
+            folder = root / split / f"class{label}"
+            folder.mkdir(parents=True)
+            for index in range(num):
+                pixels = rng.integers(40 * label, 40 * label + 80, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{index}.png")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(tree=studies())
+def test_any_study_ends_with_a_report_or_a_clear_fault(
+    ray_session: str, tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str], tree: dict[str, Any]
+) -> None:
+    home = tmp_path_factory.mktemp(uuid.uuid4().hex[:8])
+    write_images(home / "data", tree["_classes"])
+    fields = {key: value for key, value in tree.items() if key != "_classes"}
+    whole = {**fields, "name": "any", "storage": str(home), "target": {**tree["target"], "data": str(home / "data")}}
+    (home / "any.yaml").write_text(yaml.safe_dump(whole))
+    capfd.readouterr()
+    code = main(["run", str(home / "any.yaml")])
+    out = capfd.readouterr()
+    if code == EXIT_DONE:
+        assert "</html>" in (home / "any" / "report.html").read_text()
+        return
+    assert code in (EXIT_FAILED, EXIT_BAD_INPUT)
+    assert "Traceback" not in out.err, out.err
+    assert _FAULT.search(out.err), out.err
