@@ -11,6 +11,12 @@ import yaml
 from translearn.report.record import StudyRecord
 from translearn.report.templates import render_template
 
+_GAINS = ("transfer", "gain_at_convergence", "over_probe")
+_HEADINGS = {
+    "helped": "Transfer helped",
+    "hurt": "Transfer hurt",
+    "saves training, not error": "Transfer saves training, not error",
+}
 _MAX_TRIALS, _MAX_FAILURES, _MAX_CLASSES = 20, 10, 200
 
 
@@ -34,14 +40,22 @@ def _tables(study: StudyRecord) -> dict[str, Any]:
     trials = study.trials.to_pylist()
     finished = sorted((t for t in trials if t["val_error"] is not None), key=lambda t: t["val_error"])
     provenance = dict(_flat({key: value for key, value in study.provenance.items() if key != "command"}))
+    verdict = study.evaluation["verdict"]
+    heading = _HEADINGS.get(verdict["verdict"], verdict["verdict"].capitalize())
+    lead = verdict["sentence"].removeprefix(f"{heading}: ")
     return {
+        "heading": heading,
+        "lead": lead[0].upper() + lead[1:],
         "sources": study.sources.to_pylist(),
         "trials": finished[:_MAX_TRIALS],
         "statuses": {s: sum(t["status"] == s for t in trials) for s in ("done", "stopped", "failed")},
         "failures": [t for t in trials if t["status"] == "failed"][:_MAX_FAILURES],
-        "comparisons": [gain for gain in (study.evaluation["transfer"], study.evaluation["over_probe"]) if gain],
+        "comparisons": [gain for key in _GAINS if (gain := study.evaluation[key])],
         "mistakes": [_mistake(row) for row in study.mistakes.to_pylist()],
-        "datasets": [_dataset(name, manifest) for name, manifest in study.datasets.items()],
+        "datasets": [
+            _dataset(name, manifest, study.evaluation.get("pictures") if name == "target" else None)
+            for name, manifest in study.datasets.items()
+        ],
         "provenance": provenance,
         "command": study.provenance.get("command"),
         "spec_yaml": yaml.safe_dump(json.loads(json.dumps(study.spec)), sort_keys=False, allow_unicode=True),
@@ -53,11 +67,17 @@ def _mistake(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "image": base64.b64encode(row["image"]).decode()}
 
 
-def _dataset(name: str, manifest: dict[str, Any]) -> dict[str, Any]:
+def _dataset(name: str, manifest: dict[str, Any], pictures: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a manifest with its totals and its cells by class: images of each split, and of a target its pictures."""
     counts = manifest["counts"]
-    per_class = [(c, [counts[split].get(c, 0) for split in counts]) for c in manifest["classes"]]
-    totals = {split: sum(of_class.values()) for split, of_class in counts.items()}
-    return {**manifest, "name": name, "totals": totals, "per_class": per_class[:_MAX_CLASSES]}
+    of_class = {row["class"]: row for row in pictures["classes"]} if pictures else {}
+    cells = [
+        (c, [(counts[split].get(c, 0), of_class[c][split]["num_different"] if of_class else None) for split in counts])
+        for c in manifest["classes"][:_MAX_CLASSES]
+    ]
+    totals = {split: sum(nums.values()) for split, nums in counts.items()}
+    different = {split: of["num_different"] for split, of in pictures["splits"].items()} if pictures else None
+    return {**manifest, "name": name, "totals": totals, "per_class": cells, "different": different}
 
 
 def _flat(nest: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

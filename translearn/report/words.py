@@ -7,6 +7,11 @@ from typing import Any
 DASH = "–"
 
 
+def role(name: str) -> str:
+    """Return the words for a role of the evaluation."""
+    return {"probe": "linear probe", "converged": "scratch with more steps"}.get(name, name)
+
+
 def percent(value: float | None) -> str:
     """Format a fraction as percent: ``0.123`` is ``12.3 %``."""
     return DASH if value is None else f"{100 * value:.1f} %"
@@ -14,7 +19,8 @@ def percent(value: float | None) -> str:
 
 def points(value: float | None) -> str:
     """Format a difference of fractions in percentage points, with its sign: ``0.123`` is ``+12.3``."""
-    return DASH if value is None else f"{100 * value:+.1f}"
+    # Adding 0 makes a positive zero of a negative one.
+    return DASH if value is None else f"{round(100 * value, 1) + 0.0:+.1f}"
 
 
 def percent_interval(ends: dict[str, Any]) -> str:
@@ -26,6 +32,8 @@ def percent_interval(ends: dict[str, Any]) -> str:
 
 def points_interval(ends: dict[str, Any]) -> str:
     """Format the ``low`` and ``high`` of a dict as signed percentage points: ``-1.0 to +3.2``."""
+    if ends["low"] is None or ends["high"] is None:
+        return DASH
     return f"{points(ends['low'])} to {points(ends['high'])}"
 
 
@@ -34,6 +42,7 @@ def number(value: Any) -> str:
     if value is None:
         return DASH
     if isinstance(value, float):
+        value += 0.0
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
@@ -42,6 +51,7 @@ def duration(seconds: float | None) -> str:
     """Format seconds: ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds is None:
         return DASH
+    seconds = max(seconds, 0.0)
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -67,6 +77,7 @@ def duplicates(num_exact: int, num_near: int) -> str:
 
 
 FILTERS = {
+    "role": role,
     "duplicates": duplicates,
     "chance": chance,
     "labels": labels,

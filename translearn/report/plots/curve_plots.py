@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from translearn.report.plots.figure import INK, draw, legend, percent
+from translearn.report.words import role
 
 _MAX_RUNS = 100  # more lines than this cannot be told apart, and make the page heavy
 _SIZE = (5.0, 3.2)
@@ -42,14 +43,14 @@ def refit_error_plot(rows: dict[str, Rows], roles: dict[str, str], threshold: fl
     """
 
     def paint(axes: Axes) -> None:
-        for role, of_role in rows.items():
+        for name, of_role in rows.items():
             curves = list(by_run(of_role).values())
             for curve in curves:
-                _line(axes, curve, "val_error", color=roles[role], linewidth=1, alpha=0.45)
-            _line(axes, _mean(curves, "val_error"), "val_error", color=roles[role], linewidth=2.2)
+                _line(axes, curve, "val_error", color=roles[name], linewidth=1, alpha=0.45)
+            _line(axes, _mean(curves, "val_error"), "val_error", color=roles[name], linewidth=2.2)
         if threshold is not None:
             axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":")
-        _legend(axes, roles)
+        _legend(axes, {role(name): colour for name, colour in roles.items()})
 
     return _plot("refit-error", paint)
 
@@ -58,11 +59,11 @@ def refit_loss_plot(rows: dict[str, Rows], roles: dict[str, str]) -> Markup:
     """Draw loss by epoch of the refits, mean over seeds: training dashed, validation solid; arguments as above."""
 
     def paint(axes: Axes) -> None:
-        for role, of_role in rows.items():
+        for name, of_role in rows.items():
             curves = list(by_run(of_role).values())
-            _line(axes, _mean(curves, "train_loss"), "train_loss", color=roles[role], linestyle="--")
-            _line(axes, _mean(curves, "val_loss"), "val_loss", color=roles[role])
-        _legend(axes, roles, {"training": "--", "validation": "-"})
+            _line(axes, _mean(curves, "train_loss"), "train_loss", color=roles[name], linestyle="--")
+            _line(axes, _mean(curves, "val_loss"), "val_loss", color=roles[name])
+        _legend(axes, {role(name): colour for name, colour in roles.items()}, {"training": "--", "validation": "-"})
 
     return _plot("refit-loss", paint, "loss")
 

@@ -7,13 +7,15 @@ from typing import Any
 from markupsafe import Markup
 
 from translearn.report.plots import curve_plots, error_plots, gain_plots
-from translearn.report.plots.figure import MUTED, PROBE_COLOUR, colours
+from translearn.report.plots.figure import INK, MUTED, PROBE_COLOUR, colours, is_scratch
 from translearn.report.plots.forgetting_plot import forgetting_plot
 from translearn.report.plots.ranking_plot import ranking_plot
 from translearn.report.plots.trial_plot import trial_plot
 from translearn.report.record import StudyRecord
+from translearn.report.words import role as role_words
 
 PROBE = "probe"
+_OWN_COLOURS = {PROBE: PROBE_COLOUR, "converged": INK}
 
 
 def plots(study: StudyRecord) -> dict[str, Markup]:
@@ -76,14 +78,11 @@ def _chosen_refits(evaluation: dict[str, Any], curves: list[dict[str, Any]]) -> 
 
 
 def _role_colours(evaluation: dict[str, Any], by_source: dict[str, str]) -> dict[str, str]:
-    """Return the colour of each role: that of its source; the probe, often of transfer's source, has its own."""
+    """Return the colour of each role: that of its source, or its own where it often has that of another role."""
     made = evaluation["configurations"]
-    return {
-        role: PROBE_COLOUR if role == PROBE else by_source.get(made[role]["trial"]["source"], MUTED) for role in made
-    }
+    return {role: _OWN_COLOURS.get(role) or by_source.get(made[role]["trial"]["source"], MUTED) for role in made}
 
 
 def _label(role: str, configuration: dict[str, Any]) -> str:
     source = configuration["trial"]["source"]
-    name = "linear probe" if role == PROBE else role
-    return name if source == role else f"{name} ({source})"
+    return source if source == role else role_words(role) + ("" if is_scratch(source) else f" ({source})")

@@ -56,7 +56,8 @@ def _point(axes: Axes, trial: dict[str, Any], colour: str, is_winner: bool) -> N
 def _keys(trials: list[dict[str, Any]], colours: dict[str, str]) -> list[Line2D]:
     statuses = {trial["status"] for trial in trials}
     depths = sorted({trial["freeze_depth"] for trial in trials})
-    keys = [_key("o", label, color=colour) for label, colour in colours.items()]
+    # A line has a colour and no shape: a circle would be the symbol of a freeze depth.
+    keys = [Line2D([], [], label=label, color=colour, linewidth=6) for label, colour in colours.items()]
     keys += [_key(symbol(depth), f"freeze depth {depth}", color=MUTED) for depth in depths]
     if "stopped" in statuses:
         keys.append(_key("o", "stopped early", color=MUTED, markerfacecolor="none"))
