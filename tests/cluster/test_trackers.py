@@ -85,6 +85,7 @@ def test_the_result_has_figures_of_its_intervals_and_texts(tracker: FakeTracker)
         "target": {"error": 0.3, "low": 0.2, "high": 0.4, "num": 9},
         "transfer": gain,
         "over_probe": None,
+        "verdict": {"verdict": "helped"},
         "summary": ["Transfer helped.", "By 10 points."],
         "test_reads": 1,
     }
@@ -92,7 +93,7 @@ def test_the_result_has_figures_of_its_intervals_and_texts(tracker: FakeTracker)
         track_result(SPEC, evaluation, {"model": "runs/pets/model"})
     target = {"target_error": 0.3, "target_low": 0.2, "target_high": 0.4}
     transfer = {"transfer_gain": 0.1, "transfer_gain_low": 0.0, "transfer_gain_high": 0.2}
-    verdict = {"transfer_gain.verdict": "helped", "summary": "Transfer helped.\nBy 10 points."}
+    verdict = {"verdict": "helped", "summary": "Transfer helped.\nBy 10 points."}
     assert tracker.calls[1:] == [
         ("start", "pets", {"source": "a", "freeze_depth": 1, "lr": 0.1, "weight_decay": 0.0}),
         ("result", "pets", {"training_iteration": 1, **target, **transfer}),

@@ -22,7 +22,7 @@ def test_averages_leave_out_classes_without_an_example():
 
 
 def test_per_class_rows():
-    cat, dog, owl = per_class(confusion(CASE), NAMES)
+    cat, dog, owl = per_class(CASE, confusion(CASE), NAMES)
     assert (cat["num"], cat["error"], cat["precision"], cat["recall"]) == (4, 0.25, 0.6, 0.75)
     assert (cat["low"], cat["high"]) == (wilson(1, 4).low, wilson(1, 4).high)
     assert (dog["error"], dog["precision"], dog["recall"]) == (1, 0, 0)

@@ -14,22 +14,32 @@ def curve(*errors, seconds=2.0):
 def test_jumpstart_asymptote_and_time_to_the_error_of_scratch():
     found = dynamics(
         {
-            "transfer": [curve(0.5, 0.3, 0.2, 0.1), curve(0.6, 0.4, 0.3, 0.2)],
-            "scratch": [curve(0.9, 0.7, 0.5, 0.3), curve(0.8, 0.6, 0.5, 0.3)],
+            "transfer": [curve(0.5, 0.3, 0.2, 0.1), curve(0.6, 0.4, 0.3, 0.2), curve(0.55, 0.4, 0.3, 0.15)],
+            "scratch": [curve(0.9, 0.7, 0.5, 0.3), curve(0.8, 0.6, 0.5, 0.3), curve(0.85, 0.6, 0.5, 0.3)],
         }
     )
     transfer, scratch = (found["roles"][role] for role in ("transfer", "scratch"))
     assert found["threshold"] == pytest.approx(0.3)
     assert found["last_epochs"] == 1
     assert transfer["first"]["value"] == pytest.approx(0.55)
-    assert transfer["epochs_to_threshold"]["of_seeds"] == [2, 3]
-    assert transfer["seconds_to_threshold"]["of_seeds"] == [4.0, 6.0]
-    assert transfer["epochs_to_threshold"]["value"] == 2.5
-    assert scratch["epochs_to_threshold"]["of_seeds"] == [4, 4]
-    # Paired: gains of 0.4 and 0.2, so mean 0.3 and t(0.975, 1) = 12.7062 times 0.1.
+    assert transfer["epochs_to_threshold"]["of_seeds"] == [2, 3, 3]
+    assert transfer["seconds_to_threshold"]["of_seeds"] == [4.0, 6.0, 6.0]
+    assert transfer["epochs_to_threshold"]["value"] == pytest.approx(8 / 3)
+    assert scratch["epochs_to_threshold"]["of_seeds"] == [4, 4, 4]
+    # Paired: gains of 0.4, 0.2 and 0.3, so mean 0.3 and t(0.975, 2) = 4.30265 times 0.1 / sqrt(3).
     jump = found["gains"]["transfer"]["jumpstart"]
-    assert (jump["value"], jump["low"], jump["high"]) == pytest.approx((0.3, 0.3 - 1.27062, 0.3 + 1.27062), rel=1e-5)
+    assert (jump["value"], jump["low"], jump["high"]) == pytest.approx((0.3, 0.3 - 0.248414, 0.3 + 0.248414), rel=1e-5)
     assert found["gains"]["transfer"]["asymptotic"]["value"] == pytest.approx(0.15)
+
+
+def test_intervals_of_errors_are_errors_and_two_seeds_have_none():
+    ends = (0.0, 0.9, 0.1)
+    found = dynamics({"transfer": [curve(0.9, end) for end in ends], "scratch": [curve(0.1, 1 - end) for end in ends]})
+    last = found["roles"]["transfer"]["last"]
+    assert (last["low"], last["high"]) == (0, 1)
+    assert found["gains"]["transfer"]["asymptotic"]["high"] == 1
+    two = dynamics({"scratch": [curve(0.9, 0.1), curve(0.9, 0.2)]})["roles"]["scratch"]["last"]
+    assert two == {"value": pytest.approx(0.15), "low": None, "high": None}
 
 
 def test_a_threshold_that_is_never_reached_is_censored_and_has_no_mean():
@@ -69,10 +79,10 @@ def test_outside_of_the_curve_there_is_a_bound(level, bound, labels):
 
 
 def test_several_draws_give_an_interval():
-    transfer = [LabelPoint(10, [0.8, 0.7]), LabelPoint(20, [0.5, 0.45]), LabelPoint(40, [0.3, 0.3, 0.3])]
+    transfer = [LabelPoint(10, [0.8, 0.7, 0.8]), LabelPoint(20, [0.5, 0.45, 0.4]), LabelPoint(40, [0.3, 0.3, 0.3])]
     found = labels_to(transfer, 0.6)
     assert found["low"] < found["labels"] < found["high"]
-    beyond = [LabelPoint(10, [0.8, 0.5]), *transfer[1:]]  # one draw is below at once: how far is not known
+    beyond = [LabelPoint(10, [0.8, 0.5, 0.8]), *transfer[1:]]  # one draw is below at once: how far is not known
     assert labels_to(beyond, 0.6)["low"] is None
 
 

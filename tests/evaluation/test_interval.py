@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translearn.evaluation.intervals.interval import Interval, crossed_wilson, half_width, over_seeds, wilson
+from translearn.evaluation.intervals.interval import (
+    Interval,
+    crossed_wilson,
+    half_width,
+    over_seeds,
+    wilson,
+)
 
 
 def test_wilson_is_the_published_example():
@@ -26,8 +32,9 @@ def test_over_seeds_is_students_interval_of_the_mean():
     assert 2 - interval.low == pytest.approx(interval.high - 2)
 
 
-def test_one_seed_has_no_interval_over_seeds():
-    assert over_seeds([0.2]) is None
+def test_fewer_than_three_seeds_have_no_interval_over_seeds():
+    assert over_seeds([0.2]) is over_seeds([0.2, 0.3]) is None
+    assert over_seeds([0.1, 0.9, 0.5], 0, 1) == Interval(0, 1)
 
 
 def test_half_width_of_one_seed_is_the_t_interval_over_examples():

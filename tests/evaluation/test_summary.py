@@ -17,6 +17,7 @@ from translearn.evaluation.verdict.further_sentences import (
 from translearn.evaluation.verdict.sentences import sentence
 
 CLASSES = ["a", "b", "c"]
+COUNTS = (10, 10, 12)
 TRIALS = {
     "transfer": {"source": "glyphs", "freeze_depth": 2, "lr": 0.0123, "val_error": None, "val_loss": float("nan")},
     "scratch": {"source": "scratch", "freeze_depth": 0, "lr": 0.05, "val_error": 0.4},
@@ -34,14 +35,14 @@ def inputs(winner=(0.1, 0.1, 0.1), scratch=(0.3, 0.3, 0.3)):
 
 
 def test_it_is_json_without_nan():
-    content = evaluate(*inputs(), CLASSES, trials=TRIALS)
+    content = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert json.loads(json.dumps(content, allow_nan=False)) == content
     assert content["winner"]["val_loss"] is None
 
 
 def test_target_and_scratch_are_means_over_their_seeds():
     test, validation = inputs()
-    content = evaluate(test, validation, CLASSES, trials=TRIALS)
+    content = evaluate(test, validation, CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert content["target"]["error"] == pytest.approx(np.mean([p.error for p in test[:3]]))
     assert content["configurations"]["scratch"]["error"] == pytest.approx(np.mean([p.error for p in test[3:]]))
     assert content["transfer"]["gain"] == pytest.approx(
@@ -63,7 +64,7 @@ def test_validation_chooses_the_deployed_model_and_test_does_not():
             ("scratch", 1, [1, 1]),
         )
     ]
-    content = evaluate(test, validation, CLASSES, trials=TRIALS)
+    content = evaluate(test, validation, CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert content["deployed"]["seed"] == 0
     assert content["deployed"]["validation_minus_test"] == -0.75
     assert content["classification"]["error"] == 0.75
@@ -74,7 +75,9 @@ def with_more_steps(rate):
     test, validation = inputs()
     longer = [models([rate] * 3, "converged", num, rng) for num in (1000, 100)]
     how = {"times_the_steps": 5, "steps": 2500}
-    return evaluate(test + longer[0], validation + longer[1], CLASSES, trials=trials, convergence=how)
+    return evaluate(
+        test + longer[0], validation + longer[1], CLASSES, num_per_class=COUNTS, trials=trials, convergence=how
+    )
 
 
 def test_the_gain_at_convergence_is_over_scratch_with_more_steps():
@@ -88,9 +91,9 @@ def test_the_gain_at_convergence_is_over_scratch_with_more_steps():
 
 
 def test_scratch_that_more_steps_do_not_help_is_at_convergence_already():
-    content = evaluate(*inputs(), CLASSES, trials=TRIALS, convergence={"times_the_steps": 1})
+    content = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS, convergence={"times_the_steps": 1})
     assert content["gain_at_convergence"]["gain"] == content["transfer"]["gain"]
-    assert evaluate(*inputs(), CLASSES, trials=TRIALS)["gain_at_convergence"] is None
+    assert evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS)["gain_at_convergence"] is None
 
 
 def with_probe(rate, **transfer):
@@ -98,7 +101,9 @@ def with_probe(rate, **transfer):
     trials = {**TRIALS, "transfer": {**TRIALS["transfer"], **transfer}, "probe": TRIALS["transfer"]}
     test, validation = inputs()
     probe = [models([rate] * 3, "probe", num, rng) if not transfer else [] for num in (1000, 100)]
-    return evaluate(test + probe[0], validation + probe[1], CLASSES, trials=trials)["linear_probe"]
+    return evaluate(test + probe[0], validation + probe[1], CLASSES, num_per_class=COUNTS, trials=trials)[
+        "linear_probe"
+    ]
 
 
 def test_the_cheaper_model_is_known_where_fine_tuning_is_not_shown_better():
@@ -111,11 +116,11 @@ def test_the_cheaper_model_is_known_where_fine_tuning_is_not_shown_better():
         "transfer",
         True,
     )
-    assert evaluate(*inputs(), CLASSES, trials=TRIALS)["linear_probe"] is None
+    assert evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS)["linear_probe"] is None
 
 
 def test_scratch_wins_where_its_validation_error_is_lower_and_the_verdict_stays():
-    content = evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, trials=TRIALS)
+    content = evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert (content["winner"]["role"], content["winner"]["lr"], content["deployed"]["role"]) == (
         "scratch",
         0.05,
@@ -130,17 +135,17 @@ def test_scratch_wins_where_its_validation_error_is_lower_and_the_verdict_stays(
 
 
 def test_sentences_are_plain():
-    lines = evaluate(*inputs(), CLASSES, trials=TRIALS)["summary"]
+    lines = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS)["summary"]
     assert lines[0].startswith("Target error: 10.6 % (95 % interval ")
-    assert lines[0].endswith("; 1000 test examples, 3 seeds).")
+    assert lines[0].endswith("; 1000 test images, 3 seeds); always answering c: 100.0 %.")
     assert lines[1] == "Winner: glyphs, freeze depth 2, learning rate 0.012."
-    assert lines[2].startswith("Validation minus test error of the winner, in points: of the refits ")
-    assert lines[3].startswith("Classes: helped a (+")
-    assert lines[4].startswith("Calibration: confidence is ")
-    assert lines[5] == "No linear probe is compared with: the search had none that came to the end."
-    assert lines[6].startswith("Transfer helped: the target error is ")
-    assert " points lower than from scratch (95 % interval of the gain +" in lines[6]
-    assert len(lines) == 7
+    assert lines[2].startswith("Classes: transfer helped a (+")
+    assert lines[3].startswith("Calibration: confidence and accuracy differ by ")
+    assert lines[4] == "Linear probe: there is none to compare with, as none of its refits came to the end."
+    assert lines[5].startswith("Transfer helped: its error of 10.6 % is ")
+    assert " points lower (95 % interval 1" in lines[5]
+    assert lines[5].endswith("; longer training of scratch was not tried, as refit.baseline_cap is 1.")
+    assert len(lines) == 6
 
 
 def test_a_probe_is_a_configuration_and_a_comparison_of_its_own():
@@ -150,6 +155,7 @@ def test_a_probe_is_a_configuration_and_a_comparison_of_its_own():
         test + models((0.2,) * 3, "probe", 1000, rng),
         validation + models((0.01,) * 3, "probe", 100, rng),
         CLASSES,
+        num_per_class=COUNTS,
         trials={**TRIALS, "probe": {"source": "glyphs", "freeze_depth": 5, "lr": 0.1, "val_error": 0.01}},
     )
     assert set(content["configurations"]) == {"transfer", "scratch", "probe"}
@@ -159,22 +165,25 @@ def test_a_probe_is_a_configuration_and_a_comparison_of_its_own():
     assert content["target"]["optimism"]["search"]["value"] == pytest.approx(0.01 - content["target"]["error"])
     lines = content["summary"]
     assert lines[1] == "Winner: glyphs, freeze depth 5, learning rate 0.1."
-    assert lines[2].startswith("Validation minus test error of the winner, in points: in the search -")
-    assert lines[-2].startswith("Transfer helped: the target error is ")
-    assert " points lower than with the linear probe (97.5 % interval of the gain +" in lines[-2]
-    assert " points lower than from scratch (97.5 % interval of the gain +" in lines[-1]
+    assert any(line.startswith("Validation: the winner's error there minus that on test is -") for line in lines)
+    assert any(
+        line.startswith("Linear probe: fine-tuning is better than the linear probe of its source (gain +")
+        for line in lines
+    )
 
 
 def test_without_a_probe_there_is_one_comparison():
-    content = evaluate(*inputs(), CLASSES, trials=TRIALS)
+    content = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert (content["over_probe"], content["transfer"]["family_confidence"]) == (None, 0.95)
 
 
 def test_a_second_reading_of_test_is_said():
-    assert not any("Warning" in line for line in evaluate(*inputs(), CLASSES, trials=TRIALS)["summary"])
-    content = evaluate(*inputs(), CLASSES, trials=TRIALS, test_reads=2)
+    assert not any(
+        "Warning" in line for line in evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS)["summary"]
+    )
+    content = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS, test_reads=2)
     assert content["test_reads"] == 2
-    assert content["summary"][-2] == (
+    assert content["summary"][-3] == (
         "Warning: test was read 2 times (test_reads.json says when and why): what was decided after the first reading "
         "may rest on it."
     )
@@ -183,14 +192,14 @@ def test_a_second_reading_of_test_is_said():
 @pytest.mark.parametrize(
     ("bound", "line"),
     [
-        (None, "Labels: with about 40 of them transfer reaches the validation error of scratch with all 160."),
-        ("at most", "Labels: with at most 40 of them transfer reaches the validation error of scratch with all 160."),
-        ("more than", "Labels: with all 160 transfer does not reach the error of scratch on validation."),
+        (None, "Labels: with about 40 labels transfer reaches the validation error of scratch with all 160."),
+        ("at most", "Labels: with at most 40 labels transfer reaches the validation error of scratch with all 160."),
+        ("more than", "Labels: with all 160 labels transfer does not reach the validation error of scratch."),
     ],
 )
 def test_what_the_source_is_worth_is_said(bound, line):
     labels = {"num_labels": 160, "worth": {"labels": 40.2, "bound": bound}}
-    assert line in evaluate(*inputs(), CLASSES, trials=TRIALS, more={"labels": labels})["summary"]
+    assert line in evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS, more={"labels": labels})["summary"]
 
 
 DYNAMICS = {
@@ -212,13 +221,13 @@ DYNAMICS = {
 
 def test_how_fast_transfer_learnt_is_said():
     assert dynamics_sentences(DYNAMICS) == [
-        "Learning: on validation transfer gains +30.0 points (+25.0 to +35.0) over scratch after the first epoch, "
-        "+5.0 points at the end; it has the last error of scratch after 1.5 epochs."
+        "Learning: on validation transfer is ahead of scratch by +30.0 points (+25.0 to +35.0) after the first epoch, "
+        "by +5.0 points at the end; it reaches the final error of scratch after 1.5 epochs."
     ]
     late = {"value": None, "of_seeds": [1, None], "num_censored": 1}
     role = {"epochs_to_threshold": late, "seconds_to_threshold": {**late, "of_seeds": [3.0, None]}}
     (line,) = dynamics_sentences({**DYNAMICS, "roles": {"transfer": role}})
-    assert line.endswith("at the end; with 1 of 2 seeds it never has the last error of scratch.")
+    assert line.endswith("at the end; with 1 of 2 seeds it does not reach the final error of scratch.")
     assert dynamics_sentences(None) == []
 
 
@@ -227,19 +236,20 @@ def test_only_classes_of_which_a_difference_is_shown_are_named():
     assert class_sentences([row]) == []
     many = [{"class": f"c{n}", "gain": 0.5 - 0.05 * n, "verdict": "helped"} for n in range(7)]
     assert class_sentences([row, *many, {"class": "dog", "gain": -0.2, "verdict": "hurt"}]) == [
-        "Classes: helped c0 (+50.0), c1 (+45.0), c2 (+40.0), c3 (+35.0), c4 (+30.0) and 2 more; hurt dog (-20.0) "
-        "(corrected for 9 classes)."
+        "Classes: transfer helped c0 (+50.0), c1 (+45.0), c2 (+40.0), c3 (+35.0), c4 (+30.0) and 2 more; "
+        "transfer hurt dog (-20.0), corrected for 9 classes."
     ]
 
 
 def test_calibration_and_forgetting_are_said():
     made = {"temperature": 1.307, "before": {"ece": 0.052}, "after": {"ece": 0.021}}
     assert calibration_sentences(made) == [
-        "Calibration: confidence is 5.2 points off accuracy (ECE), 2.1 points with the temperature 1.31."
+        "Calibration: confidence and accuracy differ by 5.2 points on average (ECE), by 2.1 points after temperature "
+        "scaling (1.31)."
     ]
     lost = {"before": {"value": 0.05}, "after": {"value": 0.25}, "rise": {"value": 0.2, "low": 0.18, "high": 0.22}}
     assert forgetting_sentences(lost) == [
-        "Forgetting: on its own task the source's error went from 5.0 to 25.0 %, by +20.0 points (+18.0 to +22.0)."
+        "Forgetting: on its own task the source's error goes from 5.0 to 25.0 %, by +20.0 points (+18.0 to +22.0)."
     ]
     assert forgetting_sentences(None) == calibration_sentences(None) == []
 
@@ -247,32 +257,36 @@ def test_calibration_and_forgetting_are_said():
 def test_all_further_lines_are_in_the_summary():
     lost = {"before": {"value": 0.05}, "after": {"value": 0.25}, "rise": {"value": 0.2, "low": 0.18, "high": 0.22}}
     more = {"dynamics": DYNAMICS, "forgetting": lost}
-    lines = evaluate(*inputs(), CLASSES, trials=TRIALS, more=more)["summary"]
+    lines = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS, more=more)["summary"]
     starts = [line.partition(":")[0] for line in lines]
-    assert starts[3:7] == ["Learning", "Classes", "Calibration", "Forgetting"]
+    assert starts[2:6] == ["Learning", "Classes", "Forgetting", "Calibration"]
 
 
 def test_a_transfer_that_is_a_probe_itself_is_compared_with_none():
     trials = {**TRIALS, "transfer": {**TRIALS["transfer"], "is_probe": True}}
-    assert "The best transfer is a linear probe itself." in evaluate(*inputs(), CLASSES, trials=trials)["summary"]
+    assert (
+        "Linear probe: the best transfer is one itself."
+        in evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=trials)["summary"]
+    )
 
 
 def test_negative_transfer_is_said_as_plainly():
-    lines = sentence(evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, trials=TRIALS))
-    assert lines[-1].startswith("Transfer hurt: the target error is ")
-    assert " points higher than from scratch (95 % interval of the gain -2" in lines[-1]
+    lines = sentence(
+        evaluate(*inputs(winner=(0.4,) * 3, scratch=(0.2,) * 3), CLASSES, num_per_class=COUNTS, trials=TRIALS)
+    )
+    assert lines[-1].startswith("Transfer hurt: its error of ")
+    assert " points higher (95 % interval 1" in lines[-1]
 
 
 def test_no_difference_is_not_called_a_gain():
-    lines = sentence(evaluate(*inputs(winner=(0.2,), scratch=(0.2,)), CLASSES, trials=TRIALS))
-    assert lines[-1].startswith("No difference shown: transfer gained ")
-    assert lines[-1].endswith("1000 test examples, 1 seed).")
+    lines = sentence(evaluate(*inputs(winner=(0.2,), scratch=(0.2,)), CLASSES, num_per_class=COUNTS, trials=TRIALS))
+    assert lines[-1].startswith("No difference shown between transfer, with an error of ")
 
 
 def test_every_fault_is_named_at_once():
     test = [predictions([0, 1], [0, 1], "scratch", 0, num_classes=2)]
     with pytest.raises(InputError) as error:
-        evaluate(test, [], CLASSES, trials=TRIALS)
+        evaluate(test, [], CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert str(error.value).splitlines() == [
         "evaluation: needs predictions of both roles, but got none of ['transfer']. Refit both.",
         "evaluation: every model must predict both splits, but got [('scratch', 0)] on test and [] on validation. "
@@ -284,7 +298,7 @@ def test_every_fault_is_named_at_once():
 def test_a_seed_given_twice_is_a_fault():
     twice = [with_errors([0]), with_errors([1]), with_errors([1], "scratch")]
     with pytest.raises(InputError, match=r"test: a role must have a seed once, but got \[\('transfer', 0\)\]"):
-        evaluate(twice, twice, CLASSES, trials=TRIALS)
+        evaluate(twice, twice, CLASSES, num_per_class=COUNTS, trials=TRIALS)
 
 
 def test_finite_reaches_into_nests():

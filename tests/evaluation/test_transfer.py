@@ -30,7 +30,7 @@ def test_verdicts(expected):
 def test_one_seed_says_that_it_covers_examples_only():
     transfer, scratch = np.arange(100) < 10, np.arange(100) < 30
     verdict = transfer_gain(models([transfer], "winner"), models([scratch], "scratch"))
-    assert verdict.method == "interval over test examples only: one seed does not show how much seeds differ"
+    assert verdict.method == "interval over test pictures only: one seed does not show how much seeds differ"
     # 20 of 100 differ: variance 0.16 * 100/99, one pseudo-disagreement, t(0.975, 99) = 1.98422.
     half = 1.98422 * np.sqrt(0.16 / 99 + 1 / 100**2)
     assert (verdict.low, verdict.high) == pytest.approx((0.2 - half, 0.2 + half), rel=1e-5)

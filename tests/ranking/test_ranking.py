@@ -108,7 +108,7 @@ def of(found: Ranking, name: str) -> tuple[bool, str]:
 def test_a_source_that_every_score_puts_far_below_is_dropped_and_has_no_weight() -> None:
     found = ranked([contender("best", [0.9]), contender("near", [0.88]), contender("far", [0.2])])
     assert of(found, "best") == (False, "ranked first")
-    assert of(found, "near") == (False, "not shown to be worse by knn, logme, hscore")
+    assert of(found, "near") == (False, "kNN, LogME and the H-score do not show it to be worse")
     assert of(found, "far") == (True, "every score lies below that of best, by more than the intervals")
     assert weights(found)["far"] == 0
     assert sum(weights(found).values()) == pytest.approx(1)
@@ -125,7 +125,7 @@ def test_one_score_that_disagrees_keeps_a_source() -> None:
     far = {"knn": [0.1], "linear_probe": [0.1], "logme": [0.1], "hscore": [0.95]}
     assert of(ranked([contender("best", [0.9]), contender("far", far)]), "far") == (
         False,
-        "not shown to be worse by hscore",
+        "the H-score does not show it to be worse",
     )
 
 

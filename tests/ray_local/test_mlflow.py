@@ -118,6 +118,6 @@ def check_result(found: dict[str, Any], folder: Path) -> None:
     assert one.data.params["source"] == evaluation["winner"]["source"]
     assert one.data.metrics["target_error"] == evaluation["target"]["error"]
     assert one.data.metrics["transfer_gain"] == evaluation["transfer"]["gain"]
-    assert one.data.tags["transfer_gain.verdict"] == evaluation["transfer"]["verdict"]
+    assert one.data.tags["verdict"] == evaluation["verdict"]["verdict"]
     assert one.data.tags["report"] == str(folder / "report.html")
     assert one.data.tags["model"] == str(folder / "model")

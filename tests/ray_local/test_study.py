@@ -11,10 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
+import safetensors.torch
+import torch
 import yaml
 from conftest import small_study, small_tree
+from torchvision.models import resnet18
 
 from translearn.cli import main
+from translearn.data.dataset import open_dataset
+from translearn.data.images.decode import decode_split
+from translearn.data.transforms import to_input
 from translearn.study.refits.refit import refit_seeds
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -63,6 +69,20 @@ def test_it_leaves_what_the_design_says(study):
     assert info["classes"] == [str(digit) for digit in range(10)]
     assert info["errors"]["test"] is not None
     assert info["temperature"] > 0
+
+
+def test_the_model_that_one_uses_makes_the_mistakes_that_the_report_counts(study):
+    _, folder = study
+    spec, found = small_study(folder.parent), json.loads((folder / "evaluation.json").read_text())
+    network = resnet18(num_classes=10).eval()
+    network.load_state_dict(safetensors.torch.load_file(folder / "model" / "model.safetensors"))
+    images = decode_split(open_dataset(folder / "data" / "target"), "test", 32, 12, spec.seed)
+    with torch.inference_mode():
+        predicted = network(to_input(torch.from_numpy(images.images[np.arange(len(images))]))).argmax(1).numpy()
+    counts = np.zeros((10, 10), dtype=int)
+    np.add.at(counts, (images.labels, predicted), 1)
+    assert found["classification"]["confusion"] == counts.tolist()
+    assert json.loads((folder / "model" / "model.json").read_text())["info"]["precision"] == "fp32"
 
 
 def test_workers_log_each_epoch_with_study_and_trial(study):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from translearn.evaluation.intervals.interval import half_width
+from translearn.evaluation.intervals.interval import by_picture, half_width
 from translearn.evaluation.predictions import Predictions
 from translearn.evaluation.temperature import fit_temperature, scaled
 
@@ -51,11 +51,12 @@ def calibration(test: Predictions, validation: Predictions) -> dict[str, Any]:
     temperature = fit_temperature(validation)
     after = scaled(test, temperature)
     changes = {"brier": _briers(after) - _briers(test), "loss": after.losses - test.losses}
+    pictures = test.pictures
     return {
         "temperature": temperature,
         "before": _figures(test),
         "after": _figures(after),
-        "change": {name: _mean(values) for name, values in changes.items()},
+        "change": {name: _mean(values, pictures) for name, values in changes.items()},
     }
 
 
@@ -63,8 +64,8 @@ def _figures(predictions: Predictions) -> dict[str, Any]:
     bins = reliability(predictions)
     return {
         "ece": expected_calibration_error(bins),
-        "brier": _mean(_briers(predictions)),
-        "loss": _mean(predictions.losses),
+        "brier": _mean(_briers(predictions), predictions.pictures, least=0.0),
+        "loss": _mean(predictions.losses, predictions.pictures, least=0.0),
         "confidence": float(predictions.probabilities.max(axis=1).mean()),
         "bins": bins,
     }
@@ -81,9 +82,9 @@ def _briers(predictions: Predictions) -> np.ndarray:
     return squares
 
 
-def _mean(values: np.ndarray) -> dict[str, float]:
-    value, half = float(values.mean()), half_width(values[None])
-    return {"value": value, "low": value - half, "high": value + half}
+def _mean(values_N: np.ndarray, pictures_N: np.ndarray | None, least: float = -np.inf) -> dict[str, float]:
+    value, half = float(values_N.mean()), half_width(by_picture(values_N[None], pictures_N))
+    return {"value": value, "low": max(least, value - half), "high": value + half}
 
 
 def _bin(b: int, num_bins: int, confidence: np.ndarray, right: np.ndarray) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from translearn.evaluation.intervals.interval import wilson
-from translearn.evaluation.predictions import Predictions
+from translearn.evaluation.intervals.interval import one_model
+from translearn.evaluation.predictions import Predictions, subset
 
 _MAX_DENSE_CLASSES = 200  # a larger confusion matrix would be most of evaluation.json; the pairs remain
 
@@ -36,16 +37,21 @@ def averages(predictions: Predictions) -> dict[str, float]:
     return {"error": predictions.error, "balanced_error": balanced, "macro_f1": float(f1_score(*pair, **options))}
 
 
-def per_class(matrix_CC: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
+def per_class(predictions: Predictions, matrix_CC: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
     """Return a row a class: ``class, num, error, low, high, precision, recall``; None for undefined values.
 
     Args:
-        matrix_CC: Of ``confusion``.
+        predictions: Of one model.
+        matrix_CC: Their ``confusion``.
         classes: The C names, in order of the labels.
     """
-    nums, predicted, right = matrix_CC.sum(axis=1), matrix_CC.sum(axis=0), matrix_CC.diagonal()
-    counts = zip(classes, nums.tolist(), predicted.tolist(), right.tolist(), strict=True)
-    return [_class_row(*row) for row in counts]
+    predicted, right = matrix_CC.sum(axis=0).tolist(), matrix_CC.diagonal().tolist()
+    return [
+        _class_row(name, subset(predictions, np.flatnonzero(predictions.labels == label)), *counts)
+        if (predictions.labels == label).any()
+        else _empty_row(name)
+        for label, (name, *counts) in enumerate(zip(classes, predicted, right, strict=True))
+    ]
 
 
 def confused_pairs(matrix_CC: np.ndarray, classes: list[str], limit: int = 10) -> list[dict[str, Any]]:
@@ -61,23 +67,26 @@ def classification(predictions: Predictions, classes: list[str]) -> dict[str, An
     matrix = confusion(predictions)
     return {
         **averages(predictions),
-        "per_class": per_class(matrix, classes),
+        "per_class": per_class(predictions, matrix, classes),
         "confused_pairs": confused_pairs(matrix, classes),
         "confusion": matrix.tolist() if len(classes) <= _MAX_DENSE_CLASSES else None,
     }
 
 
-def _class_row(name: str, num: int, num_predicted: int, num_right: int) -> dict[str, Any]:
-    interval = wilson(num - num_right, num) if num else None
+def _class_row(name: str, own: Predictions, num_predicted: int, num_right: int) -> dict[str, Any]:
+    num = len(own.labels)
     return {
         "class": name,
         "num": num,
-        "error": 1 - num_right / num if num else None,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
+        "error": 1 - num_right / num,
+        **asdict(one_model(own.errors, own.pictures)),
         "precision": num_right / num_predicted if num_predicted else None,
-        "recall": num_right / num if num else None,
+        "recall": num_right / num,
     }
+
+
+def _empty_row(name: str) -> dict[str, Any]:
+    return {"class": name, "num": 0, **dict.fromkeys(("error", "low", "high", "precision", "recall"))}
 
 
 def _pair_row(matrix_CC: np.ndarray, classes: list[str], i: int, j: int) -> dict[str, Any]:

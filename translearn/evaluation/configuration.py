@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from translearn.evaluation.intervals.interval import crossed_wilson, over_seeds, wilson
+from translearn.evaluation.classification import averages
+from translearn.evaluation.intervals.interval import crossed_wilson, one_model, over_seeds
 from translearn.evaluation.intervals.optimism import optimism
 from translearn.evaluation.predictions import Predictions
 from translearn.evaluation.verdict.transfer import method
@@ -25,11 +26,12 @@ def configuration(
         validation: The same models' predictions on validation, in the same order.
     """
     errors_SN = np.stack([p.errors for p in test])
-    spread = over_seeds([p.error for p in test])
+    spread = over_seeds([p.error for p in test], 0, 1)
     return {
         "trial": dict(trial),
         "error": float(errors_SN.mean()),
-        **asdict(crossed_wilson(errors_SN)),
+        **asdict(crossed_wilson(errors_SN, pictures_N=test[0].pictures)),
+        "balanced_error": float(np.mean([averages(p)["balanced_error"] for p in test])),
         "method": method(len(test)),
         "over_seeds": asdict(spread) if spread else None,
         "optimism": optimism(trial.get("val_error"), validation, test),
@@ -55,7 +57,7 @@ def _model(test: Predictions, validation: Predictions) -> dict[str, Any]:
     return {
         "seed": test.seed,
         "error": test.error,
-        **asdict(wilson(int(test.errors.sum()), len(test.errors))),
+        **asdict(one_model(test.errors, test.pictures)),
         "validation_error": validation.error,
         "validation_minus_test": validation.error - test.error,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,9 @@ def _of_role(curves: Sequence[Curve], threshold: float, num_last: int) -> dict[s
     reached = [_epochs_to(curve, threshold) for curve in curves]
     seconds = [None if n is None else float(sum(c.seconds[:n])) for c, n in zip(curves, reached, strict=True)]
     return {
-        "first": _mean([curve.errors[0] for curve in curves]),
-        "last": _mean([curve.errors[-1] for curve in curves]),
-        "asymptote": _mean([_asymptote(curve, num_last) for curve in curves]),
+        "first": _mean([curve.errors[0] for curve in curves], 0, 1),
+        "last": _mean([curve.errors[-1] for curve in curves], 0, 1),
+        "asymptote": _mean([_asymptote(curve, num_last) for curve in curves], 0, 1),
         "epochs_to_threshold": _censored(reached),
         "seconds_to_threshold": _censored(seconds),
     }
@@ -64,8 +65,8 @@ def _of_role(curves: Sequence[Curve], threshold: float, num_last: int) -> dict[s
 def _gains(curves: Sequence[Curve], scratch: Sequence[Curve], num_last: int) -> dict[str, Any]:
     pairs = list(zip(curves, scratch, strict=True))
     return {
-        "jumpstart": _mean([s.errors[0] - c.errors[0] for c, s in pairs]),
-        "asymptotic": _mean([_asymptote(s, num_last) - _asymptote(c, num_last) for c, s in pairs]),
+        "jumpstart": _mean([s.errors[0] - c.errors[0] for c, s in pairs], -1, 1),
+        "asymptotic": _mean([_asymptote(s, num_last) - _asymptote(c, num_last) for c, s in pairs], -1, 1),
     }
 
 
@@ -79,9 +80,9 @@ def _epochs_to(curve: Curve, threshold: float) -> int | None:
     return int(reached[0]) + 1 if len(reached) else None
 
 
-def _mean(values: Sequence[float]) -> dict[str, Any]:
-    """Return mean and t interval over seeds; ``low`` and ``high`` are None for one seed."""
-    interval = over_seeds(values)
+def _mean(values: Sequence[float], least: float, most: float) -> dict[str, Any]:
+    """Return mean and t interval over seeds; ``low`` and ``high`` are None below three seeds."""
+    interval = over_seeds(values, least, most)
     ends = {"low": interval.low, "high": interval.high} if interval else {"low": None, "high": None}
     return {"value": float(np.mean(values)), **ends}
 
@@ -89,5 +90,5 @@ def _mean(values: Sequence[float]) -> dict[str, Any]:
 def _censored(values: Sequence[float | None]) -> dict[str, Any]:
     """Return ``of_seeds``, ``num_censored`` (never reached), and mean and interval where every seed reached it."""
     known = [float(value) for value in values if value is not None]
-    whole = _mean(known) if len(known) == len(values) else dict.fromkeys(("value", "low", "high"))
+    whole = _mean(known, 0, inf) if len(known) == len(values) else dict.fromkeys(("value", "low", "high"))
     return {**whole, "of_seeds": list(values), "num_censored": len(values) - len(known)}

@@ -35,7 +35,7 @@ def label_efficiency(transfer: Sequence[LabelPoint], scratch: Sequence[LabelPoin
 
     Returns:
         ``num_labels`` (all); ``curves``, by role rows of ``num_labels, error, low, high`` (t interval over seeds; None
-        for one) and ``errors``; ``worth``: with how many labels transfer reaches the error of scratch with all, and
+        below three) and ``errors``; ``worth``: with how many labels transfer reaches the error of scratch with all, and
         ``worth_of_scratch`` the other way round, each ``labels, low, high, bound``.
     """
     curves = {"transfer": transfer, "scratch": scratch}
@@ -52,7 +52,7 @@ def labels_to(points: Sequence[LabelPoint], level: float) -> dict[str, Any]:
 
     Returns:
         ``labels``; ``bound``: ``"at most"`` where the fewest labels suffice already, ``"more than"`` where all do not,
-        else None; ``low, high``: t interval over the draws, of the logarithm; None for one draw, or where a draw's
+        else None; ``low, high``: t interval over the draws, of the logarithm; None below three draws, or where a draw's
         curve is out of bounds.
     """
     labels, bound = _crossing(points, [float(np.mean(point.errors)) for point in points], level)
@@ -86,7 +86,7 @@ def _crossing(points: Sequence[LabelPoint], errors: Sequence[float], level: floa
 
 
 def _row(point: LabelPoint) -> dict[str, Any]:
-    interval = over_seeds(point.errors)
+    interval = over_seeds(point.errors, 0, 1)
     low, high = (interval.low, interval.high) if interval else (None, None)
     errors = list(point.errors)
     return {"num_labels": point.num_labels, "error": float(np.mean(errors)), "low": low, "high": high, "errors": errors}

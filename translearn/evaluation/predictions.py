@@ -26,6 +26,7 @@ class Predictions:
         seed: The seed that it was trained with.
         probabilities: float64, shape (N, C), rows sum to 1.
         labels: int64, shape (N,), in [0, C).
+        pictures: int64, shape (N,): equal for copies of one picture; None where all differ.
 
     Raises:
         InputError: The arrays do not fit each other, or are no probabilities; every fault at once.
@@ -35,6 +36,7 @@ class Predictions:
     seed: int
     probabilities: np.ndarray
     labels: np.ndarray
+    pictures: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         where = f"predictions of {self.role}, seed {self.seed}"
@@ -68,7 +70,10 @@ class Predictions:
 
 def subset(predictions: Predictions, rows: np.ndarray) -> Predictions:
     """Return the predictions of the examples in these rows alone."""
-    return replace(predictions, probabilities=predictions.probabilities[rows], labels=predictions.labels[rows])
+    pictures = None if predictions.pictures is None else predictions.pictures[rows]
+    return replace(
+        predictions, probabilities=predictions.probabilities[rows], labels=predictions.labels[rows], pictures=pictures
+    )
 
 
 def of_role(predictions: Sequence[Predictions], role: str) -> list[Predictions]:

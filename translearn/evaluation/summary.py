@@ -23,6 +23,9 @@ from translearn.evaluation.predictions import (
 )
 from translearn.evaluation.verdict.class_gain import class_gains
 from translearn.evaluation.verdict.linear_probe import linear_probe
+from translearn.evaluation.verdict.most_frequent import is_unequal, learned, most_frequent
+from translearn.evaluation.verdict.next_steps import next_steps
+from translearn.evaluation.verdict.outcome import outcome
 from translearn.evaluation.verdict.sentences import sentence
 
 _ROLES = (TRANSFER, SCRATCH, PROBE, CONVERGED)
@@ -34,7 +37,7 @@ def evaluate(
     classes: Sequence[str],
     *,
     trials: dict[str, dict[str, Any]],
-    num_train: int | None = None,
+    num_per_class: Sequence[int],
     test_reads: int = 1,
     convergence: dict[str, Any] | None = None,
     more: dict[str, Any] | None = None,
@@ -47,7 +50,7 @@ def evaluate(
         validation: The same models' predictions on validation. They choose the winner and the deployed model.
         classes: The C class names, in order of the labels.
         trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
-        num_train: The number of training examples of the models.
+        num_per_class: Training examples of the models, of each of the C classes.
         test_reads: The number of times that the study has read test, including this one.
         convergence: How scratch came to convergence: what ``gain_at_convergence`` has beside the gain. Without
             predictions of scratch with more steps it was there already. None where it was not looked for.
@@ -70,13 +73,16 @@ def evaluate(
     evaluation: dict[str, Any] = {
         "confidence": CONFIDENCE,
         "classes": list(classes),
-        "num_train": num_train,
+        "num_train": int(sum(num_per_class)),
         "num_test": len(model.labels),
         "num_validation": len(on_val.labels),
         "test_reads": test_reads,
         "winner": {"role": best, **trials[best]},
         "target": made[best],
         "configurations": made,
+        "most_frequent": most_frequent(num_per_class, model, classes),
+        "is_unequal": is_unequal(model.labels),
+        "scratch": learned(num_per_class, converged or test[SCRATCH]),
         "transfer": verdicts[SCRATCH],
         "gain_at_convergence": {**verdicts[CONVERGED], **convergence} if convergence else None,
         "over_probe": verdicts.get(PROBE),
@@ -87,6 +93,8 @@ def evaluate(
         "calibration": calibration(model, on_val),
         **(more or {}),
     }
+    evaluation["verdict"] = outcome(evaluation)
+    evaluation["next_steps"] = next_steps(evaluation)
     whole: dict[str, Any] = finite({"summary": sentence(evaluation), **evaluation})
     return whole
 

@@ -7,7 +7,7 @@ another file beside it, is not a model.
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import safetensors.torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,6 +19,8 @@ from translearn.models.weights import State, parse_state
 from translearn.storage.folder import Folder
 
 MARKER, TENSORS = "model.json", "model.safetensors"
+#: In which models are evaluated and to be used: that of their tensors.
+PRECISION: Literal["fp32"] = "fp32"
 Error = Annotated[float, Field(ge=0, le=1)]
 Channels = tuple[float, float, float]
 
@@ -54,13 +56,14 @@ class ModelInfo(_Model):
     """Description of a model directory's tensors. ``classes`` are in the order of the logits.
 
     ``temperature``: the divisor of the logits before softmax that calibrates confidence; fitted on validation, None
-    where it was not. It changes no prediction.
+    where it was not. It changes no prediction. ``precision``: in which its errors were measured.
     """
 
     arch: str
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     errors: TaskErrors = TaskErrors()
+    precision: Literal["fp32", "bf16"] = PRECISION
     temperature: Annotated[float, Field(gt=0)] | None = None
     provenance: dict[str, Any] = {}
 

@@ -17,6 +17,14 @@ from translearn.ranking.subsamples import Spread
 DEPTH_SCORES = ("knn", "linear_probe", "logme")
 #: The gap that a source is dropped for, over the sum of the margins of both intervals.
 GAP = 0.5
+_WORDS = {
+    "knn": "kNN",
+    "logme": "LogME",
+    "hscore": "the H-score",
+    "linear_probe": "the linear probe",
+    "leep": "LEEP",
+    "nce": "NCE",
+}
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,9 @@ def _why_kept(source: Contender, best: Contender, names: Sequence[str]) -> str:
         return "ranked first"
     near = [name for name in names if not _is_below(source.best(name), best.best(name))]
     if near:
-        return f"not shown to be worse by {', '.join(near)}"
+        *others, last = (_WORDS.get(name, name) for name in near)
+        them = f"{', '.join(others)} and {last} do" if others else f"{last} does"
+        return f"{them} not show it to be worse"
     above = [name for name, value in source.static.items() if not _is_at_most(value, best.static[name])]
     return f"{', '.join(above)} may rank it higher" if above else ""
 

@@ -11,7 +11,7 @@ from translearn.cluster.training.worker import FAILED
 from translearn.config import StudySpec
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
-from translearn.models.model_dir import MARKER, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
+from translearn.models.model_dir import MARKER, PRECISION, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
 from translearn.storage.folder import Folder
 
 
@@ -36,7 +36,9 @@ def load(folder: Folder) -> Model:
 def publish(source: Folder, out: Folder, errors: TaskErrors, temperature: float) -> None:
     """Copies a model directory to where users find it, with its errors and its temperature."""
     state, info = load_model(source)
-    save_model(out, state, info.model_copy(update={"errors": errors, "temperature": temperature}))
+    save_model(
+        out, state, info.model_copy(update={"errors": errors, "precision": PRECISION, "temperature": temperature})
+    )
 
 
 def failure(folder: Folder) -> str | None:

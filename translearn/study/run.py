@@ -268,6 +268,7 @@ def _closing(evaluation: dict[str, Any]) -> dict[str, Any]:
     target, figures = evaluation["target"], ("gain", "low", "high", "family_low", "family_high", "verdict")
     longer, over_probe = evaluation["gain_at_convergence"], evaluation["over_probe"]
     return {
+        "verdict": evaluation["verdict"]["verdict"],
         "winner": evaluation["winner"],
         "target_error": {name: target[name] for name in ("error", "low", "high")},
         "transfer_gain": {name: evaluation["transfer"][name] for name in figures},

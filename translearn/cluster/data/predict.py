@@ -12,10 +12,11 @@ import torch
 from translearn.cluster.resources import Resources
 from translearn.data.images.image_set import ImageSet
 from translearn.models.load import load_source
+from translearn.models.model_dir import PRECISION
 from translearn.models.network import build
 from translearn.models.weights import State
 from translearn.training.inference import probabilities
-from translearn.training.precision import prepare_process, resolve_precision
+from translearn.training.precision import prepare_process
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,19 +28,20 @@ class Model:
     num_classes: int
 
 
-def predict(models: list[Model], images: ImageSet, precision: str, resources: Resources) -> list[np.ndarray]:
+def predict(models: list[Model], images: ImageSet, resources: Resources) -> list[np.ndarray]:
     """Return the class probabilities that each model gives each image: float64, (N, C) a model, in order.
 
-    ``precision`` may be ``auto``; each model runs with the CPUs of a trial's worker, and a whole GPU.
+    In the precision of the tensors, whatever they were trained in: so they run for who uses them. Each model has the
+    CPUs of a trial's worker, and a whole GPU.
     """
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.whole_gpus)(_predict)
     split = (ray.put(images),)  # in a tuple Ray hands on the reference
-    return list(ray.get([task.remote(model, split, precision, resources) for model in models]))
+    return list(ray.get([task.remote(model, split, resources) for model in models]))
 
 
-def _predict(model: Model, split: tuple[Any], precision: str, resources: Resources) -> np.ndarray:
+def _predict(model: Model, split: tuple[Any], resources: Resources) -> np.ndarray:
     prepare_process(resources.cpus)
     device = torch.device("cuda" if resources.gpus else "cpu")
     network = build(model.arch, model.num_classes, seed=0)
     load_source(network, model.state, keep_head=True, where=model.arch)
-    return probabilities(network.to(device), ray.get(split[0]), resolve_precision(precision, device), device)
+    return probabilities(network.to(device), ray.get(split[0]), PRECISION, device)

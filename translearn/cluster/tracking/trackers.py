@@ -139,8 +139,7 @@ def _result(evaluation: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _texts(evaluation: Mapping[str, Any]) -> dict[str, str]:
-    verdicts = {f"{name}.verdict": _text(found["verdict"]) for name, found in _gains(evaluation).items()}
-    return {"summary": _text("\n".join(evaluation["summary"])), **verdicts}
+    return {"summary": _text("\n".join(evaluation["summary"])), "verdict": _text(evaluation["verdict"]["verdict"])}
 
 
 def _gains(evaluation: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,7 +178,9 @@ def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder
         return
     folder = out / job.run
     folder.write_table(CURVE, pa.Table.from_pylist(curve))
-    save_model(folder, network.state_dict(), job.info.model_copy(update={"errors": errors}))
+    precision = resolve_precision(job.config.train.precision, network.head.weight.device)
+    info = job.info.model_copy(update={"errors": errors, "precision": precision})
+    save_model(folder, network.state_dict(), info)
 
 
 _reports = CheckpointClock(_REPORT_EVERY_S)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from scipy.stats import binomtest, norm
 from scipy.stats import t as student
 
 CONFIDENCE = 0.95
+#: Of fewer seeds no interval means anything: Student's quantile of two is 12.7.
+LEAST_SEEDS = 3
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,49 @@ def wilson(num_errors: int, num: int, confidence: float = CONFIDENCE) -> Interva
     return Interval(float(ends.low), float(ends.high))
 
 
-def over_seeds(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
-    """Return Student's t interval of the mean over seeds; None for one seed, which says nothing about their spread."""
+def one_model(errors_N: np.ndarray, pictures_N: np.ndarray | None = None) -> Interval:
+    """Return the interval of one model's error: ``wilson``, and where pictures have copies ``crossed_wilson``.
+
+    Args:
+        errors_N: bool, shape (N,), N at least 1: where it is wrong.
+        pictures_N: As ``by_picture``.
+    """
+    if pictures_N is None or len(np.unique(pictures_N)) == len(errors_N):
+        return wilson(int(errors_N.sum()), len(errors_N))
+    return crossed_wilson(errors_N[None], pictures_N=pictures_N)
+
+
+def by_picture(values_SN: np.ndarray, pictures_N: np.ndarray | None) -> np.ndarray:
+    """Return a value a seed and picture whose spread over pictures is that of the mean over examples.
+
+    Copies of a picture are no independent examples. A picture's value is the mean over all plus what its copies
+    together differ from it, on the scale of K pictures, so that each seed keeps its mean.
+
+    Args:
+        values_SN: float64, shape (S, N).
+        pictures_N: int64, shape (N,): equal for copies of one picture; None where all differ.
+
+    Returns:
+        float64, shape (S, K).
+
+    Source: the linearised ratio mean of cluster samples (Cochran, Sampling Techniques, 3rd edition 1977, section 6.3).
+    """
+    if pictures_N is None:
+        return values_SN
+    _, place_N = np.unique(pictures_N, return_inverse=True)
+    mean, num = values_SN.mean(), int(place_N.max()) + 1
+    sums = np.stack([np.bincount(place_N, values - mean, num) for values in values_SN])
+    return np.asarray(mean + num / len(place_N) * sums)
+
+
+def over_seeds(values: Sequence[float], least: float = -inf, most: float = inf) -> Interval | None:
+    """Return Student's t interval of the mean over seeds, within the bounds of a value; None below three seeds."""
     num = len(values)
-    if num < 2:
+    if num < LEAST_SEEDS:
         return None
-    half = student.ppf(0.5 + confidence / 2, num - 1) * np.std(values, ddof=1) / sqrt(num)
+    half = student.ppf(0.5 + CONFIDENCE / 2, num - 1) * np.std(values, ddof=1) / sqrt(num)
     mean = float(np.mean(values))
-    return Interval(mean - float(half), mean + float(half))
+    return Interval(max(least, mean - float(half)), min(most, mean + float(half)))
 
 
 def half_width(values_SN: np.ndarray, confidence: float = CONFIDENCE, floor: float = 0.0) -> float:
@@ -94,22 +131,26 @@ def summed_half_width(parts: Sequence[tuple[float, float]], confidence: float = 
     return float(pull / sqrt(total)) if total else 0.0
 
 
-def crossed_wilson(errors_SN: np.ndarray, confidence: float = CONFIDENCE) -> Interval:
+def crossed_wilson(
+    errors_SN: np.ndarray, confidence: float = CONFIDENCE, pictures_N: np.ndarray | None = None
+) -> Interval:
     """Return the interval of the error expected of a configuration, from several seeds' models on the same examples.
 
     Wilson's interval, with the number of independent predictions that would give ``half_width`` (never more
-    than S * N) in place of N. So it stays within [0, 1], and no error in N examples does not mean 0.
+    than S * K, with K pictures) in place of N. So it stays within [0, 1], and no error in N examples does not mean 0.
 
     Args:
         errors_SN: bool, shape (S, N): where each seed's model is wrong.
         confidence: The coverage aimed at, in (0, 1).
+        pictures_N: As ``by_picture``.
 
     Source: Korn & Graubard, Survey Methodology 24 (1998) 193-201 (effective sample size), with Wilson's form.
     """
-    z, num, mean = norm.ppf(0.5 + confidence / 2), errors_SN.shape[1], float(errors_SN.mean())
-    half = half_width(errors_SN.astype(np.float64), confidence)
+    values_SK = by_picture(errors_SN.astype(np.float64), pictures_N)
+    z, num, mean = norm.ppf(0.5 + confidence / 2), values_SK.shape[1], float(errors_SN.mean())
+    half = half_width(values_SK, confidence)
     known = half > 0 and 0 < mean < 1
-    effective = min(errors_SN.size, z**2 * mean * (1 - mean) / half**2) if known else num
+    effective = min(values_SK.size, z**2 * mean * (1 - mean) / half**2) if known else num
     centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
     spread = z / (1 + z**2 / effective) * sqrt(mean * (1 - mean) / effective + z**2 / (4 * effective**2))
     return Interval(max(0.0, float(centre - spread)), min(1.0, float(centre + spread)))

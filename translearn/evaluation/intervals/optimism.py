@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from translearn.evaluation.intervals.interval import summed_half_width, variance_parts
+from translearn.evaluation.intervals.interval import by_picture, summed_half_width, variance_parts
 from translearn.evaluation.predictions import Predictions
 
 Figure = dict[str, float]
@@ -26,7 +26,10 @@ def optimism(
         ``search`` (of the trial) and ``refits`` (mean over seeds), each ``value, low, high`` over the examples of both
         splits and over seeds. The test error is the refits' in both.
     """
-    validation_SN, test_SN = (np.stack([p.errors for p in part]).astype(np.float64) for part in (validation, test))
+    validation_SN, test_SN = (
+        by_picture(np.stack([p.errors for p in part]).astype(np.float64), part[0].pictures)
+        for part in (validation, test)
+    )
     return {
         "search": _of_search(search_error, validation_SN, test_SN) if search_error is not None else None,
         "refits": _of_refits(validation_SN, test_SN),

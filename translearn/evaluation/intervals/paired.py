@@ -17,8 +17,8 @@ class ExampleTest:
 
     Attributes:
         p: Two-sided, exact.
-        num_better: Examples that transfer gets right more often, over the seeds.
-        num_worse: Examples that the baseline gets right more often.
+        num_better: Pictures that transfer gets right more often, over their copies and the seeds.
+        num_worse: Pictures that the baseline gets right more often.
         p_holm: ``p`` corrected for the family's comparisons; None before.
     """
 
@@ -45,19 +45,22 @@ class SeedTest:
     p_holm: float | None = None
 
 
-def over_examples(gains_SN: np.ndarray) -> ExampleTest:
+def over_examples(gains_SN: np.ndarray, pictures_N: np.ndarray | None = None) -> ExampleTest:
     """Run the exact sign-flip test over examples of the summed gains; for one seed, McNemar's exact test.
 
-    Seeds share their examples, so their tests are not independent and may not be multiplied. Here an example counts
-    once, with what all seeds together gained on it: under the null hypothesis that sum is as likely negative.
+    Seeds share their examples, so their tests are not independent and may not be multiplied. Here a picture counts
+    once, with what all seeds together gained on its copies: under the null hypothesis that sum is as likely negative.
 
     Args:
         gains_SN: Shape (S, N), in {-1, 0, 1}: baseline wrong minus transfer wrong, of each seed and example.
+        pictures_N: As ``interval.by_picture``.
 
     Source: McNemar, Psychometrika 12 (1947) 153-157, exact form; for S > 1 Fisher's randomisation test (The Design of
         Experiments, 1935, section 21).
     """
     sums = np.rint(gains_SN.sum(axis=0)).astype(np.int64)
+    if pictures_N is not None:
+        sums = np.rint(np.bincount(np.unique(pictures_N, return_inverse=True)[1], sums)).astype(np.int64)
     better, worse = int((sums > 0).sum()), int((sums < 0).sum())
     return ExampleTest(_flip_p(sums[sums != 0]), better, worse)
 

@@ -11,47 +11,57 @@ from translearn.evaluation.verdict.further_sentences import (
     dynamics_sentences,
     forgetting_sentences,
 )
-from translearn.evaluation.verdict.transfer import HELPED, HURT
+from translearn.evaluation.verdict.next_steps import few_pictures, few_sentence
+from translearn.evaluation.verdict.outcome import interval
 
-_BASELINES = {"scratch": "scratch", "probe": "the linear probe"}
+MAX_LINES, _MAX_WARNINGS, _WARNING = 8, 3, "Warning: "
+#: Below it nothing is claimed of how well the sources were ranked.
+LEAST_SOURCES = 4
 
 
 def sentence(evaluation: dict[str, Any]) -> list[str]:
-    """Return the findings of a study, a line each.
+    """Return the findings of a study, at most eight lines.
 
     Args:
         evaluation: The content of evaluation.json but for ``summary``.
 
     Returns:
-        Lines without a trailing newline: target error, winner, selection's optimism; where there is something to say
-        how the models learnt, what the labels are worth, which classes gained, calibration, forgetting, how the ranking
-        did, leaks; gain over the probe, that test was read again and, last, gain over scratch. Errors in percent, gains
-        in percentage points.
+        Lines without a trailing newline: target error and winner; as many as there is room for, of labels, learning,
+        classes, ranking, leaks, forgetting, calibration and optimism; warnings, the linear probe, what to do next and,
+        last, the verdict. Errors in percent, gains in percentage points.
     """
-    lines = [_target(evaluation), _winner(evaluation), _optimism(evaluation)]
-    lines += dynamics_sentences(evaluation.get("dynamics")) + label_sentences(evaluation.get("labels"))
-    lines += class_sentences(evaluation["class_gains"]) + calibration_sentences(evaluation.get("calibration"))
-    lines += forgetting_sentences(evaluation.get("forgetting"))
-    if ranking := evaluation.get("ranking"):
-        lines.append(f"Ranking: {ranking['card']['sentence']}")
-    lines += leak_sentences(evaluation.get("leaks"))
-    lines += _over_probe(evaluation)
+    first, warnings = [_target(evaluation), _winner(evaluation)], _warnings(evaluation)
+    last = [*warnings, *_over_probe(evaluation), *(f"Next: {line}" for line in evaluation["next_steps"][:1])]
+    last.append(evaluation["verdict"]["sentence"])
+    return [*first, *_further(evaluation)[: MAX_LINES - len(first) - len(last)], *last]
+
+
+def _further(evaluation: dict[str, Any]) -> list[str]:
+    """Return the lines that may be left out, the most useful first."""
+    ranking, leaks, learned = evaluation.get("ranking"), evaluation.get("leaks"), evaluation["scratch"]["learned"]
+    return [
+        *(label_sentences(evaluation.get("labels")) if learned else []),
+        *(dynamics_sentences(evaluation.get("dynamics")) if learned else []),
+        *(class_sentences(evaluation["class_gains"]) if learned else []),
+        *([f"Ranking: {ranking['card']['sentence']}"] if ranking and len(ranking["errors"]) >= LEAST_SOURCES else []),
+        *[line for line in leak_sentences(leaks) if not line.startswith(_WARNING)],
+        *forgetting_sentences(evaluation.get("forgetting")),
+        *calibration_sentences(evaluation.get("calibration")),
+        *_optimism(evaluation),
+    ]
+
+
+def _warnings(evaluation: dict[str, Any]) -> list[str]:
+    found = [f"{_WARNING}{line}" for line in (evaluation.get("budget") or {}).get("warnings", [])]
     if evaluation["test_reads"] > 1:
-        lines.append(read_again_sentence(evaluation["test_reads"]))
-    return [*lines, verdict_sentence(evaluation["transfer"])]
-
-
-def verdict_sentence(gain: dict[str, Any]) -> str:
-    """Return the verdict on one comparison in one line, with the interval on which it rests."""
-    size, over = f"{100 * abs(gain['gain']):.1f}", _BASELINES[gain["baseline"]]
-    than = "from scratch" if gain["baseline"] == SCRATCH else f"with {over}"
-    text = {
-        HELPED: f"Transfer helped: the target error is {size} points lower than {than}",
-        HURT: f"Transfer hurt: the target error is {size} points higher than {than}",
-    }.get(gain["verdict"], f"No difference shown: transfer gained {100 * gain['gain']:+.1f} points over {over}")
-    low, high = 100 * gain["family_low"], 100 * gain["family_high"]
-    level = f"{100 * gain['family_confidence']:g} % interval of the gain {low:+.1f} to {high:+.1f}"
-    return f"{text} ({level}, {_extent(gain)})."
+        found.insert(0, read_again_sentence(evaluation["test_reads"]))
+    found += [line for line in leak_sentences(evaluation.get("leaks")) if line.startswith(_WARNING)]
+    if few := few_pictures(evaluation):
+        found.append(f"{_WARNING}few different pictures of {few_sentence(few)}: add images, or merge classes.")
+    if len(found) <= _MAX_WARNINGS:
+        return found
+    more = len(found) - _MAX_WARNINGS + 1
+    return [*found[: _MAX_WARNINGS - 1], f"{_WARNING}{more} more warnings are in the report."]
 
 
 def label_sentences(labels: dict[str, Any] | None) -> list[str]:
@@ -62,8 +72,8 @@ def label_sentences(labels: dict[str, Any] | None) -> list[str]:
     mean = "at most" if worth["bound"] == "at most" else "about"
     num = f"{worth['labels']:.0f}"
     if worth["bound"] == "more than":
-        return [f"Labels: with all {full} transfer does not reach the error of scratch on validation."]
-    return [f"Labels: with {mean} {num} of them transfer reaches the validation error of scratch with all {full}."]
+        return [f"Labels: with all {full} labels transfer does not reach the validation error of scratch."]
+    return [f"Labels: with {mean} {num} labels transfer reaches the validation error of scratch with all {full}."]
 
 
 def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
@@ -72,7 +82,7 @@ def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
         return []
     found = [row for row in leaks["sources"] if row["num_exact"] or row["num_near"]]
     warnings = [
-        f"Warning: of the target's {row['num_test']} test images {row['source']} was trained on "
+        f"{_WARNING}of the target's {row['num_test']} test images {row['source']} was trained on "
         f"{row['num_exact']} exact and {row['num_near']} near duplicate{'' if row['num_near'] == 1 else 's'}: its "
         "figures may be too good."
         for row in found
@@ -88,25 +98,31 @@ def leak_sentences(leaks: dict[str, Any] | None) -> list[str]:
 def read_again_sentence(num: int, file: str = "test_reads.json") -> str:
     """Return a warning that test was read more than once."""
     return (
-        f"Warning: test was read {num} times ({file} says when and why): what was decided after the first reading "
+        f"{_WARNING}test was read {num} times ({file} says when and why): what was decided after the first reading "
         "may rest on it."
     )
 
 
 def _over_probe(evaluation: dict[str, Any]) -> list[str]:
-    """Return a line on the gain over the linear probe, or why there is none."""
-    if evaluation["over_probe"]:
-        return [verdict_sentence(evaluation["over_probe"])]
+    """Return a line on fine-tuning against the linear probe, or why there is none."""
+    gain = evaluation["over_probe"]
+    if gain:
+        is_better = evaluation["linear_probe"]["is_fine_tuning_better"]
+        shown = "is better than" if is_better else "is not shown to be better than"
+        figures = f"gain {100 * gain['gain']:+.1f} points, 95 % interval {interval(gain)}"
+        return [f"Linear probe: fine-tuning {shown} the linear probe of its source ({figures})."]
     if evaluation["configurations"]["transfer"]["trial"].get("is_probe"):
-        return ["The best transfer is a linear probe itself."]
-    return ["No linear probe is compared with: the search had none that came to the end."]
+        return ["Linear probe: the best transfer is one itself."]
+    return ["Linear probe: there is none to compare with, as none of its refits came to the end."]
 
 
 def _target(evaluation: dict[str, Any]) -> str:
-    target = evaluation["target"]
-    interval = f"95 % interval {100 * target['low']:.1f} to {100 * target['high']:.1f}"
-    extent = f"{evaluation['num_test']} test examples, {_seeds(len(target['models']))}"
-    return f"Target error: {100 * target['error']:.1f} % ({interval}; {extent})."
+    target, frequent = evaluation["target"], evaluation["most_frequent"]
+    ends = f"95 % interval {100 * target['low']:.1f} to {100 * target['high']:.1f}"
+    extent = f"{evaluation['num_test']} test images, {_seeds(len(target['models']))}"
+    balanced = f", balanced over the classes {100 * target['balanced_error']:.1f} %" if evaluation["is_unequal"] else ""
+    least = f"always answering {frequent['class']}: {100 * frequent['error']:.1f} %"
+    return f"Target error: {100 * target['error']:.1f} % ({ends}; {extent}){balanced}; {least}."
 
 
 def _winner(evaluation: dict[str, Any]) -> str:
@@ -118,15 +134,13 @@ def _winner(evaluation: dict[str, Any]) -> str:
     return f"Winner: {setting}: its validation error is lower than that of the best transfer, from {beaten}."
 
 
-def _optimism(evaluation: dict[str, Any]) -> str:
-    made = evaluation["target"]["optimism"]
-    told = [(name, made[key]) for name, key in (("in the search", "search"), ("of the refits", "refits")) if made[key]]
-    figures = [f"{name} {100 * f['value']:+.1f} ({100 * f['low']:+.1f} to {100 * f['high']:+.1f})" for name, f in told]
-    return f"Validation minus test error of the winner, in points: {', '.join(figures)}."
-
-
-def _extent(gain: dict[str, Any]) -> str:
-    return f"{gain['num_examples']} test examples, {_seeds(gain['num_seeds'])}"
+def _optimism(evaluation: dict[str, Any]) -> list[str]:
+    """Return a line on how much too good or bad validation was, where that is shown."""
+    found = evaluation["target"]["optimism"]["refits"]
+    if found["low"] <= 0 <= found["high"]:
+        return []
+    ends = f"{100 * found['low']:+.1f} to {100 * found['high']:+.1f}"
+    return [f"Validation: the winner's error there minus that on test is {100 * found['value']:+.1f} points ({ends})."]
 
 
 def _seeds(num: int) -> str:

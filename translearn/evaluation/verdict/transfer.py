@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from translearn.errors import fault, raise_faults
-from translearn.evaluation.intervals.interval import CONFIDENCE, half_width
+from translearn.evaluation.intervals.interval import CONFIDENCE, LEAST_SEEDS, by_picture, half_width
 from translearn.evaluation.intervals.paired import ExampleTest, SeedTest, over_examples, over_seeds
 from translearn.evaluation.predictions import Predictions, comparable_faults
 
@@ -76,8 +76,9 @@ def transfer_gain(
     raise_faults(_pairing_faults(transfer, baseline))
     pairs = list(zip(_by_seed(transfer), _by_seed(baseline), strict=True))
     gains_SN = np.stack([b.errors.astype(np.float64) - t.errors for t, b in pairs])
+    pictures = pairs[0][0].pictures
     family = 1 - (1 - CONFIDENCE) / num_comparisons
-    (low, high), (family_low, family_high) = (gain_ends(gains_SN, one) for one in (CONFIDENCE, family))
+    (low, high), (family_low, family_high) = (gain_ends(gains_SN, one, pictures) for one in (CONFIDENCE, family))
     return Verdict(
         baseline=baseline[0].role,
         gain=float(gains_SN.mean()),
@@ -91,7 +92,7 @@ def transfer_gain(
         seed_gains=tuple(gains_SN.mean(axis=1).tolist()),
         num_seeds=len(pairs),
         num_examples=gains_SN.shape[1],
-        examples_test=over_examples(gains_SN),
+        examples_test=over_examples(gains_SN, pictures),
         seeds_test=over_seeds(gains_SN.mean(axis=1)),
         method=method(len(pairs)),
     )
@@ -100,19 +101,24 @@ def transfer_gain(
 def method(num_seeds: int) -> str:
     """Return a description of the interval over this many seeds."""
     if num_seeds > 1:
-        return f"t interval over test examples and {num_seeds} seeds (crossed random effects)"
-    return "interval over test examples only: one seed does not show how much seeds differ"
+        more = "" if num_seeds >= LEAST_SEEDS else f"; set refit.seeds to {LEAST_SEEDS} or more for a narrower one"
+        return f"t interval over test pictures and {num_seeds} seeds (crossed random effects){more}"
+    return "interval over test pictures only: one seed does not show how much seeds differ"
 
 
-def gain_ends(gains_SN: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the interval of a gain that covers both new examples and new seeds.
+def gain_ends(
+    gains_SN: np.ndarray, confidence: float = CONFIDENCE, pictures_N: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Return the interval of a gain that covers both new pictures and new seeds.
 
     Args:
         gains_SN: float64, shape (S, N): error of the baseline minus that of transfer, of each seed on each example.
         confidence: The coverage aimed at, in (0, 1).
+        pictures_N: As ``interval.by_picture``.
     """
-    num_seeds, num = gains_SN.shape
-    gain, half = float(gains_SN.mean()), half_width(gains_SN, confidence, floor=1 / (num_seeds * num**2))
+    values_SK = by_picture(gains_SN, pictures_N)
+    num_seeds, num = values_SK.shape
+    gain, half = float(gains_SN.mean()), half_width(values_SK, confidence, floor=1 / (num_seeds * num**2))
     return max(-1.0, gain - half), min(1.0, gain + half)
 
 

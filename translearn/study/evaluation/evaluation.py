@@ -24,6 +24,7 @@ from translearn.study.data import Splits
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
 from translearn.study.evaluation.leaks import check_leaks
+from translearn.study.evaluation.pictures import picture_counts, pictures_of
 from translearn.study.evaluation.reading import Reading, read_test
 from translearn.study.evaluation.sections import candidate_rows, dynamics_of, labels_of
 from translearn.study.models import load, publish
@@ -63,7 +64,7 @@ def evaluate_study(
     }
     source, trials = sources[chosen[TRANSFER].trial["source"]], folder.read_table(TRIALS).to_pylist()
     depths = depth_runs(spec, trials, candidates)
-    more = {
+    more: dict[str, Any] = {
         "candidates": candidate_rows(candidates, errors, chosen),
         "budget": budget_of(spec, len(splits.train)),
         "dynamics": dynamics_of(spec, folder, chosen),
@@ -73,16 +74,20 @@ def evaluate_study(
         "ranking": ranking_figures(folder, trials),
         "leaks": check_leaks(spec, folder),
     }
-    on_val = _predictions(models, splits.val, spec, resources)
+    classes = splits.dataset.manifest.classes
+    pictures = {split: pictures_of(spec, splits.dataset, split) for split in ("train", "val", "test")}
+    on_val = _predictions(models, splits.val, pictures["val"], resources)
     say("evaluating on test")
     test = read_test(spec, folder, splits)
-    on_test = _predictions(models, test.images, spec, resources)
+    on_test = _predictions(models, test.images, pictures["test"], resources)
+    labels = {"train": splits.train.labels, "val": splits.val.labels, "test": test.images.labels}
+    more["pictures"] = picture_counts(classes, labels, pictures)
     evaluation = evaluate(
         on_test,
         on_val,
-        splits.dataset.manifest.classes,
+        classes,
+        num_per_class=np.bincount(splits.train.labels, minlength=len(classes)).tolist(),
         trials={role: _trial(candidate) for role, candidate in compared.items()},
-        num_train=len(splits.train),
         test_reads=test.count,
         convergence=convergence_of(spec, folder, chosen[SCRATCH], len(splits.train)),
         more=more,
@@ -99,9 +104,9 @@ def _trial(candidate: Candidate) -> dict[str, Any]:
     return {**candidate.trial, "candidate": candidate.name, "is_probe": is_probe(candidate.trial)}
 
 
-def _predictions(models: Models, images: ImageSet, spec: StudySpec, resources: Resources) -> list[Predictions]:
-    found = predict(list(models.values()), images, spec.train.precision, resources)
-    return [Predictions(role, seed, p, images.labels) for (role, seed), p in zip(models, found, strict=True)]
+def _predictions(models: Models, images: ImageSet, pictures: np.ndarray, resources: Resources) -> list[Predictions]:
+    found = predict(list(models.values()), images, resources)
+    return [Predictions(role, seed, p, images.labels, pictures) for (role, seed), p in zip(models, found, strict=True)]
 
 
 def _deploy(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate], evaluation: dict[str, Any]) -> None:

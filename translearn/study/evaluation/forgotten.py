@@ -96,7 +96,7 @@ def _source_errors(
     images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
     before = Model(source.arch, source.state, len(source.classes))
     models = [before, *(_with_head_of(before, one) for one in tuned)]
-    return [_errors(p, images) for p in predict(models, images, spec.train.precision, resources)]
+    return [_errors(p, images) for p in predict(models, images, resources)]
 
 
 def _with_head_of(source: Model, tuned: Model) -> Model:

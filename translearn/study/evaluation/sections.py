@@ -55,7 +55,7 @@ def labels_of(
 
 
 def _candidate_row(candidate: Candidate, errors: list[float], chosen: dict[str, Candidate]) -> dict[str, Any]:
-    interval, trial = over_seeds(errors), candidate.trial
+    interval, trial = over_seeds(errors, 0, 1), candidate.trial
     return {
         "name": candidate.name,
         **{key: trial[key] for key in ("trial_id", "source", "arch", "freeze_depth", "lr", "weight_decay")},

@@ -121,7 +121,7 @@ def _tried(
     runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
     models = [load(folder / REFIT / run_name(*run)) for run in runs]
     images = read_test(spec, folder, splits).images
-    probabilities = predict(models, images, spec.train.precision, resources)
+    probabilities = predict(models, images, resources)
     known = {name: _known(source, spec, home) for name, source in sources.items()}
     return [
         {

@@ -97,7 +97,7 @@ def _tried(spec: StudySpec, folder: Folder, scratch: Candidate) -> list[Candidat
 
 
 def _row(one: Candidate, steps: int, errors: list[float]) -> dict[str, Any]:
-    interval = over_seeds(errors)
+    interval = over_seeds(errors, 0, 1)
     low, high = (interval.low, interval.high) if interval else (None, None)
     error = float(np.mean(errors))
     return {"times_the_steps": one.times, "steps": steps, "validation_error": error, "low": low, "high": high}
