@@ -1,7 +1,9 @@
 # translearn: `make` lists the targets. Each sets up the virtual environment first, once (scripts/setup.sh).
-# Variables: PYTHON (interpreter to use), VENV (.venv), ARGS (added to pytest's or the demo's command line).
+# Variables: PYTHON (interpreter to use), VENV (.venv), ARGS (added to pytest's or the demo's command line), JOBS (tests
+# at once; those that start a Ray, which uses all CPUs, run alone).
 
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 export PYTHON VENV
 
@@ -18,11 +20,13 @@ demo: setup ## A whole study on data that needs no download, on a local Ray
 	$(BIN)/translearn run workflows/configs/demo.yaml $(ARGS)
 
 test: lint ## Style, types, import directions, and every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not ray" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and ray" $(ARGS)
 
 test-all: export EXTRAS = dev,mlflow,wandb
 test-all: lint ## The same with the slow tests, and with the trackers' libraries
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not ray" $(ARGS)
+	$(BIN)/python -m pytest -m ray $(ARGS)
 
 drill: setup ## A tiny study through every fault, on a simulated cluster of this machine
 	$(BIN)/python -m pytest tests/faults -m "slow or not slow" $(ARGS)
