@@ -78,7 +78,7 @@ def searched(cluster: SimulatedCluster, folder: Path, num_nodes: int, grows: boo
             joined.extend(node for node in nodes_up() if node not in joined)
         elif grows:
             time.sleep(0.5)  # an actor on the new node takes longer to start than such trials to end
-        else:
+        elif not of_trial:
             await_actors(joined)
         of_trial.setdefault(run, nodes_of_actors().get(result["pid"], ""))
 

@@ -15,6 +15,7 @@ from ray.tune.search import Searcher
 from translearn.cluster.data.features import with_features
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import Resources
+from translearn.cluster.session import environment
 from translearn.cluster.tracking.console import say
 from translearn.cluster.tuning.followed import Followed, OnResult, following
 from translearn.cluster.tuning.nested import nested_trainable
@@ -75,7 +76,9 @@ def run_search(
     space = search_space(spec, task.sources)
     trainable = _trainable(TrialContext(share(with_features(task, spec, resources)), spec, space, resources), folder)
     _keep_secrets()
-    with following(on_result):
+    # A searcher has one trial pending at a time by default: nodes would get their trials, or be asked for, in turn.
+    pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(max(1, resources.concurrent_trials))}
+    with following(on_result), environment(pending):
         tuner = _restored(trainable, folder)
         is_restored = tuner is not None
         if tuner is None:
