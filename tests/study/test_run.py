@@ -46,7 +46,7 @@ def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
         folder.write_json(name, {})
     for name in (directory.SOURCES, directory.TRIALS, directory.CURVES, directory.MISTAKES):
         folder.write_table(name, pa.table({}))
-    monkeypatch.setattr(run, "_evaluated", lambda _: {"summary": []})
+    monkeypatch.setattr(run, "_evaluated", lambda _: {"summary": ["The verdict."]})
     monkeypatch.setattr(run, "_manifests", lambda _: {})
     monkeypatch.setattr(run, "say", said.append)
     monkeypatch.setattr(run, "track_result", lambda _, __, places: tracked.append(places))
@@ -54,7 +54,7 @@ def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
     with pytest.raises(TranslearnError) as caught:
         run.run_study(run.Study(spec, folder, cast(Resources, None)))
     model = str(tmp_path / "model")
-    assert (said, tracked) == ([f"model:  {model}"], [{"model": model}])
+    assert (said, tracked) == ([f"model:  {model}", "The verdict."], [{"model": model}])
     assert re.fullmatch(
         rf"{tmp_path}/report.html: cannot be made, because of LookupError: no first item of a list "
         r"\(test_run.py, line \d+\). The study is done: its figures are in evaluation.json, its model in model/. "

@@ -142,6 +142,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
 def run_evaluate(study: Study) -> dict[str, Any]:
     """Everything up to the figures of ``evaluation.json``."""
     evaluation = _evaluated(study)
+    _tell(evaluation)
     track_result(study.spec, evaluation, {"model": study.folder.address(directory.MODEL)})
     return _closing(evaluation)
 
@@ -153,9 +154,12 @@ def _evaluated(study: Study) -> dict[str, Any]:
         if not study.folder.exists(directory.EVALUATION):
             found = _refitted(ready, splits, sources, found)
         evaluation = evaluate_study(ready.spec, study.folder, splits, sources, found, study.resources)
+    return evaluation
+
+
+def _tell(evaluation: dict[str, Any]) -> None:
     for line in evaluation["summary"]:
         say(line)
-    return evaluation
 
 
 def _refitted(study: Study, splits: Splits, sources: dict[str, Source], found: list[Candidate]) -> list[Candidate]:
@@ -202,7 +206,8 @@ def run_study(study: Study) -> dict[str, Any]:
     say(f"model:  {places['model']}")
     try:
         places |= run_report(study)
-    finally:  # trackers get the figures also where no page can be made of them
+    finally:  # the figures are told also where no page can be made of them
+        _tell(evaluation)
         track_result(study.spec, evaluation, places)
     return {**_closing(evaluation), **places}
 
