@@ -283,13 +283,28 @@ def test_no_difference_is_not_called_a_gain():
     assert lines[-1].startswith("No difference shown between transfer, with an error of ")
 
 
+@pytest.mark.parametrize(("role", "missing"), [("transfer", "scratch"), ("scratch", "transfer")])
+def test_one_role_alone_has_a_model_and_no_comparison(role, missing):
+    test, validation = ([p for p in group if p.role == role] for group in inputs())
+    more = {"left_out": {"scratch-0": ["refit scratch-0-0: nan."], "transfer-0": ["refit transfer-0-2: inf.", "more"]}}
+    content = evaluate(test, validation, CLASSES, num_per_class=COUNTS, trials=TRIALS, more=more)
+    assert (content["deployed"]["role"], content["target"]) == (role, content["configurations"][role])
+    assert (content["transfer"], content["over_probe"], content["class_gains"]) == (None, None, [])
+    assert content["verdict"]["verdict"] == "not compared"
+    assert content["summary"][-1] == (
+        f"Not compared: no trial of {missing} came to its end with every seed. The first: "
+        f"{more['left_out'][missing + '-0'][0]} A study with a lower range of search.lr, with train.clip_norm, or with "
+        "more search.trials and refit.candidates may have one."
+    )
+
+
 def test_every_fault_is_named_at_once():
-    test = [predictions([0, 1], [0, 1], "scratch", 0, num_classes=2)]
+    test = [predictions([0, 1], [0, 1], "probe", 0, num_classes=2)]
     with pytest.raises(InputError) as error:
         evaluate(test, [], CLASSES, num_per_class=COUNTS, trials=TRIALS)
     assert str(error.value).splitlines() == [
-        "evaluation: needs predictions of both roles, but got none of ['transfer']. Refit both.",
-        "evaluation: every model must predict both splits, but got [('scratch', 0)] on test and [] on validation. "
+        "evaluation: needs predictions of transfer or of scratch, but got none. Refit both.",
+        "evaluation: every model must predict both splits, but got [('probe', 0)] on test and [] on validation. "
         "Predict both.",
         "evaluation: probabilities must have 3 columns, one a class, but got [2]. Give the classes of the head.",
     ]

@@ -67,8 +67,12 @@ def evaluation(
     more = {
         "forgetting": forgetting(rng.random(800) < 0.05, rng.random(800) < 0.22),
         "forgetting_by_depth": {"source": "glyphs", **_by_depth(rng)},
-        "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(num_seeds)] for role in errors}),
-        "labels": label_efficiency(*(_labels(rng, errors[role], rise, num_seeds) for role, rise in LABELS.items())),
+        "dynamics": dynamics({role: [_learnt(rng, errors[role]) for _ in range(num_seeds)] for role in errors})
+        if "scratch" in errors
+        else None,
+        "labels": label_efficiency(*(_labels(rng, errors[role], rise, num_seeds) for role, rise in LABELS.items()))
+        if set(LABELS) <= set(errors)
+        else None,
         "ranking": ranking(),
         "leaks": leaks(),
         "candidates": [_candidate(role, trial) for role, trial in made.items()],

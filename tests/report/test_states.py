@@ -41,6 +41,8 @@ STATES: dict[str, tuple[list[str], int, str, dict[str, Any]]] = {
         "stopped",
         {"num": 4, "errors": {role: ERRORS[role] for role in ("transfer", "scratch")}},
     ),
+    "one source, no refit of scratch came to its end": (["glyphs"], 1, "failed", {"errors": {"transfer": 0.2}}),
+    "one source, no refit with transfer came to its end": (["glyphs"], 1, "stopped", {"errors": {"scratch": 0.2}}),
 }
 
 

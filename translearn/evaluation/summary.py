@@ -46,7 +46,8 @@ def evaluate(
 
     Args:
         predictions: On test, of the best transferred configuration, of scratch and, where there is one, of the linear
-            probe and of scratch with more steps, with the same seeds.
+            probe and of scratch with more steps, with the same seeds. Of one of the first two alone where the other is
+            not left: nothing is compared.
         validation: The same models' predictions on validation. They choose the winner and the deployed model.
         classes: The C class names, in order of the labels.
         trials: By role, the trial that was refitted; ``source``, ``freeze_depth`` and ``lr`` are needed.
@@ -68,8 +69,9 @@ def evaluate(
     best = winner(made)
     deployed = {"role": best, **best_model(made[best]["models"])}
     model, on_val = (next(p for p in of[best] if p.seed == deployed["seed"]) for of in (test, val))
+    baselines: dict[str, Sequence[Predictions]] = {role: test[role] for role in (SCRATCH, PROBE) if test[role]}
     converged = (test[CONVERGED] or test[SCRATCH]) if convergence else []
-    verdicts = compare(test[TRANSFER], {role: test[role] for role in (SCRATCH, PROBE) if test[role]}, converged)
+    verdicts = compare(test[TRANSFER], baselines, converged) if test[TRANSFER] else {}
     evaluation: dict[str, Any] = {
         "confidence": CONFIDENCE,
         "classes": list(classes),
@@ -82,14 +84,14 @@ def evaluate(
         "configurations": made,
         "most_frequent": most_frequent(num_per_class, model, classes),
         "is_unequal": is_unequal(model.labels),
-        "scratch": learned(num_per_class, converged or test[SCRATCH]),
-        "transfer": verdicts[SCRATCH],
-        "gain_at_convergence": {**verdicts[CONVERGED], **convergence} if convergence else None,
+        "scratch": learned(num_per_class, converged or test[SCRATCH]) if test[SCRATCH] else None,
+        "transfer": verdicts.get(SCRATCH),
+        "gain_at_convergence": {**verdicts[CONVERGED], **(convergence or {})} if CONVERGED in verdicts else None,
         "over_probe": verdicts.get(PROBE),
         "linear_probe": linear_probe(made, verdicts.get(PROBE)),
         "deployed": deployed,
         "classification": classification(model, list(classes)),
-        "class_gains": class_gains(test[TRANSFER], test[SCRATCH], classes),
+        "class_gains": class_gains(test[TRANSFER], test[SCRATCH], classes) if SCRATCH in verdicts else [],
         "calibration": calibration(model, on_val),
         **(more or {}),
     }
@@ -111,9 +113,8 @@ def finite(value: Any) -> Any:
 def _faults(predictions: Sequence[Predictions], validation: Sequence[Predictions], classes: Sequence[str]) -> list[str]:
     faults = []
     test_runs, validation_runs = ([(p.role, p.seed) for p in group] for group in (predictions, validation))
-    missing = sorted({TRANSFER, SCRATCH} - {role for role, _ in test_runs})
-    if missing:
-        faults.append(fault("evaluation", "needs predictions of both roles", f"none of {missing}", "Refit both."))
+    if not {TRANSFER, SCRATCH} & {role for role, _ in test_runs}:
+        faults.append(fault("evaluation", "needs predictions of transfer or of scratch", "none", "Refit both."))
     if sorted(test_runs) != sorted(validation_runs):
         value = f"{sorted(test_runs)} on test and {sorted(validation_runs)} on validation"
         faults.append(fault("evaluation", "every model must predict both splits", value, "Predict both."))

@@ -153,8 +153,7 @@ def _evaluated(study: Study) -> dict[str, Any]:
         found = _searched(ready, splits, sources)
         if not study.folder.exists(directory.EVALUATION):
             found = _refitted(ready, splits, sources, found)
-        evaluation = evaluate_study(ready.spec, study.folder, splits, sources, found, study.resources)
-    return evaluation
+        return evaluate_study(ready.spec, study.folder, splits, sources, found, study.resources)
 
 
 def _tell(evaluation: dict[str, Any]) -> None:

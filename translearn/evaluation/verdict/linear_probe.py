@@ -21,7 +21,7 @@ def linear_probe(configurations: dict[str, Any], over_probe: dict[str, Any] | No
         over the probe is shown; ``role``, whose configuration the probe is; its ``error, low, high`` over the seeds;
         ``seed`` of its model with the lowest validation error.
     """
-    is_best = bool(configurations[TRANSFER]["trial"].get("is_probe"))
+    is_best = TRANSFER in configurations and bool(configurations[TRANSFER]["trial"].get("is_probe"))
     role = TRANSFER if is_best else PROBE
     if role not in configurations:
         return None

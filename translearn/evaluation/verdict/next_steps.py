@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.evaluation.verdict.outcome import NOT_LEARNED
+from translearn.evaluation.verdict.outcome import NOT_COMPARED, NOT_LEARNED
 from translearn.evaluation.verdict.transfer import HELPED
 
 LEAST_PICTURES = 5
@@ -81,6 +81,6 @@ def _cheaper(evaluation: dict[str, Any]) -> list[str]:
 
 
 def _source(evaluation: dict[str, Any]) -> list[str]:
-    if evaluation["verdict"]["verdict"] in (HELPED, NOT_LEARNED):
+    if evaluation["verdict"]["verdict"] in (HELPED, NOT_LEARNED, NOT_COMPARED):
         return []
     return ["Try another source: none of these is shown to lower the error more than training from scratch does."]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from translearn.evaluation.predictions import SCRATCH, TRANSFER
 from translearn.evaluation.verdict.transfer import HELPED, HURT
 
-NOT_LEARNED, SAVES = "scratch did not learn", "saves training, not error"
+NOT_LEARNED, SAVES, NOT_COMPARED = "scratch did not learn", "saves training, not error", "not compared"
 _WORDS = {HELPED: "Transfer helped", SAVES: "Transfer saves training, not error", HURT: "Transfer hurt"}
 
 
@@ -17,11 +18,14 @@ def outcome(evaluation: dict[str, Any]) -> dict[str, str]:
         evaluation: The content of evaluation.json up to here.
 
     Returns:
-        ``verdict``: ``"scratch did not learn"``; ``"helped"``, at equal budget and at convergence, or at equal budget
-        where the other was not measured; ``"saves training, not error"``, where it helped at equal budget alone;
-        ``"hurt"`` or ``"no difference shown"``, at equal budget.
+        ``verdict``: ``"not compared"``, where transfer or scratch is not left; ``"scratch did not learn"``;
+        ``"helped"``, at equal budget and at convergence, or at equal budget where the other was not measured; ``"saves
+        training, not error"``, where it helped at equal budget alone; ``"hurt"`` or ``"no difference shown"``, at equal
+        budget.
     """
     longer = evaluation["gain_at_convergence"]
+    if not evaluation["transfer"]:
+        return {"verdict": NOT_COMPARED, "sentence": _not_compared(evaluation)}
     verdict = evaluation["transfer"]["verdict"]
     if not evaluation["scratch"]["learned"]:
         return {"verdict": NOT_LEARNED, "sentence": _not_learned(evaluation, longer)}
@@ -33,6 +37,16 @@ def outcome(evaluation: dict[str, Any]) -> dict[str, str]:
 def interval(found: dict[str, Any]) -> str:
     """Format the ends of a gain's own 95 % interval in points."""
     return f"{100 * found['low']:+.1f} to {100 * found['high']:+.1f}"
+
+
+def _not_compared(evaluation: dict[str, Any]) -> str:
+    missing = TRANSFER if TRANSFER not in evaluation["configurations"] else SCRATCH
+    reasons = [lines[0] for name, lines in (evaluation.get("left_out") or {}).items() if name.startswith(missing)]
+    return (
+        f"Not compared: no trial of {missing} came to its end with every seed. "
+        f"{f'The first: {reasons[0]} ' if reasons else ''}A study with a lower range of search.lr, with "
+        "train.clip_norm, or with more search.trials and refit.candidates may have one."
+    )
 
 
 def _not_learned(evaluation: dict[str, Any], longer: dict[str, Any] | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.evaluation.predictions import CONVERGED, SCRATCH
+from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER
 from translearn.evaluation.verdict.further_sentences import (
     calibration_sentences,
     class_sentences,
@@ -38,7 +38,8 @@ def sentence(evaluation: dict[str, Any]) -> list[str]:
 
 def _further(evaluation: dict[str, Any]) -> list[str]:
     """Return the lines that may be left out, the most useful first."""
-    ranking, leaks, learned = evaluation.get("ranking"), evaluation.get("leaks"), evaluation["scratch"]["learned"]
+    ranking, leaks, scratch = evaluation.get("ranking"), evaluation.get("leaks"), evaluation["scratch"]
+    learned = bool(scratch and scratch["learned"])
     return [
         *(label_sentences(evaluation.get("labels")) if learned else []),
         *(dynamics_sentences(evaluation.get("dynamics")) if learned else []),
@@ -111,7 +112,10 @@ def _over_probe(evaluation: dict[str, Any]) -> list[str]:
         shown = "is better than" if is_better else "is not shown to be better than"
         figures = f"gain {100 * gain['gain']:+.1f} points, 95 % interval {interval(gain)}"
         return [f"Linear probe: fine-tuning {shown} the linear probe of its source ({figures})."]
-    if evaluation["configurations"]["transfer"]["trial"].get("is_probe"):
+    transfer = evaluation["configurations"].get(TRANSFER)
+    if not transfer:
+        return []
+    if transfer["trial"].get("is_probe"):
         return ["Linear probe: the best transfer is one itself."]
     return ["Linear probe: there is none to compare with, as none of its refits came to the end."]
 
@@ -130,7 +134,10 @@ def _winner(evaluation: dict[str, Any]) -> str:
     setting = f"{winner['source']}, freeze depth {winner['freeze_depth']}, learning rate {winner['lr']:.2g}"
     if winner["role"] not in (SCRATCH, CONVERGED):
         return f"Winner: {setting}."
-    beaten = evaluation["configurations"]["transfer"]["trial"]["source"]
+    transfer = evaluation["configurations"].get(TRANSFER)
+    if not transfer:
+        return f"Winner: {setting}."
+    beaten = transfer["trial"]["source"]
     return f"Winner: {setting}: its validation error is lower than that of the best transfer, from {beaten}."
 
 

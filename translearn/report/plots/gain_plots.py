@@ -17,12 +17,12 @@ _MAX_ROWS = 40
 
 
 def class_gain_plot(rows: list[dict[str, Any]]) -> Markup | None:
-    """Draw the transfer gain of each class with both intervals, the largest on top; None above 40 classes.
+    """Draw the transfer gain of each class with both intervals, the largest on top; None without any and above 40.
 
     Args:
         rows: ``class_gains`` of the evaluation.
     """
-    if len(rows) > _MAX_ROWS:
+    if not 0 < len(rows) <= _MAX_ROWS:
         return None
 
     def paint(figure: Figure) -> None:
