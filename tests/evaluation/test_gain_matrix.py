@@ -49,6 +49,21 @@ def test_a_row_has_the_gain_of_its_own_pair_corrected_for_all() -> None:
     assert rows[0]["family_low"] < rows[0]["low"] < rows[0]["gain"] < rows[0]["high"] < rows[0]["family_high"]
 
 
+def test_copies_of_a_picture_count_once() -> None:
+    once = matrix(TWO, {})
+    twice = [
+        dataclasses.replace(
+            one,
+            errors={seed: np.tile(wrong, 2) for seed, wrong in one.errors.items()},
+            pictures=np.tile(np.arange(200), 2),
+        )
+        for one in once
+    ]
+    keys = ("gain", "low", "high", "family_low", "error_low", "error_high")
+    for row, copied in zip(gain_rows(once), gain_rows(twice), strict=True):
+        assert [copied[key] for key in keys] == pytest.approx([row[key] for key in keys])
+
+
 def test_a_matrix_of_one_pair_has_the_verdict_of_a_study() -> None:
     """The oracle: one variance tells of no other."""
     rng = np.random.default_rng(1)

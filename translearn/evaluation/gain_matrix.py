@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from translearn.evaluation.intervals.interval import CONFIDENCE, crossed_wilson, summed_half_width, variance_parts
+from translearn.evaluation.intervals.interval import (
+    CONFIDENCE,
+    by_picture,
+    crossed_wilson,
+    summed_half_width,
+    variance_parts,
+)
 from translearn.evaluation.intervals.moderated import moderated
 from translearn.evaluation.verdict.transfer import verdict_of
 
@@ -31,6 +37,7 @@ class Outcome:
         leaks: The numbers of the target's test images that the source was trained on: exact, and further near
             duplicates; None where they are not known.
         test_reads: The number of times that the target's test split was read.
+        pictures: int64, shape (N,): equal for copies of one picture; None where all differ.
     """
 
     target: str
@@ -43,6 +50,7 @@ class Outcome:
     errors: dict[int, np.ndarray]
     leaks: tuple[int, int] | None = None
     test_reads: int = 1
+    pictures: np.ndarray | None = None
 
     @property
     def stacked(self) -> np.ndarray:
@@ -113,7 +121,7 @@ def asymmetries(outcomes: Sequence[Outcome]) -> list[Asymmetry]:
 def _gains(outcomes: Sequence[Outcome]) -> list[_Gain]:
     scratch = {(one.target, one.arch): one for one in outcomes if one.is_scratch}
     pairs = [(one, scratch[one.target, one.arch]) for one in outcomes if not one.is_scratch]
-    values = [base.stacked.astype(np.float64) - found.stacked for found, base in pairs]
+    values = [by_picture(base.stacked.astype(np.float64) - found.stacked, found.pictures) for found, base in pairs]
     examples, seeds = zip(*map(variance_parts, values), strict=True) if values else ((), ())
     num_seeds = len(values[0]) if values else 1
     drawn, degrees = moderated(np.array(seeds), num_seeds - 1) if num_seeds > 1 else (seeds, 0.0)
@@ -163,7 +171,7 @@ def _row(gain: _Gain, num: int) -> dict[str, Any]:
 
 
 def _error(name: str, of: Outcome) -> dict[str, float]:
-    interval = crossed_wilson(of.stacked, CONFIDENCE)
+    interval = crossed_wilson(of.stacked, CONFIDENCE, of.pictures)
     return {name: float(of.stacked.mean()), f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 

@@ -72,7 +72,7 @@ def _dataset(name: str, manifest: dict[str, Any], pictures: dict[str, Any] | Non
     counts = manifest["counts"]
     of_class = {row["class"]: row for row in pictures["classes"]} if pictures else {}
     cells = [
-        (c, [(counts[split].get(c, 0), of_class[c][split]["num_different"] if of_class else None) for split in counts])
+        (c, [tuple(of_class[c][s].values()) if c in of_class else (counts[s].get(c, 0), None) for s in counts])
         for c in manifest["classes"][:_MAX_CLASSES]
     ]
     totals = {split: sum(nums.values()) for split, nums in counts.items()}

@@ -25,6 +25,7 @@ from translearn.study.budget import with_budget
 from translearn.study.data import Splits, decode, limits, target_dataset
 from translearn.study.directory import TEST_READS, TRIALS, open_study
 from translearn.study.evaluation.leaks import check_leaks
+from translearn.study.evaluation.pictures import pictures_of
 from translearn.study.evaluation.reading import num_reads, read_test
 from translearn.study.models import load
 from translearn.study.refits.candidates import Candidate
@@ -46,6 +47,7 @@ ERROR_SCHEMA = pa.schema(
         ("data", pa.string()),
         ("seed", pa.int64()),
         ("wrong", pa.list_(pa.bool_())),
+        ("pictures", pa.list_(pa.int64())),
     ]
 )
 
@@ -120,6 +122,7 @@ def _tried(
     best = [_best(spec, folder, own) for own in found.values()]
     runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
     models = [load(folder / REFIT / run_name(*run)) for run in runs]
+    pictures = pictures_of(spec, splits.dataset, "test").tolist()
     images = read_test(spec, folder, splits).images
     probabilities = predict(models, images, resources)
     known = {name: _known(source, spec, home) for name, source in sources.items()}
@@ -130,6 +133,7 @@ def _tried(
             "data": splits.dataset.manifest.fingerprint,
             "seed": refit_seeds(spec)[index],
             "wrong": Predictions(candidate.roles[0], index, p, images.labels).errors.tolist(),
+            "pictures": pictures,
         }
         for (candidate, index), p in zip(runs, probabilities, strict=True)
     ]
@@ -177,6 +181,7 @@ def _outcomes(target: str, rows: list[dict[str, Any]], leaks: dict[str, Any], te
             **{key: own[0][key] for key in ("data", "source", "arch", "is_scratch", "source_data")},
             trial={key: own[0][key] for key in _TRIAL},
             errors={row["seed"]: np.array(row["wrong"]) for row in own},
+            pictures=np.array(own[0]["pictures"]),
             leaks=leaked.get(own[0]["source"]),
             test_reads=test_reads,
         )
