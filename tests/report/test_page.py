@@ -203,7 +203,12 @@ def test_what_did_not_help_is_said_as_plainly(errors, heading, words):
     page = Page(render(study(errors=errors)))
     assert page.headings[0] == heading
     assert words in page.plain
-    assert ("not measured: refit.baseline_cap is 1" in page.plain) == ("converged" not in errors)
+    assert ("not measured: refit.baseline_cap is 1" in page.plain) == (
+        heading in ("Transfer hurt", "No difference shown")
+    )
+    if heading == "Scratch did not learn":
+        assert "helped" not in page.text
+        assert not any(str(label).startswith("Transfer gain") for label in page.labels)
 
 
 def test_what_users_name_is_escaped():
