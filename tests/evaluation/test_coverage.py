@@ -131,6 +131,36 @@ def rates(world, rng, repeats, shift=0.3):
     return dict(zip((*COVERED, *CLAIMED), np.mean(found, axis=0).tolist(), strict=True))
 
 
+#: How much more wrong than transfer scratch is with the steps of the budget, and with more; on the logit scale.
+CATCHES_UP, GAINS_LITTLE, STAYS_BEHIND = (0.3, 0.0, 0.0), (0.3, 0.25, 0.25), (0.3, 0.3, 0.35)
+
+
+def convergence_rates(world, rng, repeats, shifts):
+    """How often the interval of the gain at convergence holds the true one, and how often there is a false claim.
+
+    Validation, a quarter as large as test, chooses the length, from the very models that are tested. A claim is false
+    where a difference is shown to scratch at convergence that has none, or to the probe, which never has one.
+    """
+    mean, num_val, found = norm.ppf(world.error), world.num // 4, []
+    both = replace(world, num=world.num + num_val)
+    for _ in range(repeats):
+        transfer, probe, *lengths = both.errors(rng, mean, mean, *(mean + shift for shift in shifts))
+        best = 0
+        while best + 1 < len(lengths) and lengths[best + 1][:, :num_val].mean() < lengths[best][:, :num_val].mean():
+            best += 1
+        tested = [errors[:, num_val:] for errors in (transfer, lengths[0], lengths[best], probe)]
+        shown = [shows(tested[0], other) for other in tested[1:]]
+        is_false = (shown[0] and shown[1] and shifts[best] == 0) or shown[2]
+        found.append((covers_gain(tested[::2], norm.cdf(mean + shifts[best]) - world.error), is_false))
+    return dict(zip(("gain", "claims"), np.mean(found, axis=0).tolist(), strict=True))
+
+
+def shows(transfer, other):
+    """Whether a study of two comparisons shows a difference in one of them."""
+    low, high = gain_ends(other.astype(np.float64) - transfer, 1 - 0.05 / 2)
+    return low > 0 or high < 0
+
+
 def noise(rate, repeats, errors=3.0):
     """So many standard errors of a rate that was simulated."""
     return errors * np.sqrt(rate * (1 - rate) / repeats)
@@ -150,6 +180,8 @@ def test_what_is_simulated_is_what_a_study_does():
         assert (alone.low, alone.high) == gain_ends(wrong[1].astype(np.float64) - wrong[0])
         found = compare(transfer, {"scratch": scratch, "probe": probe})
         assert any(one["verdict"] != NO_DIFFERENCE for one in found.values()) == claims(wrong)
+        gated = compare(transfer, {"scratch": scratch, "probe": probe}, probe)["converged"]["verdict"]
+        assert (gated != NO_DIFFERENCE) == (shows(*wrong[:2]) and shows(*wrong[::2]))
 
 
 @pytest.mark.parametrize("world", QUICK, ids=str)
@@ -160,6 +192,30 @@ def test_intervals_cover_and_a_null_study_rarely_claims_anything(world):
         assert 0.93 - noise(0.93, repeats) <= found[what] <= 0.97 + noise(0.97, repeats)
     for what in CLAIMED:
         assert found[what] <= 0.05 + noise(0.05, repeats)
+
+
+@pytest.mark.parametrize("shifts", [CATCHES_UP, GAINS_LITTLE, STAYS_BEHIND], ids=str)
+def test_the_gain_at_convergence_is_covered_though_validation_chose_the_length(shifts):
+    repeats = 1000
+    found = convergence_rates(QUICK[1], np.random.default_rng(14), repeats, shifts)
+    assert 0.93 - noise(0.93, repeats) <= found["gain"] <= 0.97 + noise(0.97, repeats)
+    assert found["claims"] <= 0.05 + noise(0.05, repeats)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("shifts", [CATCHES_UP, GAINS_LITTLE, STAYS_BEHIND], ids=str)
+def test_coverage_of_the_gain_at_convergence_in_realistic_worlds(shifts):
+    rng, repeats = np.random.default_rng(7), 600
+    worlds = [world for world in REALISTIC if world.num == 500]
+    found = [convergence_rates(world, rng, repeats, shifts) for world in worlds]
+    gain, claims_ = (np.array([one[what] for one in found]) for what in ("gain", "claims"))
+    for what, of_worlds in (("gain", gain), ("claims", claims_)):
+        print(shifts, what, of_worlds.mean().round(4), of_worlds.min().round(4), of_worlds.max().round(4))
+    assert 0.93 - noise(0.93, repeats * len(worlds)) <= gain.mean() <= 0.97 + noise(0.97, repeats * len(worlds))
+    assert gain.min() >= 0.93 - noise(0.93, repeats)
+    assert claims_.mean() <= 0.05 + noise(0.05, repeats * len(worlds))
+    assert claims_.max() <= 0.05 + noise(0.05, repeats)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 
 from translearn.evaluation.intervals.paired import holm
 from translearn.evaluation.predictions import CONVERGED, SCRATCH, Predictions
-from translearn.evaluation.verdict.transfer import Verdict, transfer_gain
+from translearn.evaluation.verdict.transfer import NO_DIFFERENCE, Verdict, transfer_gain
 
 
 def compare(
@@ -18,8 +18,8 @@ def compare(
 ) -> dict[str, dict[str, Any]]:
     """Return the verdict on transfer against each baseline, by role, as JSON; verdicts hold together at 95 %.
 
-    The gain at convergence adds nothing to the correction: it counts after that over scratch is shown, in the same
-    direction (a fixed sequence).
+    The gain at convergence adds nothing to the correction: it is shown only where that over scratch is (a fixed
+    sequence).
 
     Args:
         transfer: The transferred models' predictions on test, one a seed.
@@ -37,7 +37,7 @@ def compare(
 
 
 def _following(verdict: Verdict, first: Verdict, num: int) -> Verdict:
-    """Return a verdict that counts only after another one is shown; its p-values are no lower than those of that."""
+    """Return a verdict that shows a difference only where another one does; its p-values are no lower either."""
     examples, seeds = (
         None if own.p is None or earlier.p_holm is None else max(earlier.p_holm, min(1.0, num * own.p))
         for own, earlier in ((verdict.examples_test, first.examples_test), (verdict.seeds_test, first.seeds_test))
@@ -45,6 +45,7 @@ def _following(verdict: Verdict, first: Verdict, num: int) -> Verdict:
     return replace(
         verdict,
         baseline=CONVERGED,
+        verdict=NO_DIFFERENCE if first.verdict == NO_DIFFERENCE else verdict.verdict,
         examples_test=replace(verdict.examples_test, p_holm=examples),
         seeds_test=replace(verdict.seeds_test, p_holm=seeds),
     )
