@@ -55,8 +55,9 @@ def evaluate_study(
     if folder.exists(EVALUATION):
         return dict(folder.read_json(EVALUATION))
     errors, chosen = refit_errors(spec, folder, candidates), chosen_of(spec, folder, candidates)
-    longer = converged(spec, folder, chosen[SCRATCH])
-    compared = {**chosen, **({CONVERGED: longer} if longer.times > 1 else {})}
+    scratch = chosen.get(SCRATCH)
+    longer = converged(spec, folder, scratch) if scratch else None
+    compared = {**chosen, **({CONVERGED: longer} if longer and longer.times > 1 else {})}
     models: Models = {
         (role, seed): load(folder / REFIT / run_name(candidate, index))
         for role, candidate in compared.items()
@@ -89,7 +90,7 @@ def evaluate_study(
         num_per_class=np.bincount(splits.train.labels, minlength=len(classes)).tolist(),
         trials={role: _trial(candidate) for role, candidate in compared.items()},
         test_reads=test.count,
-        convergence=convergence_of(spec, folder, chosen[SCRATCH], len(splits.train)),
+        convergence=convergence_of(spec, folder, scratch, len(splits.train)) if scratch else None,
         more=more,
     )
     if probe := evaluation["linear_probe"]:

@@ -45,7 +45,9 @@ def refit_longer(
 
     Its patience is one length. Leaves models in ``refit/``, as ``refit`` does.
     """
-    scratch = chosen_of(spec, folder, candidates)[SCRATCH]
+    scratch = chosen_of(spec, folder, candidates).get(SCRATCH)
+    if scratch is None:
+        return
     for times in lengths(spec.refit.baseline_cap):
         say(f"scratch with {times} times the steps")
         refit(spec, folder, splits, sources, [_longer(scratch, times)], groups)
