@@ -28,7 +28,7 @@ _OUTCOMES: list[str] = []
 @st.composite
 def sources(draw: st.DrawFn) -> list[dict[str, Any]]:
     """One to three sources, each pre-trained for an epoch."""
-    data = st.sampled_from(["procedural:glyphs?num=60", "procedural:textures?num=60"])
+    data = st.sampled_from(["procedural:glyphs?num=100", "procedural:textures?num=100"])
     pretrain = st.fixed_dictionaries({"data": data, "epochs": st.just(1), "lr": st.sampled_from([0.01, 0.1])})
     archs = st.sampled_from(["resnet18", "mobilenet_v2", "vgg11_bn"])
     return [
@@ -40,7 +40,7 @@ def sources(draw: st.DrawFn) -> list[dict[str, Any]]:
 @st.composite
 def studies(draw: st.DrawFn) -> dict[str, Any]:
     """Valid study files without a place to store them; ``_classes``: images of each class in train, val and test."""
-    given, counts = draw(sources()), st.tuples(st.integers(1, 6), st.integers(1, 3), st.integers(0, 3))
+    given, counts = draw(sources()), st.tuples(st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
     archs = {source["arch"] for source in given}
     search = {
         "trials": st.integers(len(given) + len(archs), 7),
@@ -71,7 +71,7 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def write_images(root: Path, classes: list[tuple[int, int, int]]) -> None:
-    """Noise of so many images a class and split; a class of a split may have none."""
+    """Noise of so many images a class and split."""
     rng = np.random.default_rng(0)
     for label, counts in enumerate(classes):
         for split, num in zip(("train", "val", "test"), counts, strict=True):
