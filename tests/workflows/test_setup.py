@@ -258,8 +258,11 @@ def test_targets_set_up_first_and_run_every_check() -> None:
     lines = make("--dry-run", "test").splitlines()
     assert lines[0] == "sh scripts/setup.sh"
     tools = [line.split()[0].rpartition("/")[2] for line in lines[1:]]
-    assert tools == ["ruff", "ruff", "mypy", "lint-imports", "python"]
-    assert lines[-1].rstrip().endswith('pytest -m "not slow"')
+    assert tools == ["ruff", "ruff", "mypy", "lint-imports", "python", "python"]
+    assert [line.rstrip().partition("pytest ")[2] for line in lines[-2:]] == [
+        '-n 2 -m "not slow and not ray"',
+        '-m "not slow and ray"',
+    ]
     assert make("--dry-run", "demo").rstrip().endswith("run workflows/configs/demo.yaml")
 
 

@@ -97,20 +97,12 @@ class WorkerGroups:
             self._ended.append(self._fit(trainer, number))
 
     def _fit(self, trainer: TorchTrainer, number: int) -> Future[object]:
-        """Fit in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards."""
-        future: Future[object] = Future()
+        def failed(error: BaseException) -> None:
+            if len(self._ended) > 1:
+                say(f"warning: a group of workers failed, the others go on: {_cause(error)}")
+            self._queue.give_up.remote(number)
 
-        def fit() -> None:
-            try:
-                future.set_result(trainer.fit())
-            except BaseException as error:  # raised again in the caller's thread
-                future.set_exception(error)
-                if len(self._ended) > 1:
-                    say(f"warning: a group of workers failed, the others go on: {_cause(error)}")
-                self._queue.give_up.remote(number)  # last: when nothing is left, the failure is known
-
-        threading.Thread(target=fit, daemon=True).start()
-        return future
+        return in_thread(trainer.fit, failed)
 
     def _follow(self, followers: Sequence[Follower]) -> None:
         """Pass rows on until all jobs have ended; a group's failure is raised when the others have done the rest."""
@@ -204,6 +196,24 @@ def _cause(error: BaseException) -> str:
     failures = list(getattr(error, "worker_failures", {}).values())
     lines = str(failures[0] if failures else error).strip().splitlines()
     return lines[-1] if lines else type(error).__name__
+
+
+def in_thread(fit: Callable[[], object], failed: Callable[[BaseException], None]) -> Future[object]:
+    """Call ``fit`` in a thread: in the main one Ray Train takes Ctrl-C for itself, also for what comes afterwards.
+
+    ``failed`` is called with its failure, as soon as the future holds it.
+    """
+    future: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(fit())
+        except BaseException as error:  # raised again in the caller's thread
+            future.set_exception(error)
+            failed(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def _raise_first(ended: Sequence[Future[object]]) -> None:
