@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,28 @@ def test_the_experiment_is_left_without_checkpoints(study):
     _, folder = study
     assert (folder / "search" / "tuner.pkl").exists()
     assert not list((folder / "search").glob("*/checkpoint_*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lost", "kept"), [("scratch", "transfer"), ("transfer", "scratch")])
+def test_a_study_whose_refits_of_one_role_all_diverged_has_a_model_and_says_so(study, tmp_path, capsys, lost, kept):
+    shutil.copytree(study[1], tmp_path / "small")
+    file, folder = write(tmp_path / "small.yaml", small_tree(tmp_path)), tmp_path / "small"
+    spec = folder / "spec.yaml"
+    spec.write_text(spec.read_text().replace(str(study[1].parent), str(tmp_path)))
+    shutil.rmtree(folder / "model")
+    (folder / "evaluation.json").unlink()
+    for run in [*folder.glob(f"refit/{lost}-*"), *(folder.glob("refit/probe-*") if lost == "transfer" else ())]:
+        (run / "model.json").unlink()
+        (run / "failed.json").write_text('{"reason": "train_loss is nan in epoch 1."}')
+    capsys.readouterr()
+    assert main(["run", file, "--json"]) == 0
+    out = capsys.readouterr().out
+    warning = f"Not compared: no trial of {lost} came to its end with every seed. "
+    assert warning + f"The first: refit {lost}-0-0: train_loss is nan in epoch 1. A study with " in out
+    closing = last_json(out)
+    assert (closing["status"], closing["verdict"], closing["transfer_gain"]) == ("done", "not compared", None)
+    assert closing["winner"]["role"].removeprefix("converged") in (kept, "")
+    assert (folder / "model" / "model.json").exists()
+    assert warning in (folder / "report.html").read_text()
+    assert json.loads((folder / "evaluation.json").read_text())["left_out"][f"{lost}-0"]

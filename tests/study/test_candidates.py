@@ -15,6 +15,7 @@ from translearn.config.check import parse_spec
 from translearn.data.batches import num_steps
 from translearn.errors import TranslearnError
 from translearn.study.refits.candidates import candidates, final_choice
+from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.label_runs import label_runs, label_sizes, nested_rows
 from translearn.study.refits.refit import refit_seeds, run_name
 
@@ -86,13 +87,27 @@ def test_where_the_search_had_no_probe_one_of_the_best_source_is_added():
     assert (probe.trial["val_error"], probe.trial["num_trials"]) == (None, 0)
 
 
-def test_failed_trials_are_no_candidates_and_a_role_without_any_is_a_fault():
-    failed = [{**row, "status": "failed", "val_error": None} if row["source"] == "a" else row for row in TRIALS]
+def failed(*sources: str) -> list[dict]:
+    return [{**row, "status": "failed", "val_error": None} if row["source"] in sources else row for row in TRIALS]
+
+
+def test_failed_trials_are_no_candidates_and_one_role_is_enough():
+    found = listed(candidates(failed("scratch-resnet18"), SOURCES, 1, 0.03))
+    assert found == {"transfer-0": ("t1", ("transfer",)), "probe-0": ("t4", ("probe",))}
+    found = listed(candidates(failed("a"), SOURCES, 2, 0.03))  # the two best are of different architectures
+    assert {name: trial_id for name, (trial_id, _) in found.items()} == {
+        "scratch-0": "t8",
+        "scratch-1": "t5",
+        "scratch-2": "t6",
+    }
+
+
+def test_a_search_without_any_result_is_a_fault():
     with pytest.raises(TranslearnError) as error:
-        candidates(failed, SOURCES, 2, 0.03)
+        candidates(failed(*SOURCES), SOURCES, 2, 0.03)
     assert str(error.value) == (
-        "search: no transfer trial gave a result, so there is nothing to compare. Raise search.trials, or lower the "
-        "range of search.lr."
+        "search: no trial gave a result, so there is nothing to refit. Raise search.trials, or lower the range of "
+        "search.lr."
     )
 
 
@@ -121,6 +136,21 @@ def test_scratch_has_the_architecture_of_the_chosen_transfer():
     chosen = final_choice(found, errors)
     assert (chosen["transfer"].trial["trial_id"], chosen["scratch"].trial["trial_id"]) == ("t9", "t8")
     assert chosen["probe"].trial["trial_id"] == "probe-resnet34"
+
+
+def test_without_transfer_the_best_of_scratch_is_chosen_and_without_scratch_the_probe_stays():
+    found = candidates(TRIALS, SOURCES, 2, 0.03)
+    errors = {"transfer-0": 0.2, "transfer-1": 0.3, "scratch-0": 0.5, "scratch-1": 0.4}
+    of_scratch, others = ([c for c in found if (c.roles == ("scratch",)) is is_scratch] for is_scratch in (True, False))
+    assert {role: c.name for role, c in final_choice(of_scratch, errors).items()} == {"scratch": "scratch-1"}
+    assert {role: c.name for role, c in final_choice(others, errors).items()} == {
+        "transfer": "transfer-0",
+        "probe": "transfer-1",
+    }
+    study, labels = spec(label_fractions=[0.5], forgetting=True), np.arange(40) % 4
+    assert not [*label_runs(study, labels, of_scratch), *label_runs(study, labels, others)]
+    assert not depth_runs(study, TRIALS, of_scratch)
+    assert len(depth_runs(study, TRIALS, others)) == 6
 
 
 def spec(**refit: Any) -> StudySpec:

@@ -72,12 +72,31 @@ def test_an_architecture_without_its_pair_is_left_out_whole(spec: StudySpec, fol
     assert names(pairs(spec, folder, FOUND)) == ["transfer-1", "scratch-1"]
 
 
-@pytest.mark.parametrize("runs", [("scratch-0-0", "scratch-1-1"), ("transfer-0-0", "scratch-1-0")])
-def test_no_pair_is_an_error_with_a_way_out(spec: StudySpec, folder: Folder, runs: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("runs", "left"),
+    [
+        (("scratch-0-0", "scratch-1-1"), {"transfer-0": "transfer", "transfer-1": "transfer", "probe-0": "probe"}),
+        (("transfer-0-0", "scratch-1-0"), {"transfer-1": "transfer"}),  # of resnet34, and scratch-0 is of resnet18
+        (
+            ("transfer-0-0", "transfer-1-0", "scratch-0-0", "scratch-1-0"),
+            {"probe-0": "transfer"},
+        ),
+        (("transfer-0-0", "transfer-1-0"), {"scratch-0": "scratch", "probe-0": "transfer"}),
+        (("transfer-0-0", "transfer-1-0", "probe-0-1"), {"scratch-0": "scratch", "scratch-1": "scratch"}),
+    ],
+)
+def test_without_a_pair_one_role_is_left_and_a_probe_stands_for_transfer(
+    spec: StudySpec, folder: Folder, runs: tuple[str, ...], left: dict[str, str]
+) -> None:
     diverge(folder, *runs)
+    assert {one.name: one.roles[0] for one in pairs(spec, folder, FOUND)} == left
+
+
+def test_no_candidate_at_all_is_an_error_with_a_way_out(spec: StudySpec, folder: Folder) -> None:
+    diverge(folder, *(f"{one.name}-0" for one in FOUND))
     with pytest.raises(TranslearnError) as error:
         pairs(spec, folder, FOUND)
     assert str(error.value) == (
-        "refit: none of transfer and scratch is left to compare. "
+        "refit: every candidate diverged. "
         "Start a study with a lower range of search.lr, with train.clip_norm, or with more refit.candidates."
     )

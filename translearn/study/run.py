@@ -42,7 +42,7 @@ from translearn.study.refits.convergence import refit_longer
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.more_refits import refit_more
 from translearn.study.refits.refit import REFIT, refit
-from translearn.study.refits.survivors import pairs
+from translearn.study.refits.survivors import left_out, pairs
 from translearn.study.search import kept_trials, search
 from translearn.study.sources import obtain_sources, source_dataset
 from translearn.training.config import TrainConfig
@@ -150,10 +150,12 @@ def run_evaluate(study: Study) -> dict[str, Any]:
 def _evaluated(study: Study) -> dict[str, Any]:
     with _splits(study) as (ready, splits):
         sources = _sources(study)
-        found = _searched(ready, splits, sources)
+        found = left = _searched(ready, splits, sources)
+        reasons: dict[str, list[str]] = {}
         if not study.folder.exists(directory.EVALUATION):
-            found = _refitted(ready, splits, sources, found)
-        return evaluate_study(ready.spec, study.folder, splits, sources, found, study.resources)
+            left = _refitted(ready, splits, sources, found)
+            reasons = left_out(ready.spec, study.folder, found)
+        return evaluate_study(ready.spec, study.folder, splits, sources, left, study.resources, reasons)
 
 
 def _tell(evaluation: dict[str, Any]) -> None:
@@ -270,12 +272,12 @@ def _manifests(study: Study) -> dict[str, dict[str, Any]]:
 
 def _closing(evaluation: dict[str, Any]) -> dict[str, Any]:
     target, figures = evaluation["target"], ("gain", "low", "high", "family_low", "family_high", "verdict")
-    longer, over_probe = evaluation["gain_at_convergence"], evaluation["over_probe"]
+    transfer, longer, over_probe = (evaluation[name] for name in ("transfer", "gain_at_convergence", "over_probe"))
     return {
         "verdict": evaluation["verdict"]["verdict"],
         "winner": evaluation["winner"],
         "target_error": {name: target[name] for name in ("error", "low", "high")},
-        "transfer_gain": {name: evaluation["transfer"][name] for name in figures},
+        "transfer_gain": {name: transfer[name] for name in figures} if transfer else None,
         "gain_at_convergence": {name: longer[name] for name in (*figures, "times_the_steps")} if longer else None,
         "gain_over_probe": {name: over_probe[name] for name in figures} if over_probe else None,
     }

@@ -47,10 +47,12 @@ def evaluate_study(
     sources: dict[str, Source],
     candidates: list[Candidate],
     resources: Resources,
+    left_out: dict[str, list[str]],
 ) -> dict[str, Any]:
     """Every figure of the report, read from ``evaluation.json`` where the study has it already.
 
-    Leaves ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``.
+    Leaves ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``. ``left_out``: why other
+    candidates are none any more, by name.
     """
     if folder.exists(EVALUATION):
         return dict(folder.read_json(EVALUATION))
@@ -63,14 +65,18 @@ def evaluate_study(
         for role, candidate in compared.items()
         for index, seed in enumerate(refit_seeds(spec))
     }
-    source, trials = sources[chosen[TRANSFER].trial["source"]], folder.read_table(TRIALS).to_pylist()
+    trials = folder.read_table(TRIALS).to_pylist()
+    tuned = models.get((TRANSFER, refit_seeds(spec)[0]))
     depths = depth_runs(spec, trials, candidates)
     more: dict[str, Any] = {
         "candidates": candidate_rows(candidates, errors, chosen),
         "budget": budget_of(spec, len(splits.train)),
+        "left_out": left_out,
         "dynamics": dynamics_of(spec, folder, chosen),
         "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
-        "forgetting": forgotten(spec, folder, source, models[TRANSFER, refit_seeds(spec)[0]], resources),
+        "forgetting": forgotten(spec, folder, sources[chosen[TRANSFER].trial["source"]], tuned, resources)
+        if tuned
+        else None,
         "forgetting_by_depth": forgotten_by_depth(spec, folder, sources, depths, len(splits.val), resources),
         "ranking": ranking_figures(folder, trials),
         "leaks": check_leaks(spec, folder),

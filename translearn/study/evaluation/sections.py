@@ -10,6 +10,7 @@ from translearn.config import StudySpec
 from translearn.evaluation.dynamics import Curve, dynamics
 from translearn.evaluation.intervals.interval import over_seeds
 from translearn.evaluation.label_efficiency import LabelPoint, label_efficiency
+from translearn.evaluation.predictions import SCRATCH
 from translearn.storage.folder import Folder
 from translearn.study.directory import CURVES
 from translearn.study.refits.candidates import Candidate
@@ -24,8 +25,10 @@ def candidate_rows(
     return [_candidate_row(candidate, errors[candidate.name], chosen) for candidate in candidates]
 
 
-def dynamics_of(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate]) -> dict[str, Any]:
-    """How fast the chosen configurations learnt, from the curves of their refits."""
+def dynamics_of(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate]) -> dict[str, Any] | None:
+    """How fast the chosen configurations learnt, from the curves of their refits; None without scratch's threshold."""
+    if SCRATCH not in chosen:
+        return None
     rows = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] == REFIT]
     return dynamics(
         {
@@ -38,11 +41,12 @@ def dynamics_of(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate]) -
 def labels_of(
     spec: StudySpec, folder: Folder, labels: np.ndarray, candidates: list[Candidate], errors: dict[str, list[float]]
 ) -> dict[str, Any] | None:
-    """The label-efficiency curve of the best trials with transfer and from scratch; None where none was asked for."""
-    if not spec.refit.label_fractions:
+    """The label-efficiency curve of the best trials with transfer and from scratch; None where none was asked for,
+    and without both."""
+    pair = best_pair(candidates)
+    if not spec.refit.label_fractions or len(pair) < 2:
         return None
     sizes, draws = label_sizes(spec, labels), range(spec.refit.label_seeds)
-    pair = best_pair(candidates)
     points = {
         role: [
             LabelPoint(num, [run_error(folder, label_run_name(role, fraction, index)) for index in draws])

@@ -35,8 +35,9 @@ class Candidate:
 def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_lr: float) -> list[Candidate]:
     """The best trials of each role: as many of transfer as of scratch, and the best linear probe.
 
-    Scratch and the probe are those of the architectures of the best trials with transfer. A probe that is among the
-    best with transfer is not listed twice; where the search has none, one of the best source is added.
+    Scratch and the probe are those of the architectures of the best trials with transfer; without any, those of the
+    best from scratch. A probe that is among the best with transfer is not listed twice; where the search has none, one
+    of the best source is added.
 
     Args:
         trials: Rows of ``trials.parquet``.
@@ -45,21 +46,21 @@ def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_
         probe_lr: The learning rate of a linear probe that is added.
 
     Raises:
-        TranslearnError: Every trial of transfer or of scratch failed, or there was none.
+        TranslearnError: Every trial failed.
     """
     found = [row for row in trials if sources[row["source"]].kind != "scratch"]
     transfer = _best(found, num)
-    archs = list(dict.fromkeys(row["arch"] for row in transfer))
-    scratch = [row for arch in archs for row in _best(_scratch(trials, sources, arch), num)]
-    if not transfer or not scratch:
-        missing = TRANSFER if not transfer else SCRATCH
-        message = f"search: no {missing} trial gave a result, so there is nothing to compare."
-        raise TranslearnError(f"{message} Raise search.trials, or lower the range of search.lr.")
+    of_scratch = [row for row in trials if sources[row["source"]].kind == "scratch"]
+    archs = list(dict.fromkeys(row["arch"] for row in transfer or _best(of_scratch, num)))
+    if not archs:
+        remedy = "Raise search.trials, or lower the range of search.lr."
+        raise TranslearnError(f"search: no trial gave a result, so there is nothing to refit. {remedy}")
+    scratch = [row for arch in archs for row in _best(_of_arch(of_scratch, arch), num)]
     probes = [
         row
         for arch in archs
         for row in _best(filter(is_probe, _of_arch(found, arch)), 1)
-        or [_added_probe(_of_arch(transfer, arch)[0], probe_lr)]
+        or [_added_probe(best, probe_lr) for best in _of_arch(transfer, arch)[:1]]
     ]
     roles: dict[str, tuple[str, ...]] = {row["trial_id"]: () for row in (*transfer, *scratch, *probes)}
     for role, best in ((TRANSFER, transfer), (SCRATCH, scratch), (PROBE, probes)):
@@ -82,15 +83,16 @@ def is_probe(trial: Trial) -> bool:
 def final_choice(found: list[Candidate], errors: dict[str, float]) -> dict[str, Candidate]:
     """By role the candidate with the lowest mean validation error over its refits; the better trial on a tie.
 
-    Scratch and the probe have the architecture of the chosen transfer. There is no probe where its refits diverged,
-    or where the chosen transfer is one itself.
+    Scratch and the probe have the architecture of the chosen transfer, and are left out where none has. There is no
+    probe where its refits diverged or the chosen transfer is one itself, and nothing but scratch without transfer.
 
     Args:
         found: What ``candidates`` gave.
         errors: The mean validation error of each candidate's refits, by name.
     """
     transfer = _lowest((c for c in found if TRANSFER in c.roles), errors)
-    assert transfer
+    if transfer is None:
+        return {SCRATCH: min(found, key=lambda candidate: errors[candidate.name])}
     alike = [c for c in found if c.trial["arch"] == transfer.trial["arch"] and c is not transfer]
     chosen = {role: _lowest((c for c in alike if role in c.roles), errors) for role in (SCRATCH, PROBE)}
     if is_probe(transfer.trial):
@@ -113,10 +115,6 @@ def _best(trials: Iterable[Trial], num: int) -> list[Trial]:
 
 def _of_arch(trials: list[Trial], arch: str) -> list[Trial]:
     return [row for row in trials if row["arch"] == arch]
-
-
-def _scratch(trials: list[Trial], sources: dict[str, Source], arch: str) -> list[Trial]:
-    return [row for row in _of_arch(trials, arch) if sources[row["source"]].kind == "scratch"]
 
 
 def _named(listed: list[tuple[tuple[str, ...], Trial]]) -> list[Candidate]:

@@ -33,11 +33,12 @@ def depth_runs(spec: StudySpec, trials: list[Trial], candidates: list[Candidate]
     Args:
         spec: The study.
         trials: Rows of ``trials.parquet``.
-        candidates: What ``candidates`` gave. The source is that of the best trial with transfer.
+        candidates: What ``pairs`` gave. The source is that of the best trial with transfer; no runs without one.
     """
-    if not spec.refit.forgetting:
+    found = best_pair(candidates)
+    if not spec.refit.forgetting or TRANSFER not in found:
         return []
-    best = best_pair(candidates)[TRANSFER].trial
+    best = found[TRANSFER].trial
     own = ranked_trials([row for row in trials if row["source"] == best["source"]])
     at_depth = {row["freeze_depth"]: row for row in reversed(own)}
     refits = {c.trial["trial_id"]: run_name(c, 0) for c in candidates}

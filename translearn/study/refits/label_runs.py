@@ -46,9 +46,11 @@ def label_runs(spec: StudySpec, labels: np.ndarray, candidates: list[Candidate])
     Args:
         spec: The study.
         labels: int64, shape (N,): of the whole training split.
-        candidates: What ``candidates`` gave; the best trial with transfer and its scratch are trained.
+        candidates: What ``pairs`` gave; the best trial with transfer and its scratch are trained. None without both.
     """
     both = best_pair(candidates)
+    if len(both) < 2:
+        return
     full = spec.refit.epochs * num_steps(len(labels), spec.train.batch_size)
     for index in range(spec.refit.label_seeds):
         order, seed = _order(labels, spec.seed, index), derive_seed(spec.seed, "labels", index) % 2**31
@@ -72,10 +74,11 @@ def label_run_name(role: str, fraction: float, index: int) -> str:
 
 
 def best_pair(candidates: list[Candidate]) -> dict[str, Candidate]:
-    """The best trial with transfer, and the best of scratch of its architecture."""
-    transfer = next(c for c in candidates if TRANSFER in c.roles)
-    scratch = next(c for c in candidates if SCRATCH in c.roles and c.trial["arch"] == transfer.trial["arch"])
-    return {TRANSFER: transfer, SCRATCH: scratch}
+    """The best trial with transfer, and the best of scratch of its architecture, as far as they are left."""
+    transfer = next((c for c in candidates if TRANSFER in c.roles), None)
+    alike = [c for c in candidates if transfer is None or c.trial["arch"] == transfer.trial["arch"]]
+    scratch = next((c for c in alike if SCRATCH in c.roles), None)
+    return {role: found for role, found in ((TRANSFER, transfer), (SCRATCH, scratch)) if found}
 
 
 def nested_rows(labels: np.ndarray, order: np.ndarray, fraction: float) -> np.ndarray:

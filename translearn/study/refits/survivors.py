@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
 from translearn.errors import TranslearnError
-from translearn.evaluation.predictions import SCRATCH, TRANSFER
+from translearn.evaluation.predictions import PROBE, SCRATCH, TRANSFER
 from translearn.storage.folder import Folder
 from translearn.study.models import failure
 from translearn.study.refits.candidates import Candidate
@@ -17,24 +19,34 @@ _REMEDY = "Start a study with a lower range of search.lr, with train.clip_norm, 
 def pairs(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> list[Candidate]:
     """What is left of a study's candidates; those of scratch and of transfer each have one to be compared with.
 
+    Where none has, all with transfer are left; where none of these is, all from scratch. A linear probe stands for
+    transfer where no other is left.
+
     Raises:
-        TranslearnError: No pair of transfer and scratch is left.
+        TranslearnError: Every candidate diverged.
     """
     left = survivors(spec, folder, candidates)
-    archs = [{one.trial["arch"] for one in left if role in one.roles} for role in (TRANSFER, SCRATCH)]
-    left = [one for one in left if one.trial["arch"] in archs[0] & archs[1]]
     if not left:
-        raise TranslearnError(f"refit: none of transfer and scratch is left to compare. {_REMEDY}")
-    return left
+        raise TranslearnError(f"refit: every candidate diverged. {_REMEDY}")
+    if not any(TRANSFER in one.roles for one in left):
+        left = [replace(one, roles=(TRANSFER, *one.roles)) if PROBE in one.roles else one for one in left]
+    transfer, scratch = ({one.trial["arch"] for one in left if role in one.roles} for role in (TRANSFER, SCRATCH))
+    archs = transfer & scratch or transfer or scratch
+    return [one for one in left if one.trial["arch"] in archs]
 
 
 def survivors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> list[Candidate]:
     """The candidates of which no refit diverged; of the others it is said why they are left out."""
-    reasons = {one.name: _failures(spec, folder, one) for one in candidates}
+    reasons = left_out(spec, folder, candidates)
     for name, lines in reasons.items():
-        if lines:
-            say(f"{name} is left out: {'; '.join(lines)}")
-    return [one for one in candidates if not reasons[one.name]]
+        say(f"{name} is left out: {'; '.join(lines)}")
+    return [one for one in candidates if one.name not in reasons]
+
+
+def left_out(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[str]]:
+    """Why a candidate is none any more, a line a refit that diverged, by the candidate's name."""
+    reasons = {one.name: _failures(spec, folder, one) for one in candidates}
+    return {name: lines for name, lines in reasons.items() if lines}
 
 
 def _failures(spec: StudySpec, folder: Folder, candidate: Candidate) -> list[str]:
