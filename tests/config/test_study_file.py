@@ -185,6 +185,17 @@ def test_every_source_and_scratch_get_a_trial() -> None:
     )
 
 
+def test_batches_of_one_small_image_are_refused() -> None:
+    source = {"name": "a", "arch": "resnet18", "pretrain": {"data": "procedural:glyphs", "batch_size": 1}}
+    changes = {"target": {"data": "d", "image_size": 32}, "sources": [source], "train": {"batch_size": 1}}
+    with pytest.raises(SpecError) as caught:
+        parse_spec({**SMALLEST, **changes})
+    rule = "batch_size: must be at least 2 where target.image_size is at most 32, but got 1."
+    remedy = "Use 2 or more: BatchNorm has no variance over one value."
+    assert str(caught.value).splitlines() == [f"{at}.{rule} {remedy}" for at in ("sources.0.pretrain", "train")]
+    parse_spec({**SMALLEST, **changes, "target": {"data": "d", "image_size": 33}})
+
+
 def test_workers_of_a_trial_can_not_share_a_gpu() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec({**SMALLEST, "cluster": {"gpus_per_worker": 0.5, "workers_per_trial": 2}})

@@ -129,12 +129,12 @@ def test_a_probes_first_loss_and_step_are_those_of_a_linear_classifier() -> None
 
 def test_figures_of_an_epoch() -> None:
     settings = config(5, lr=0.1, epochs=3, batch_size=4, warmup_epochs=1.0)
-    results = list(fine_tune(source(), images(13), VAL, settings))  # 3 steps an epoch: 4, 4 and 5 images
+    results = list(fine_tune(source(), images(11), VAL, settings))  # 3 steps an epoch: 4, 4 and 3 images
     assert [result.epoch for result in results] == [1, 2, 3]
     last_steps = [3 / 4, math.cos(math.pi * 2 / 12) ** 2, math.cos(math.pi * 5 / 12) ** 2]
     assert [result.lr for result in results] == pytest.approx([0.1 * factor for factor in last_steps])
     assert all(result.val_error * 7 == pytest.approx(round(result.val_error * 7)) for result in results)
-    assert all(result.seconds > 0 and result.images_per_s >= 13 / result.seconds for result in results)
+    assert all(result.seconds > 0 and result.images_per_s >= 11 / result.seconds for result in results)
 
 
 @pytest.mark.parametrize(("depth", "lr"), [(0, 1e6), (5, 1e38)])

@@ -8,6 +8,7 @@ from translearn.config.archs import STAGES, min_image_size, num_stages
 from translearn.errors import fault
 
 _ORIGINS = ("weights", "checkpoint", "pretrain")
+_ONE_VALUE_SIZE = 32  # pixels: the last stage's map then is one value
 
 
 def faults_between_values(tree: dict[str, Any]) -> list[str]:
@@ -27,7 +28,7 @@ def faults_between_values(tree: dict[str, Any]) -> list[str]:
         + _depth_faults(archs, search)
         + _trial_faults(archs, search)
     )
-    return origins + across + _gpu_faults(tree)
+    return origins + across + _gpu_faults(tree) + _batch_faults(tree, sources)
 
 
 def _section(tree: dict[str, Any], key: str) -> dict[str, Any]:
@@ -98,3 +99,14 @@ def _gpu_faults(tree: dict[str, Any]) -> list[str]:
         return []
     rule = "must be a whole number where workers_per_trial is more than 1"
     return [fault("cluster.gpus_per_worker", rule, gpus, "Workers of one trial can not share a GPU.")]
+
+
+def _batch_faults(tree: dict[str, Any], sources: dict[int, dict[str, Any]]) -> list[str]:
+    size = _section(tree, "target").get("image_size")
+    sections = {f"sources.{index}.pretrain": _section(source, "pretrain") for index, source in sources.items()}
+    rule = f"must be at least 2 where target.image_size is at most {_ONE_VALUE_SIZE}"
+    return [
+        fault(f"{path}.batch_size", rule, 1, "Use 2 or more: BatchNorm has no variance over one value.")
+        for path, section in {**sections, "train": _section(tree, "train")}.items()
+        if isinstance(size, int) and size <= _ONE_VALUE_SIZE and section.get("batch_size") == 1
+    ]

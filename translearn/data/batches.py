@@ -8,9 +8,9 @@ from translearn.seeds import generator
 
 
 def epoch_batches(num_examples: int, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return the global batches of one epoch: every example once, in random order.
+    """Return the global batches of one epoch: every example once, in random order; sizes differ by one at most.
 
-    A remainder of one example joins the batch before it, because BatchNorm has no variance over one.
+    A last batch of two, say, would have BatchNorm divide by the variance of two values, and gradients explode.
 
     Args:
         num_examples: Size N of the training split.
@@ -22,21 +22,19 @@ def epoch_batches(num_examples: int, batch_size: int, seed: int, epoch: int) -> 
         int64 arrays of rows; together a permutation of 0..N-1.
     """
     order = generator(seed, "order", epoch).permutation(num_examples)
-    return np.split(order, _cuts(num_examples, batch_size))
+    return np.array_split(order, num_steps(num_examples, batch_size))
 
 
 def num_steps(num_examples: int, batch_size: int) -> int:
-    """Return the number of steps (optimiser updates) in an epoch."""
-    return len(_cuts(num_examples, batch_size)) + 1
+    """Return the number of steps (optimiser updates) in an epoch: the fewest with at most ``batch_size`` examples each.
+
+    No batch has one example where ``batch_size`` is larger, because BatchNorm has no variance over one: of an odd
+    number of examples in batches of two, one batch has three.
+    """
+    fewest = -(-num_examples // batch_size)
+    return fewest if batch_size == 1 else max(1, min(fewest, num_examples // 2))
 
 
 def worker_part(rows: np.ndarray, rank: int, num_workers: int) -> np.ndarray:
     """Return a worker's share of a global batch or a split: contiguous, sizes differ by at most one, maybe none."""
     return np.array_split(rows, num_workers)[rank]
-
-
-def _cuts(num_examples: int, batch_size: int) -> list[int]:
-    cuts = list(range(batch_size, num_examples, batch_size))
-    if len(cuts) and num_examples - cuts[-1] == 1:
-        cuts.pop()
-    return cuts

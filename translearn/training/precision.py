@@ -55,7 +55,7 @@ def compiled(module: nn.Module, setting: str, device: torch.device, num_steps: i
     pays = device.type == "cuda" and num_steps >= MIN_COMPILED_STEPS
     if setting == "never" or (setting == "auto" and not pays):
         return module
-    # A kernel a shape: there are two, full batches and the remainder. Without isolation, the modules of one process
+    # A kernel a shape: there are two, as batches differ by one at most. Without isolation, the modules of one process
     # share a limit of eight, after which torch silently stops to compile.
     own = torch.compile(module, dynamic=False, isolate_recompiles=True)  # type: ignore[call-overload]
     return cast(nn.Module, own)
