@@ -22,7 +22,7 @@ from translearn.config.archs import num_stages
 from translearn.data.images.image_set import ImageSet
 from translearn.data.procedural.glyphs import draw_glyph
 from translearn.data.procedural.textures import draw_texture
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.models.network import build
 from translearn.models.sources import Source, initial_network, scratch
 from translearn.models.weights import fingerprint
@@ -146,7 +146,7 @@ def train_grid(target: Target, seed: int, sources: Mapping[str, Source], epochs:
             for result in fine_tune(network, train, val, config):
                 curve.append((result.val_error, time.process_time() - started))
                 started = time.process_time()
-        except NonFiniteLossError:
+        except NonFiniteError:
             continue
     return table
 

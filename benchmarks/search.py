@@ -62,7 +62,7 @@ from translearn.data.dataset import open_dataset
 from translearn.data.images.decode import decode_split
 from translearn.data.ingest.ingest import IngestOptions, ingest
 from translearn.data.ingest.plan import inspected, plan_ingest
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.models.sources import Source, initial_network
 from translearn.models.weights import fingerprint
 from translearn.ranking.first_configurations import first_configurations
@@ -354,7 +354,7 @@ def _rows(task: Task, spec: StudySpec, config: Config, context: DistributedConte
             if result.epoch == train.epochs:
                 row["weights"] = fingerprint(result.state()["model"])
             yield row
-    except NonFiniteLossError as error:
+    except NonFiniteError as error:
         yield {"epoch": error.epoch, "val_error": 1.0, "reason": str(error), "ended_at": time.time()}
 
 

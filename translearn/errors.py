@@ -37,8 +37,8 @@ class WorkersLostError(TranslearnError):
     """Workers of a run died, or never started."""
 
 
-class NonFiniteLossError(TranslearnError):
-    """Training diverged: the loss became infinite or not a number, in the epoch ``epoch``."""
+class NonFiniteError(TranslearnError):
+    """Training diverged: a loss or a trained tensor became infinite or not a number, in the epoch ``epoch``."""
 
     epoch: int = 0
 

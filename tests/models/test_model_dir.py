@@ -45,6 +45,19 @@ def test_a_model_survives_its_directory(tmp_path: Path) -> None:
     assert folder.names() == ["model.json", "model.safetensors"]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_model_that_is_not_finite_is_not_written(tmp_path: Path, value: float) -> None:
+    folder = _saved(tmp_path)
+    bad = {**STATE, "conv.bias": torch.tensor([0.0, value]), "count": torch.tensor(3)}
+    with pytest.raises(WeightsError) as error:
+        save_model(folder, bad, _info())
+    assert str(error.value) == (
+        f"{folder.address('model.safetensors')}: a model that is written must hold finite numbers only, but got NaN or "
+        "infinity in conv.bias. Train it with a lower learning rate."
+    )
+    assert torch.equal(load_model(folder)[0]["conv.weight"], STATE["conv.weight"])
+
+
 @settings(max_examples=30, deadline=None)
 @given(classes=st.lists(st.text(max_size=30), min_size=1, max_size=4).map(tuple))
 def test_any_class_name_is_data(tmp_path_factory: pytest.TempPathFactory, classes: tuple[str, ...]) -> None:

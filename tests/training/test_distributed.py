@@ -80,7 +80,7 @@ def test_every_worker_is_told_of_divergence(both: list[dict[str, Any]]) -> None:
     told = {worker["diverged"] for worker in both}
     assert len(told) == 1
     assert told.pop() == (
-        "NonFiniteLossError: val_loss is nan in epoch 1 at lr 1e+06, freeze depth 0. "
+        "NonFiniteError: val_loss is nan in epoch 1 at lr 1e+06, freeze depth 0. "
         "A lower learning rate or train.clip_norm helps."
     )
 

@@ -9,11 +9,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from loop_cases import FIGURES, config, curve, figures, golden_csv, images, source
 
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.models.freeze import freeze_account
 from translearn.models.network import Network
 from translearn.training.config import EpochPart, EpochResult
@@ -139,13 +140,36 @@ def test_figures_of_an_epoch() -> None:
 
 @pytest.mark.parametrize(("depth", "lr"), [(0, 1e6), (5, 1e38)])
 def test_a_run_that_diverges_says_so(depth: int, lr: float) -> None:
-    with pytest.raises(NonFiniteLossError) as caught:
+    with pytest.raises(NonFiniteError) as caught:
         curve(source(), images(24), VAL, config(depth, lr=lr, epochs=3))
     where = f"in epoch {caught.value.epoch} at lr {lr:g}, freeze depth {depth}"
     remedy = "A lower learning rate or train.clip_norm helps."
     losses = [f"{name} is {value}" for name in ("train_loss", "val_loss") for value in ("nan", "inf")]
     assert str(caught.value) in [f"{loss} {where}. {remedy}" for loss in losses]
     assert caught.value.epoch in (1, 2, 3)
+
+
+def test_a_tensor_that_is_not_finite_fails_the_run_though_losses_are_finite() -> None:
+    network, two_classes = source(), np.array([0, 1, 3, 4])
+    with torch.no_grad():
+        network.head.bias[2] = -math.inf  # no image has this class
+    with pytest.raises(NonFiniteError) as caught:
+        curve(network, TRAIN.view(two_classes), VAL.view(two_classes), config(5, lr=1e-3))
+    assert str(caught.value) == (
+        "fc.bias holds NaN or infinity in epoch 1 at lr 0.001, freeze depth 5. "
+        "A lower learning rate or train.clip_norm helps."
+    )
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_that_meet_nothing_but_padding_stay_what_they_are(precision: str) -> None:
+    """Of images of 16 pixels the last stage has maps of one value: the outer columns of its first kernel see none."""
+    network, train = source(), images(14, size=16)
+    before = network.get_parameter("layer4.0.conv1.weight").detach().clone()
+    curve(network, train, train, config(lr=1e-2, epochs=1, precision=precision, weight_decay=0.0, augment="none"))
+    after = network.get_parameter("layer4.0.conv1.weight").detach()
+    assert torch.equal(after[..., [0, 2]], before[..., [0, 2]])
+    assert not torch.equal(after, before)
 
 
 def test_each_augmentation_runs_and_gives_a_curve_of_its_own() -> None:

@@ -10,7 +10,14 @@ import torch
 
 from translearn.data.images.decode import num_threads
 from translearn.errors import InputError
-from translearn.training.precision import MIN_COMPILED_STEPS, autocast, compiled, prepare_process, resolve_precision
+from translearn.training.precision import (
+    MIN_COMPILED_STEPS,
+    autocast,
+    compiled,
+    mend_convolutions,
+    prepare_process,
+    resolve_precision,
+)
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -57,6 +64,25 @@ def test_a_layer_computes_in_its_precision(precision: str, dtype: torch.dtype) -
     with autocast(precision, CPU):
         assert layer(torch.ones(1, 2)).dtype == dtype
     assert layer.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 2, (1, 1)), (3, 2, (4, 1)), (5, 3, (2, 2)), (7, 4, (3, 3))])
+def test_strided_convolutions_of_narrow_images_have_the_gradients_of_fp32(
+    kernel: int, stride: int, size: tuple[int, int]
+) -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(64, 128, kernel, stride, kernel // 2, bias=False)
+    x = torch.randn(4, 64, *size).to(memory_format=torch.channels_last)
+    mend_convolutions(layer)
+    found = {}
+    for precision in ("fp32", "bf16"):
+        layer.zero_grad()
+        with autocast(precision, CPU):
+            y = layer(x).float()
+        y.sum().backward()
+        found[precision] = [y.detach(), layer.weight.grad.clone()]
+    for fp32, bf16 in zip(*found.values(), strict=True):
+        torch.testing.assert_close(bf16, fp32, rtol=0, atol=0.02 * fp32.abs().max().item())
 
 
 @pytest.fixture

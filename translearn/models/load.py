@@ -15,6 +15,7 @@ from torch import Tensor
 from translearn.config.archs import HEAD, STAGES
 from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.network import Network, skeleton
+from translearn.models.weights import non_finite
 
 _NUM_SHOWN = 5
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -93,7 +94,7 @@ def _difference(name: str, expected: Tensor, given: Tensor) -> str:
 
 
 def _finite_faults(state: Mapping[str, Tensor], where: str) -> list[str]:
-    bad = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    bad = non_finite(state)
     if not bad:
         return []
     return [fault(where, "must hold finite numbers only", f"NaN or infinity in {_capped(bad)}", "Train it again.")]

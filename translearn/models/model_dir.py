@@ -15,7 +15,7 @@ from torch import Tensor
 
 from translearn.config.archs import STAGES
 from translearn.errors import StorageError, WeightsError, fault
-from translearn.models.weights import State, parse_state
+from translearn.models.weights import State, non_finite, parse_state
 from translearn.storage.folder import Folder
 
 MARKER, TENSORS = "model.json", "model.safetensors"
@@ -85,7 +85,11 @@ def save_model(folder: Folder, state: dict[str, Tensor], info: ModelInfo) -> Non
 
     Raises:
         StorageError: The folder cannot be written.
+        WeightsError: A tensor holds NaN or infinity; nothing is written.
     """
+    if bad := non_finite(state):
+        rule, got = "a model that is written must hold finite numbers only", f"NaN or infinity in {', '.join(bad)}"
+        raise WeightsError(fault(folder.address(TENSORS), rule, got, "Train it with a lower learning rate."))
     content = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
     folder.remove_file(MARKER)
     folder.write_bytes(TENSORS, content)

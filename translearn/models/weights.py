@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 import pickle
 import re
@@ -79,6 +80,14 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def non_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the tensors that hold NaN or infinity: one reduction, and one a tensor where it finds any."""
+    floats = {name: tensor for name, tensor in state.items() if tensor.is_floating_point() and tensor.numel()}
+    if bool(torch.nn.utils.get_total_norm(floats.values(), math.inf).isfinite()):
+        return []
+    return [name for name, tensor in floats.items() if not tensor.isfinite().all()]
 
 
 def _locate(path: str | os.PathLike[str]) -> tuple[Folder, str]:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from translearn.data.batches import epoch_batches, num_steps, worker_part
 from translearn.data.images.image_set import ImageSet
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.models.network import Network
 from translearn.training.config import EpochPart, EpochResult, LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
@@ -53,7 +53,8 @@ def fine_tune(
             a run computes them first, with the same bits. Other runs ignore them.
 
     Raises:
-        NonFiniteLossError: A loss became infinite or not a number, on any worker; every worker raises it.
+        NonFiniteError: A loss, or a trained parameter or buffer, became infinite or not a number, on any worker; every
+            worker raises it.
     """
     for result in fine_tune_in_parts(network, train, val, config, context, state, features):
         assert isinstance(result, EpochResult)  # one part an epoch
@@ -79,7 +80,7 @@ def fine_tune_in_parts(
         part_steps: An ``EpochPart`` comes after every so many steps, unless the epoch then ends.
 
     Raises:
-        NonFiniteLossError: As ``fine_tune``; it is noticed at the end of an epoch.
+        NonFiniteError: As ``fine_tune``; it is noticed at the end of an epoch.
     """
     steps_per_epoch = num_steps(len(train), config.train.batch_size)
     step = TrainingStep(network, config, context or DistributedContext(), steps_per_epoch, state)
@@ -170,9 +171,10 @@ def _validate(step: TrainingStep, split: _Split) -> tuple[float, float]:
 
 
 def _check_finite(step: TrainingStep, **losses: float) -> None:
-    for name, loss in losses.items():
-        if not math.isfinite(loss):
-            where = f"in epoch {step.epoch} at lr {step.config.lr:g}, freeze depth {step.config.freeze_depth}."
-            error = NonFiniteLossError(f"{name} is {loss} {where} A lower learning rate or train.clip_norm helps.")
-            error.epoch = step.epoch
-            raise error
+    faults = [f"{name} is {loss}" for name, loss in losses.items() if not math.isfinite(loss)]
+    faults += [f"{name} holds NaN or infinity" for name in step.non_finite()]
+    if faults:
+        where = f"in epoch {step.epoch} at lr {step.config.lr:g}, freeze depth {step.config.freeze_depth}."
+        error = NonFiniteError(f"{faults[0]} {where} A lower learning rate or train.clip_norm helps.")
+        error.epoch = step.epoch
+        raise error

@@ -61,6 +61,29 @@ def compiled(module: nn.Module, setting: str, device: torch.device, num_steps: i
     return cast(nn.Module, own)
 
 
+def mend_convolutions(network: nn.Module) -> None:
+    """Make the gradients of strided convolutions right in bf16 on a CPU, in place; outputs stay what they are.
+
+    oneDNN's bf16 kernel for the gradient of the weights (``jit_bf16:avx512_core``; oneDNN 3.12, torch 2.14) reads
+    beyond images that are narrower than the stride, as those of 16 pixels become in a ResNet: what it finds, NaN at
+    times, becomes the gradient of the outer columns of the kernel. Columns of zeros, which padding adds in any case,
+    make such images as wide as the stride.
+    """
+    for module in network.modules():
+        # With less padding than half a kernel the zeros never add an output.
+        if (
+            isinstance(module, nn.Conv2d)
+            and module.stride[1] > 1
+            and 2 * int(module.padding[1]) < module.kernel_size[1]
+        ):
+            module.register_forward_pre_hook(_as_wide_as_stride)
+
+
+def _as_wide_as_stride(module: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
+    missing = cast(nn.Conv2d, module).stride[1] - inputs[0].shape[-1]
+    return nn.functional.pad(inputs[0], (0, missing)) if missing > 0 else inputs[0]
+
+
 def prepare_process(threads: int) -> None:
     """Sets up this process for training: so many threads, and freed memory kept for the next step.
 

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from translearn.models.freeze import freeze, parameter_groups, trained_state
 from translearn.models.network import Network
+from translearn.models.weights import non_finite
 from translearn.seeds import derive_seed
 from translearn.training.config import LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
 from translearn.training.inference import tally
 from translearn.training.optimizers import lr_factor, make_optimizer
-from translearn.training.precision import autocast, compiled, resolve_precision
+from translearn.training.precision import autocast, compiled, mend_convolutions, resolve_precision
 
 
 class TrainingStep:
@@ -38,7 +39,9 @@ class TrainingStep:
         self.network, self.config, self.context, self.steps_per_epoch = network, config, context, steps_per_epoch
         self.precision = resolve_precision(config.train.precision, context.device)
         context.adopt(network)
-        freeze(network, config.freeze_depth)
+        if self.precision == "bf16" and context.device.type == "cpu":
+            mend_convolutions(network)
+        self._account = freeze(network, config.freeze_depth)
         self.prefix, self._suffix = network.prefix(config.freeze_depth), network.suffix(config.freeze_depth)
         self._is_random = any(isinstance(module, nn.Dropout) for module in self._suffix.modules())
         groups = parameter_groups(network, config.train.weight_decay)
@@ -98,6 +101,11 @@ class TrainingStep:
         loss = float(self.context.sum(self._loss))
         self.epoch, self.num_done, self._loss = self.epoch + 1, 0, self._zero()
         return loss
+
+    def non_finite(self) -> list[str]:
+        """Return the trained parameters and buffers that hold NaN or infinity, by name; the same on every worker."""
+        state = self.network.state_dict()
+        return non_finite({name: state[name] for name in self._account.trained})
 
     def tally(self, x: Tensor, labels_N: Tensor) -> Tensor:
         """Return ``inference.tally`` of a batch of validation, given as to a step."""

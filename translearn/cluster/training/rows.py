@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.training.config import EpochResult, TrainConfig
 from translearn.training.precision import resolve_precision
 
@@ -24,6 +24,6 @@ def facts(config: TrainConfig, threads: int, device: torch.device) -> dict[str, 
     return {"precision": resolve_precision(config.train.precision, device), "threads": threads}
 
 
-def diverged(config: TrainConfig, error: NonFiniteLossError) -> dict[str, Any]:
+def diverged(config: TrainConfig, error: NonFiniteError) -> dict[str, Any]:
     """Return the last row of a run that diverged: the worst error there is, and why."""
     return {"epochs": config.epochs, "epoch": error.epoch, "val_error": 1.0, "reason": str(error)}

@@ -24,7 +24,7 @@ from translearn.cluster.tracking.log import LOGGED, log
 from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
 from translearn.cluster.training.job_queue import WAIT
 from translearn.cluster.training.rows import diverged, facts, figures
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
 from translearn.models.network import Network
 from translearn.models.sources import initial_network
@@ -89,7 +89,7 @@ def work(orders: Orders) -> None:
         resumed = own if own and own["run"] == job.run else _load(orders.kept.get(job.run))
         try:
             _do(job, fetch(job.task), orders, resumed)
-        except NonFiniteLossError as error:  # on every worker alike: another try would end the same way
+        except NonFiniteError as error:  # on every worker alike: another try would end the same way
             recorded = facts(job.config, orders.threads, ray.train.torch.get_device())
             if ray.train.get_context().get_world_rank() == 0:
                 (orders.out / job.run).write_json(FAILED, {"reason": str(error)})

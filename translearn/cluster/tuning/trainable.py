@@ -20,7 +20,7 @@ from translearn.cluster.training.checkpoints import CheckpointClock, load_state,
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.cluster.tuning.space import SearchSpace
 from translearn.config import StudySpec
-from translearn.errors import NonFiniteLossError
+from translearn.errors import NonFiniteError
 from translearn.models.sources import initial_network
 from translearn.models.weights import fingerprint
 from translearn.training.config import EpochResult, LoopState, TrainConfig
@@ -126,7 +126,7 @@ class FineTune(tune.Trainable):
         known = {"epochs": config.epochs, **facts(config, self._context.resources.cpus, self._device)}
         try:
             self._last = result = next(self._epochs)
-        except NonFiniteLossError as error:
+        except NonFiniteError as error:
             return {**diverged(config, error), **known}
         is_last = result.epoch == config.epochs
         weights = {"weights": fingerprint(result.state()["model"])} if is_last else {}
