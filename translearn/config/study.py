@@ -240,14 +240,14 @@ class WandbSpec(_Model):
 
 
 class TrackersSpec(_Model):
-    """Which trackers get the runs of a study; they may change within a study."""
+    """The trackers that get the runs of a study; they may change within a study."""
 
     mlflow: MlflowSpec | None = None
     wandb: WandbSpec | None = None
 
 
 class ClusterSpec(_Model):
-    """What a trial and the refit run on. ``auto``: a GPU a worker where the cluster has GPUs.
+    """The resources of trials and refits. ``auto``: a GPU a worker where the cluster has GPUs.
 
     ``refit_workers``: of each run; as ``[lowest, highest]``, their number follows the nodes that are there.
     ``refits_at_once``: so many runs side by side, at most. Both are of refits, pre-training and ``finetune``.

@@ -19,17 +19,17 @@ _LEAST, _MOST, _PARTS = 8, 512, 8
 
 
 def enough_steps(num_train: int) -> int:
-    """The steps that a run on so many training images needs."""
+    """Return the steps that a run on so many training images needs."""
     return next(steps for least, steps in _STEPS if num_train >= least)
 
 
 def auto_batch_size(num_train: int) -> int:
-    """An eighth of the training images, but at least 8 and at most 512."""
+    """Return an eighth of the training images, but at least 8 and at most 512."""
     return min(_MOST, max(_LEAST, num_train // _PARTS))
 
 
 def with_budget(spec: StudySpec, num_train: int) -> StudySpec:
-    """The study with numbers in place of ``auto``, for so many training images of the target."""
+    """Return the study with numbers in place of ``auto``, for so many training images of the target."""
     batch_size = spec.train.batch_size or auto_batch_size(num_train)
     enough = ceil(enough_steps(num_train) / num_steps(num_train, batch_size))
     search = spec.search.model_copy(update={"epochs": spec.search.epochs or enough})
@@ -39,13 +39,13 @@ def with_budget(spec: StudySpec, num_train: int) -> StudySpec:
 
 
 def pretrain_batch_size(source: SourceSpec, spec: StudySpec, num_train: int) -> int:
-    """The batch size of a pre-training on so many images of the source."""
+    """Return the batch size of a pre-training on so many images of the source."""
     assert source.pretrain
     return source.pretrain.batch_size or spec.train.batch_size or auto_batch_size(num_train)
 
 
 def budget_of(spec: StudySpec, num_train: int) -> dict[str, Any]:
-    """The section ``budget`` of evaluation.json.
+    """Return the section ``budget`` of evaluation.json.
 
     Args:
         spec: The study, with its budget.
@@ -64,7 +64,7 @@ def budget_of(spec: StudySpec, num_train: int) -> dict[str, Any]:
 
 
 def few_steps(spec: StudySpec, num_train: int) -> list[str]:
-    """A warning for each of search and refit that has fewer steps than enough, with the epochs that would do."""
+    """Return a warning for search and refit where they have too few steps, with the epochs that would do."""
     steps, enough = num_steps(num_train, spec.train.batch_size), enough_steps(num_train)
     return [
         f"{key}: {epochs} epochs are {epochs * steps} steps, few for {num_train} training images: scratch may not have "

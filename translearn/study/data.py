@@ -38,24 +38,24 @@ class Limits:
 
 
 def limits(ingest: IngestSpec, train_per_class: int | None = None) -> Limits:
-    """The limits that a study file sets."""
+    """Return the limits that a study file sets."""
     given = [limit for limit in (train_per_class, ingest.limit_per_class) if limit is not None]
     return Limits(min(given, default=None), ingest.limit_per_class)
 
 
 def ingest_options(spec: IngestSpec) -> IngestOptions:
-    """The options of a study file as those of an ingest."""
+    """Return the options of a study file as those of an ingest."""
     return IngestOptions(**spec.model_dump())
 
 
 def is_ingested(source: str) -> bool:
-    """Whether a data source is the directory of an ingested data set."""
+    """Return whether a data source is the directory of an ingested data set."""
     prefix = source.partition(":")[0]
     return prefix not in {"sklearn", "torchvision", "procedural"} and Folder.open(source).exists(MANIFEST)
 
 
 def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:
-    """The data set of a source: itself where it is ingested, else what ingesting it into ``out`` gives."""
+    """Return the data set of a source: itself where it is ingested, else the result of ingesting it into ``out``."""
     if is_ingested(source):
         return open_dataset(source)
     if out.exists(MANIFEST):
@@ -68,7 +68,7 @@ def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:
 
 
 def target_dataset(spec: StudySpec, folder: Folder) -> Dataset:
-    """The target's data set, ingested into the study's directory where needed."""
+    """Return the target's data set, ingested into the study's directory where needed."""
     return dataset_of(spec.target.data, ingest_options(spec.target.ingest), folder / "data" / "target")
 
 
@@ -93,5 +93,5 @@ def decode(
 
 
 def num_sets(spec: StudySpec) -> int:
-    """How many data sets a study decodes: the target's and that of each pre-training."""
+    """Return how many data sets a study decodes: the target's and that of each pre-training."""
     return 1 + sum(source.pretrain is not None for source in spec.sources)

@@ -29,7 +29,7 @@ _PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
 
 
 def open_study(spec: StudySpec, command: str) -> Folder:
-    """The study's directory: a new one, or the one of the same spec, to go on with.
+    """Open the study's directory: a new one, or the one of the same spec, to go on with.
 
     Args:
         spec: The resolved spec.
@@ -48,7 +48,7 @@ def open_study(spec: StudySpec, command: str) -> Folder:
 
 
 def nearest(location: str) -> Folder:
-    """The storage at a location, or on a local disk its nearest parent that exists: to try it without a trace."""
+    """Open the storage at a location, or on a local disk its nearest parent that exists: to try it without a trace."""
     folder = Folder.open(location, HASTY)
     while folder.is_local and not folder.exists():
         folder = Folder.open(Path(folder.path).parent)
@@ -56,12 +56,12 @@ def nearest(location: str) -> Folder:
 
 
 def dump_spec(spec: StudySpec) -> str:
-    """The resolved spec as YAML."""
+    """Return the resolved spec as YAML."""
     return yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, width=110)
 
 
 def changes(folder: Folder, spec: StudySpec) -> list[str]:
-    """A line for each field that differs from the spec of the study in the folder; none where it is new."""
+    """Return a line for each field that differs from the spec of the study in the folder; none where it is new."""
     if not folder.exists(SPEC):
         return []
     old = _flat(_old_spec(folder))
@@ -87,7 +87,7 @@ def _old_spec(folder: Folder) -> dict[str, Any]:
 
 
 def provenance(spec: StudySpec, command: str) -> dict[str, Any]:
-    """Who made the study: versions, commit, machine, seed, command and start; JSON."""
+    """Return the origin of the study as JSON: versions, commit, machine, seed, command and start."""
     return {
         "command": command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -102,7 +102,7 @@ def provenance(spec: StudySpec, command: str) -> dict[str, Any]:
 
 
 def add_fingerprints(folder: Folder, data: dict[str, str], weights: dict[str, str | None]) -> None:
-    """Adds to ``provenance.json`` what the study was made from: fingerprints by name of data sets and sources."""
+    """Add the fingerprints of data sets and sources, by name, to ``provenance.json``."""
     known = folder.read_json(PROVENANCE)
     if "data_fingerprints" not in known:
         folder.write_json(PROVENANCE, {**known, "data_fingerprints": data, "weight_fingerprints": weights})

@@ -21,7 +21,7 @@ _IMAGES = 24  # of a split, where its classes are fewer
 
 
 def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
-    """Checks a study, shows its plan, and does ``work`` on a tiny sample of it.
+    """Check a study, show its plan, and do ``work`` on a tiny sample of it.
 
     The sample lies in the study's storage, because on a cluster no other place is known that all nodes reach.
     """
@@ -43,7 +43,7 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
 
 
 def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
-    """The study on a few images, a few trials and one epoch, under a name that no study has."""
+    """Return the study on a few images, with few trials and one epoch, under a name that no study has."""
     target = spec.target.model_copy(update={"ingest": _few(spec.target.ingest, sizes["target"])})
     name = f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}"
     trials = len(spec.sources) + len(spec.archs)

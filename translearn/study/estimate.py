@@ -27,7 +27,7 @@ _STEPS, _BATCH_SIZE = 3, 16
 
 
 def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) -> list[str]:
-    """The plan, from a few measured steps of each architecture; what may be too few steps or trials is said."""
+    """Return the plan, from a few measured steps of each architecture, with warnings of too few steps or trials."""
     target, given = sizes["target"], spec
     spec = with_budget(given, target.num_train)
     seconds = {arch: _image_seconds(spec, arch, target, resources) for arch in spec.archs}
@@ -65,7 +65,7 @@ def _search_line(spec: StudySpec, num_train: int, epoch_s: float, resources: Res
 
 
 def _space_line(spec: StudySpec) -> str:
-    """How many trials the space needs, where no ranking chooses among them."""
+    """Return how many trials the space needs, where no ranking chooses among them."""
     needed = sum(len(spec.freeze_depths(source.arch)) for source in spec.sources) + LEAST_OF_SCRATCH * len(spec.archs)
     line = f"space: each source at each freeze depth, and scratch at {LEAST_OF_SCRATCH} rates, are {needed} trials"
     return line if needed <= spec.search.trials else f"{line}; search.trials is {spec.search.trials}"
@@ -83,7 +83,7 @@ def _refit_lines(spec: StudySpec, refits: Layout, epoch_s: float) -> list[str]:
 
 
 def _num_refits(spec: StudySpec) -> int:
-    """The most runs of the refit; one with fewer labels has more epochs, but as many steps."""
+    """Return the most runs of the refit; a run with fewer labels has more epochs, but as many steps."""
     refit = spec.refit
     archs = min(refit.candidates, len(spec.archs))
     found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
@@ -128,7 +128,7 @@ def _pretrain_batch(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size])
 
 
 def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:
-    """Seconds of a step of a full fine-tune for each image, measured on a worker on small batches of noise."""
+    """Return seconds an image of a step of a full fine-tune, measured on a worker on small batches of noise."""
     batch_size = min(spec.train.batch_size, _BATCH_SIZE)
     size, num = spec.target.image_size, batch_size * _STEPS
     noise = generator(0, "plan").integers(0, 256, (num, size, size, 3), dtype=np.uint8)

@@ -18,14 +18,14 @@ from translearn.study.directory import nearest
 
 
 def check_ingest(source: str, out: str, options: IngestOptions) -> None:
-    """Raises DataError or StorageError where the source, the options or the place are no good."""
+    """Raise DataError or StorageError where the source, the options or the place are no good."""
     plan = plan_ingest(source, options)
     nearest(out).check_writable()
     check_out(plan, Folder.open(out))
 
 
 def dry_run_ingest(source: str, options: IngestOptions) -> None:
-    """Shows the options and what would be ingested, and ingests a few images into a folder that is deleted."""
+    """Show the options and what would be ingested, and ingest a few images into a folder that is deleted."""
     listing = plan_ingest(source, options).listing
     say("\n".join(f"{name}: {value}" for name, value in options.recorded().items()))
     for split in SPLITS:
@@ -38,7 +38,7 @@ def dry_run_ingest(source: str, options: IngestOptions) -> None:
 
 
 def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
-    """Ingests, and says what came of it."""
+    """Ingest, and print the outcome."""
     plan = plan_ingest(source, options)
     say(f"ingesting {source}: {len(plan.listing)} images of {len(plan.classes)} classes")
     dataset = ingest(plan, Folder.open(out), inspected_in_parallel(plan))

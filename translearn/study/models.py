@@ -16,7 +16,7 @@ from translearn.storage.folder import Folder
 
 
 def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
-    """What ``model.json`` says of a model that this study trains, but for its errors."""
+    """Return the content of ``model.json`` for a model that this study trains, but for its errors."""
     preprocessing = Preprocessing(
         image_size=spec.target.image_size,
         mean=MEAN,
@@ -28,13 +28,13 @@ def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: d
 
 
 def load(folder: Folder) -> Model:
-    """The model in a model directory, to predict with."""
+    """Load the model in a model directory, to predict with."""
     state, info = load_model(folder)
     return Model(info.arch, state, len(info.classes))
 
 
 def publish(source: Folder, out: Folder, errors: TaskErrors, temperature: float) -> None:
-    """Copies a model directory to where users find it, with its errors and its temperature."""
+    """Copy a model directory to where users find it, with its errors and its temperature."""
     state, info = load_model(source)
     save_model(
         out, state, info.model_copy(update={"errors": errors, "precision": PRECISION, "temperature": temperature})
@@ -42,12 +42,12 @@ def publish(source: Folder, out: Folder, errors: TaskErrors, temperature: float)
 
 
 def failure(folder: Folder) -> str | None:
-    """Why a run diverged; None where it did not."""
+    """Return why a run diverged; None where it did not."""
     return str(folder.read_json(FAILED)["reason"]) if folder.exists(FAILED) else None
 
 
 def check_trained(folder: Folder) -> None:
-    """Raises TranslearnError, with the reason where there is one, where a run left no model."""
+    """Raise TranslearnError, with the reason where there is one, where a run left no model."""
     if not folder.exists(MARKER):
         reason = failure(folder) or "See the logs of Ray."
         raise TranslearnError(f"{folder.uri}: training ended without a model. {reason}")

@@ -21,7 +21,7 @@ from translearn.study.directory import changes, nearest
 
 @dataclass(frozen=True)
 class Size:
-    """How many classes, training and validation images a data set has, within the study's limits."""
+    """Return how many classes, training and validation images a data set has, within the study's limits."""
 
     num_classes: int
     num_train: int
@@ -29,7 +29,7 @@ class Size:
 
 
 def check_study(spec: StudySpec) -> dict[str, Size]:
-    """Checks data, weights, storage and trackers; nothing is trained, and images are not decoded yet.
+    """Check data, weights, storage and trackers; nothing is trained, and images are not decoded yet.
 
     Returns:
         The size of the target's data set and of those of sources that are at hand, by ``target`` or the source's name.
@@ -58,7 +58,7 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
 
 
 def _shard_faults(spec: StudySpec) -> list[str]:
-    """A line for each damaged file of the data sets that there are: the user's, and those that the study made."""
+    """Return a line for each damaged file of the existing data sets: the user's, and those that the study made."""
     own = Folder.open(spec.storage) / spec.name / "data"
     given = [spec.target.data, *(source.own_data[0] for source in spec.sources if source.own_data)]
     made = [folder for folder in (own / name for name in own.names()) if folder.exists(MANIFEST)]

@@ -67,7 +67,7 @@ class Study:
 
 @contextmanager
 def open_study(spec: StudySpec, command: str, tuning: Mapping[str, Any] | None = None) -> Iterator[Study]:
-    """Checks a study whole, and opens its directory, which no other command has as long as the block runs.
+    """Check a study whole, and open its directory, which no other command has as long as the block runs.
 
     Its trackers are connected as long.
 
@@ -86,7 +86,7 @@ def open_study(spec: StudySpec, command: str, tuning: Mapping[str, Any] | None =
 
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
-    """Obtains the sources, or one of them, pre-training where the study says so."""
+    """Obtain the sources, or one of them, pre-training where the study says so."""
     if only is not None and only not in {source.name for source in study.spec.sources}:
         names = ", ".join(source.name for source in study.spec.sources)
         raise InputError(fault("--source", f"must be one of {names}", repr(only), "See the study file."))
@@ -98,7 +98,7 @@ def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
 
 
 def run_rank(study: Study) -> dict[str, Any]:
-    """The sources' order, before any trial; returns the content of ``ranking.json``."""
+    """Rank the sources, before any trial; return the content of ``ranking.json``."""
     with _splits(study) as (ready, splits):
         return _ranked(ready, splits, _sources(study))
 
@@ -177,7 +177,7 @@ def _refitted(study: Study, splits: Splits, sources: dict[str, Source], found: l
 
 
 def run_report(study: Study) -> dict[str, Any]:
-    """Writes ``report.html`` from what the study has; it must have been evaluated."""
+    """Write ``report.html`` from what the study has; it must have been evaluated."""
     folder = study.folder
     if not folder.exists(directory.EVALUATION):
         rule = f"must hold {directory.EVALUATION}"
@@ -202,7 +202,7 @@ def run_report(study: Study) -> dict[str, Any]:
 
 
 def run_study(study: Study) -> dict[str, Any]:
-    """The whole study."""
+    """Do the whole study."""
     evaluation, places = _evaluated(study), {"model": study.folder.address(directory.MODEL)}
     say(f"model:  {places['model']}")
     try:
@@ -225,7 +225,7 @@ def _report_fault(folder: Folder, error: Exception) -> str:
 
 @contextmanager
 def _splits(study: Study) -> Iterator[tuple[Study, Splits]]:
-    """The target's training and validation images, as long as the block runs, and the study with its budget."""
+    """Yield the target's training and validation images, and the study with its budget."""
     spec, dataset = study.spec, target_dataset(study.spec, study.folder)
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
     splits = decode(dataset, spec.target.image_size, bounds, spec.seed, spec.target.images, num_sets(spec))

@@ -90,6 +90,6 @@ def kept_trials(folder: Folder) -> list[dict[str, Any]]:
 
 
 def _in_order(sources: dict[str, Source], prior: Prior) -> dict[str, Source]:
-    """The sources that are kept, best first, and scratch."""
+    """Return the sources that are kept, best first, and scratch."""
     scratch = [name for name, source in sources.items() if source.kind == "scratch"]
     return {name: sources[name] for name in (*prior.order, *scratch)}

@@ -52,7 +52,7 @@ def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: 
 
 
 def _replaced(sources: dict[str, Source], folder: Folder) -> list[str]:
-    """A line for each source whose weights are not those that this study began with."""
+    """Return a line for each source whose weights are not those that this study began with."""
     if not folder.exists(SOURCES):
         return []
     old = {row["name"]: row["fingerprint"] for row in folder.read_table(SOURCES).to_pylist()}
@@ -69,7 +69,7 @@ def _replaced(sources: dict[str, Source], folder: Folder) -> list[str]:
 
 
 def source_dataset(source: SourceSpec, folder: Folder) -> Dataset | None:
-    """The data set that a source was trained on; None where it is not at hand."""
+    """Return the data set that a source was trained on; None where it is not at hand."""
     if source.own_data is None:
         return None
     data, ingest = source.own_data
@@ -77,7 +77,7 @@ def source_dataset(source: SourceSpec, folder: Folder) -> Dataset | None:
 
 
 def pretrain_curves(spec: StudySpec, folder: Folder) -> list[dict[str, Any]]:
-    """The rows of the sources' pre-training in ``curves.parquet``."""
+    """Return the rows of the sources' pre-training in ``curves.parquet``."""
     return [
         {**row, "stage": "pretrain", "run": source.name}
         for source in spec.sources

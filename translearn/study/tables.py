@@ -80,12 +80,12 @@ MISTAKE_SCHEMA = pa.schema(
 
 
 def table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table; what a row lacks is null, what the schema lacks is left out."""
+    """Return rows as a table; what a row lacks is null, what the schema lacks is left out."""
     return pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)
 
 
 def ranked_trials(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The trials that did not fail, best first: by how far they came, then by validation error, then by loss.
+    """Return the trials that did not fail, best first: by how far they came, then by validation error, then by loss.
 
     So those that were stopped early, whose errors are of another epoch, follow those that ran their full length.
     """

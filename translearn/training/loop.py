@@ -101,7 +101,7 @@ class _Split:
     def activations(
         self, step: TrainingStep, blocks: list[np.ndarray], policy: str = "none"
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The frozen stages' output, computed or read, and the labels of each block of rows."""
+        """Yield the frozen stages' output, computed or read, and the labels of each block of rows."""
         device = step.context.device
         if self.features is not None:
             yield from feature_inputs(self.features, self.images.labels, blocks, device)

@@ -23,7 +23,7 @@ def make_optimizer(groups: list[dict], lr: float, train: TrainSpec) -> torch.opt
 
 
 def lr_factor(step: int, total_steps: int, warmup_steps: int, schedule: str) -> float:
-    """The learning rate of a step over the peak learning rate, in (0, 1].
+    """Return the learning rate of a step over the peak learning rate, in (0, 1].
 
     Linear warm-up; then ``cosine``: half a cosine to 0 after the last step (Loshchilov & Hutter 2017,
     arXiv 1608.03983, equation 5, without restarts); ``step``: divided by 10 at 1/3 and at 2/3 of the steps

@@ -1,4 +1,4 @@
-"""How numbers are computed: precision, declared and recorded, and what ``auto`` stands for on a device."""
+"""Precision of computation, declared and recorded, and the meaning of ``auto`` on a device."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which a forward pass of this precision runs. ``precision`` is a resolved one."""
+    """Return the context in which a forward pass of this precision runs. ``precision`` is a resolved one."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def compiled(module: nn.Module, setting: str, device: torch.device, num_steps: int) -> nn.Module:
-    """A module that computes the same (but for rounding) by kernels of its own, where that pays; else the module.
+    """Return a module that computes the same (but for rounding) by kernels of its own, where that pays.
 
     The module itself stays what it is: what is trained is its parameters, and ``state_dict`` of it has its names.
 
@@ -85,7 +85,7 @@ def _as_wide_as_stride(module: nn.Module, inputs: tuple[torch.Tensor]) -> torch.
 
 
 def prepare_process(threads: int) -> None:
-    """Sets up this process for training: so many threads, and freed memory kept for the next step.
+    """Set up this process for training: so many threads, and freed memory kept for the next step.
 
     glibc gives large blocks back to the kernel as soon as they are freed, and every step then faults them in
     again: measured here, half of the time of a step of a ResNet-18 at 32 pixels. Other C libraries are left alone.

@@ -135,7 +135,7 @@ class TrainingStep:
 
 
 def _copied(value: Any) -> Any:
-    """A copy in CPU memory that later steps do not change."""
+    """Return a copy in CPU memory that later steps do not change."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):

@@ -51,7 +51,7 @@ class Selection:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the decoded images."""
+        """Return the bytes of the decoded images."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property

@@ -49,7 +49,7 @@ def forgotten_by_depth(
     num_val: int,
     resources: Resources,
 ) -> dict[str, Any] | None:
-    """What each freeze depth keeps of the source task, and its error on the target's validation split.
+    """Return the source error and the target's validation error of each freeze depth.
 
     Args:
         spec: The study.

@@ -25,7 +25,7 @@ _MAX_PAIRS = 20
 
 
 def check_leaks(spec: StudySpec, folder: Folder, home: Folder | None = None) -> dict[str, Any]:
-    """Compares the images that sources were trained on, where they are at hand, with the target's test images.
+    """Compare the images that sources were trained on, where they are at hand, with the target's test images.
 
     Leaves ``leaks.json``, and reads it where it is there.
 
@@ -89,7 +89,7 @@ def _checked(name: str, dataset: Dataset, test: _Seen, spec: StudySpec) -> dict[
 
 
 def _equal(ours: np.ndarray, theirs: np.ndarray) -> list[tuple[int, int]]:
-    """Rows of both with the same digest, in order."""
+    """Return the rows of both with the same digest, in order."""
     where: dict[str, list[int]] = {}
     for row, digest in enumerate(ours.tolist()):
         where.setdefault(digest, []).append(row)

@@ -17,7 +17,7 @@ _FIRST, _AGAIN = "to evaluate", "to evaluate again: the figures of an earlier re
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a reading of the test split gave.
+    """The result of a reading of the test split.
 
     Attributes:
         images: The split, decoded into this process's memory.
@@ -31,12 +31,12 @@ class Reading:
 
 
 def num_reads(folder: Folder) -> int:
-    """How often the study in a directory has read test."""
+    """Return how often the study in a directory has read test."""
     return len(folder.read_json(TEST_READS)) if folder.exists(TEST_READS) else 0
 
 
 def read_test(spec: StudySpec, folder: Folder, splits: Splits) -> Reading:
-    """Adds to ``test_reads.json``, and then decodes the target's test split."""
+    """Add to ``test_reads.json``, and then decode the target's test split."""
     reads = list(folder.read_json(TEST_READS)) if folder.exists(TEST_READS) else []
     reads.append({"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "reason": _AGAIN if reads else _FIRST})
     folder.write_json(TEST_READS, reads)

@@ -21,7 +21,7 @@ from translearn.study.refits.refit import REFIT, run_error, run_name
 def candidate_rows(
     candidates: list[Candidate], errors: dict[str, list[float]], chosen: dict[str, Candidate]
 ) -> list[dict[str, Any]]:
-    """A row a candidate: its trial, its error in the search and over its refits, and for what it was chosen."""
+    """Return a row a candidate: its trial, its errors in the search and over its refits, and its roles."""
     return [_candidate_row(candidate, errors[candidate.name], chosen) for candidate in candidates]
 
 

@@ -1,4 +1,4 @@
-"""Which trials are refitted, and which of them stand for their role in the end. Validation alone decides both."""
+"""The trials that are refitted, and the final choice for each role. Validation alone decides both."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Candidate:
 
 
 def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_lr: float) -> list[Candidate]:
-    """The best trials of each role: as many of transfer as of scratch, and the best linear probe.
+    """Return the best trials of each role: as many of transfer as of scratch, and the best linear probe.
 
     Scratch and the probe are those of the architectures of the best trials with transfer; without any, those of the
     best from scratch. A probe that is among the best with transfer is not listed twice; where the search has none, one
@@ -70,13 +70,13 @@ def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_
 
 
 def _added_probe(best: Trial, lr: float) -> Trial:
-    """The linear probe of the best trial's source, which the search did not try."""
+    """Return the linear probe of the best trial's source, which the search did not try."""
     own = {"trial_id": f"probe-{best['arch']}", "freeze_depth": num_stages(best["arch"]), "lr": lr}
     return {**best, **own, "val_error": None, "num_trials": 0}
 
 
 def is_probe(trial: Trial) -> bool:
-    """Whether a trial froze the whole backbone."""
+    """Return whether a trial froze the whole backbone."""
     return bool(trial["freeze_depth"] == num_stages(trial["arch"]))
 
 
@@ -105,7 +105,7 @@ def _lowest(found: Iterable[Candidate], errors: dict[str, float]) -> Candidate |
 
 
 def _best(trials: Iterable[Trial], num: int) -> list[Trial]:
-    """The best trials of different configurations, each with the number of those it was chosen among."""
+    """Return the best trials of different configurations, each with the number of those it was chosen among."""
     listed = list(trials)
     different: dict[tuple[Any, ...], Trial] = {}
     for row in ranked_trials(listed):

@@ -24,7 +24,7 @@ from translearn.study.refits.refit import REFIT, refit, refit_errors, run_name
 
 
 def lengths(cap: int) -> list[int]:
-    """How many times the steps of the budget are tried, ascending: each twice the last, and the cap at the end.
+    """Return the lengths to try, in budgets, ascending: each twice the last, and the cap at the end.
 
     >>> lengths(5), lengths(8), lengths(1)
     ([2, 5], [2, 4, 8], [])
@@ -41,7 +41,7 @@ def refit_longer(
     candidates: list[Candidate],
     groups: WorkerGroups,
 ) -> None:
-    """Trains the chosen trial of scratch with more and more steps, until its validation error is not lower any more.
+    """Train the chosen trial of scratch with more and more steps, until its validation error is not lower any more.
 
     Its patience is one length. Leaves models in ``refit/``, as ``refit`` does.
     """
@@ -56,7 +56,7 @@ def refit_longer(
 
 
 def chosen_of(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, Candidate]:
-    """The final choice, by role."""
+    """Return the final choice, by role."""
     errors = refit_errors(spec, folder, candidates)
     return final_choice(candidates, {name: float(np.mean(found)) for name, found in errors.items()})
 
@@ -69,7 +69,7 @@ def converged(spec: StudySpec, folder: Folder, scratch: Candidate) -> Candidate:
 
 
 def convergence_of(spec: StudySpec, folder: Folder, scratch: Candidate, num_train: int) -> dict[str, Any] | None:
-    """What ``gain_at_convergence`` of evaluation.json has beside the gain; None where it was not looked for."""
+    """Return the keys of ``gain_at_convergence`` beside the gain; None where it was not looked for."""
     cap = spec.refit.baseline_cap
     if cap == 1:
         return None

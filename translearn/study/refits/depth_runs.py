@@ -28,7 +28,7 @@ class DepthRun:
 
 
 def depth_runs(spec: StudySpec, trials: list[Trial], candidates: list[Candidate]) -> list[DepthRun]:
-    """A run for each freeze depth of the best trial's source, ascending; none unless ``refit.forgetting`` asks for it.
+    """Return a run for each freeze depth of the best trial's source, ascending; none unless ``refit.forgetting``.
 
     Args:
         spec: The study.

@@ -41,7 +41,7 @@ class LabelRun:
 
 
 def label_runs(spec: StudySpec, labels: np.ndarray, candidates: list[Candidate]) -> Iterator[LabelRun]:
-    """The runs of a study's label-efficiency curve, those that share their images together; both roles pair up.
+    """Yield the runs of a study's label-efficiency curve, those that share their images together; roles pair up.
 
     Args:
         spec: The study.
@@ -63,7 +63,7 @@ def label_runs(spec: StudySpec, labels: np.ndarray, candidates: list[Candidate])
 
 
 def label_sizes(spec: StudySpec, labels: np.ndarray) -> dict[float, int]:
-    """How many labels each fraction is, ascending; the same in every draw."""
+    """Return how many labels each fraction is, ascending; the same in every draw."""
     order = np.arange(len(labels))
     return {part: len(nested_rows(labels, order, part)) for part in sorted(set(spec.refit.label_fractions))}
 
@@ -82,7 +82,7 @@ def best_pair(candidates: list[Candidate]) -> dict[str, Candidate]:
 
 
 def nested_rows(labels: np.ndarray, order: np.ndarray, fraction: float) -> np.ndarray:
-    """The first images of each class in this order: a part of each, rounded up, so none is empty; ascending.
+    """Return the first images of each class in this order: a part of each, rounded up, so none is empty; ascending.
 
     A smaller fraction gives a subset of a larger one's.
     """

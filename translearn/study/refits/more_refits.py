@@ -34,7 +34,7 @@ def refit_more(
     groups: WorkerGroups,
     others: Mapping[str, Trial],
 ) -> None:
-    """Trains the runs of the label-efficiency curve, and more trials, once each; leaves models in ``refit/``.
+    """Train the runs of the label-efficiency curve, and more trials, once each; leave models in ``refit/``.
 
     Args:
         spec: The study.

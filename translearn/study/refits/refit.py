@@ -23,12 +23,12 @@ REFIT = "refit"
 
 
 def refit_seeds(spec: StudySpec) -> list[int]:
-    """The seeds of the refits, the same for all candidates, so that runs pair up; none is the search's."""
+    """Return the seeds of the refits, the same for all candidates, so that runs pair up; none is the search's."""
     return [derive_seed(spec.seed, "refit", index) % 2**31 for index in range(spec.refit.seeds)]
 
 
 def run_name(candidate: Candidate, index: int) -> str:
-    """The name of a refit: its candidate and which of the seeds it has."""
+    """Return the name of a refit: its candidate and the index of its seed."""
     return f"{candidate.name}-{index}"
 
 
@@ -40,7 +40,7 @@ def refit(
     candidates: list[Candidate],
     groups: WorkerGroups,
 ) -> None:
-    """Trains all candidates with every seed under the same budget.
+    """Train all candidates with every seed under the same budget.
 
     Leaves a model directory of each in ``refit/``, or ``failed.json`` where one diverged.
 
@@ -74,12 +74,12 @@ def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], groups: Worke
 
 
 def refit_errors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[float]]:
-    """The validation error of each candidate's refits, by its name, in the order of ``refit_seeds``."""
+    """Return the validation errors of each candidate's refits, by its name, in the order of ``refit_seeds``."""
     return {c.name: [run_error(folder, run_name(c, n)) for n in range(spec.refit.seeds)] for c in candidates}
 
 
 def run_error(folder: Folder, run: str) -> float:
-    """The validation error of one finished refit."""
+    """Return the validation error of a finished refit."""
     error = read_info(folder / REFIT / run).errors.validation
     assert error is not None
     return error

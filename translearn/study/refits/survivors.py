@@ -17,7 +17,7 @@ _REMEDY = "Start a study with a lower range of search.lr, with train.clip_norm, 
 
 
 def pairs(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> list[Candidate]:
-    """What is left of a study's candidates; those of scratch and of transfer each have one to be compared with.
+    """Return the candidates that are left; those of scratch and of transfer each have one to be compared with.
 
     Where none has, all with transfer are left; where none of these is, all from scratch. A linear probe stands for
     transfer where no other is left.
@@ -36,7 +36,7 @@ def pairs(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> list[
 
 
 def survivors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates of which no refit diverged; of the others it is said why they are left out."""
+    """Return the candidates of which no refit diverged; print why the others are left out."""
     reasons = left_out(spec, folder, candidates)
     for name, lines in reasons.items():
         say(f"{name} is left out: {'; '.join(lines)}")
