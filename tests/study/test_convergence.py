@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
         errors: dict[str, list[float]] = {}  # noqa: RUF012
 
         def train(self, *given: Any) -> None:
-            for one in given[4]:
+            for one in given[1]:
                 self.trained.append(one.name)
                 for index in range(2 if one.name in self.errors else 0):
                     (self.folder / "refit" / f"{one.name}-{index}").write_json(MARKER, {})
@@ -54,7 +55,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
 def found(world: Any, cap: int, **errors: list[float]) -> dict[str, Any] | None:
     world.errors = {"transfer-0": [0.2, 0.2], "scratch-1": [0.6, 0.6]}
     world.errors |= {f"scratch-{name[1:].replace('_', '-')}": value for name, value in errors.items()}
-    refit_longer(study(cap), world.folder, *(None,) * 2, FOUND, None)  # type: ignore[arg-type]
+    refit_longer(SimpleNamespace(spec=study(cap), folder=world.folder), FOUND, None)  # type: ignore[arg-type]
     return convergence_of(study(cap), world.folder, FOUND[1], num_train=200)
 
 

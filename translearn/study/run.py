@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from translearn.cluster.data.placed import remove_images
-from translearn.cluster.data.shared import Task, share
+from translearn.cluster.data.shared import share
 from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import Resources, plan_resources, with_nodes_of_now
@@ -28,8 +27,8 @@ from translearn.report.page import render
 from translearn.report.record import StudyRecord
 from translearn.storage.folder import Folder
 from translearn.study import directory
-from translearn.study.budget import with_budget
-from translearn.study.data import Splits, decode, limits, num_sets, target_dataset
+from translearn.study.context import StudyContext, study_context
+from translearn.study.data import num_sets, target_dataset
 from translearn.study.evaluation.evaluation import evaluate_study
 from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
@@ -99,14 +98,14 @@ def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
 
 def run_rank(study: Study) -> dict[str, Any]:
     """Rank the sources, before any trial; return the content of ``ranking.json``."""
-    with _splits(study) as (ready, splits):
-        return _ranked(ready, splits, _sources(study))
+    with _context(study) as context:
+        return _ranked(context)
 
 
 def run_search(study: Study) -> dict[str, Any]:
     """Everything up to the trials; returns the best one."""
-    with _splits(study) as (ready, splits):
-        found = _searched(ready, splits, _sources(study))
+    with _context(study) as context:
+        found = _searched(context, study.tuning)
     roles = {role: next(c.trial for c in found if role in c.roles) for role in dict.fromkeys(c.roles[0] for c in found)}
     for role, trial in roles.items():
         setting = f"{trial['source']}, freeze depth {trial['freeze_depth']}, learning rate {trial['lr']:.2g}"
@@ -118,18 +117,19 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     """One source, freeze depth and learning rate on the target; leaves ``finetune/<run>/`` in the study."""
     spec, folder = study.spec, study.folder
     known = {spec.scratch_name(arch): arch for arch in spec.archs}
-    found = (
-        scratch(known[source], source)
-        if source in known
-        else obtain_sources(spec, folder, study.resources, source)[source]
-    )
+
+    def only_source() -> dict[str, Source]:
+        if source in known:
+            return {source: scratch(known[source], source)}
+        return obtain_sources(spec, folder, study.resources, source)
+
     run, out = f"{source}-d{freeze_depth}-lr{lr}", folder / "finetune"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
-    with _splits(study) as (ready, splits):
-        classes, epochs = splits.dataset.manifest.classes, ready.spec.search.epochs
-        task = share(Task(splits.train, splits.val, len(classes), {source: found}))
-        config = TrainConfig(freeze_depth, lr, epochs, spec.seed, ready.spec.train)
-        job = Job(run, task, source, config, model_info(found.arch, classes, spec, setting))
+    with study_context(spec, folder, study.resources, only_source, num_sets(spec)) as context:
+        arch, epochs = context.sources[source].arch, context.spec.search.epochs
+        config = TrainConfig(freeze_depth, lr, epochs, spec.seed, context.spec.train)
+        task = share(context.task({source: context.sources[source]}))
+        job = Job(run, task, source, config, model_info(arch, context.classes, spec, setting))
         with board("fine-tune", 1, epochs, spec.name) as shown:
             followers = (shown.follow, run_tracker(spec, "finetune", [job]))
             train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)
@@ -148,14 +148,13 @@ def run_evaluate(study: Study) -> dict[str, Any]:
 
 
 def _evaluated(study: Study) -> dict[str, Any]:
-    with _splits(study) as (ready, splits):
-        sources = _sources(study)
-        found = left = _searched(ready, splits, sources)
+    with _context(study) as context:
+        found = left = _searched(context, study.tuning)
         reasons: dict[str, list[str]] = {}
         if not study.folder.exists(directory.EVALUATION):
-            left = _refitted(ready, splits, sources, found)
-            reasons = left_out(ready.spec, study.folder, found)
-        return evaluate_study(ready.spec, study.folder, splits, sources, left, study.resources, reasons)
+            left = _refitted(context, found)
+            reasons = left_out(context.spec, study.folder, found)
+        return evaluate_study(context, left, reasons)
 
 
 def _tell(evaluation: dict[str, Any]) -> None:
@@ -163,16 +162,16 @@ def _tell(evaluation: dict[str, Any]) -> None:
         say(line)
 
 
-def _refitted(study: Study, splits: Splits, sources: dict[str, Source], found: list[Candidate]) -> list[Candidate]:
+def _refitted(context: StudyContext, found: list[Candidate]) -> list[Candidate]:
     """Do every refit; return the candidates that are left."""
-    spec, folder, resources = study.spec, study.folder, with_nodes_of_now(study.resources)
+    spec, folder, resources = context.spec, context.folder, with_nodes_of_now(context.resources)
     with worker_groups(folder / REFIT, resources, spec.cluster.checkpoint_interval_s) as groups:
-        refit(spec, folder, splits, sources, found, groups)
+        refit(context, found, groups)
         found = pairs(spec, folder, found)
         depths = depth_runs(spec, kept_trials(folder), found)
         others = {run.name: run.trial for run in depths if not run.is_refit}
-        refit_more(spec, folder, splits, sources, found, groups, others)
-        refit_longer(spec, folder, splits, sources, found, groups)
+        refit_more(context, found, groups, others)
+        refit_longer(context, found, groups)
     return found
 
 
@@ -223,26 +222,17 @@ def _report_fault(folder: Folder, error: Exception) -> str:
     )
 
 
-@contextmanager
-def _splits(study: Study) -> Iterator[tuple[Study, Splits]]:
-    """Yield the target's training and validation images, and the study with its budget."""
-    spec, dataset = study.spec, target_dataset(study.spec, study.folder)
-    bounds = limits(spec.target.ingest, spec.target.train_per_class)
-    splits = decode(dataset, spec.target.image_size, bounds, spec.seed, spec.target.images, num_sets(spec))
-    try:
-        yield replace(study, spec=with_budget(spec, len(splits.train))), splits
-    finally:
-        remove_images([splits.train, splits.val])
+def _context(study: Study) -> AbstractContextManager[StudyContext]:
+    return study_context(study.spec, study.folder, study.resources, lambda: _sources(study), num_sets(study.spec))
 
 
-def _searched(study: Study, splits: Splits, sources: dict[str, Source]) -> list[Candidate]:
-    spec = study.spec
-    ranking = _ranked(study, splits, sources) if spec.search.prior == "auto" else None
-    known = prior(ranking) if ranking else None
-    trials = search(spec, study.folder, splits, sources, study.resources, known, **study.tuning)
+def _searched(context: StudyContext, tuning: Mapping[str, Any]) -> list[Candidate]:
+    spec = context.spec
+    ranking = _ranked(context) if spec.search.prior == "auto" else None
+    trials = search(context, prior(ranking) if ranking else None, **tuning)
     for row in untried(ranking, trials) if ranking else []:
         say(f"recommended and never tried: {row['source']} at freeze depth {row['freeze_depth']}")
-    return candidates(trials, sources, spec.refit.candidates, probe_rate(spec, spec.default_lr))
+    return candidates(trials, context.sources, spec.refit.candidates, probe_rate(spec, spec.default_lr))
 
 
 def _sources(study: Study) -> dict[str, Source]:
@@ -254,9 +244,9 @@ def _sources(study: Study) -> dict[str, Source]:
     return sources
 
 
-def _ranked(study: Study, splits: Splits, sources: dict[str, Source]) -> dict[str, Any]:
-    ranking = rank(study.spec, study.folder, splits, sources, study.resources)
-    for line in ranking_lines(ranking, study.folder.read_table(directory.RANKING_TABLE).to_pylist()):
+def _ranked(context: StudyContext) -> dict[str, Any]:
+    ranking = rank(context)
+    for line in ranking_lines(ranking, context.folder.read_table(directory.RANKING_TABLE).to_pylist()):
         say(line)
     return ranking
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from translearn.cluster.data.shared import Task
-from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import board, say, status_of
 from translearn.cluster.tracking.trackers import trial_callbacks
 from translearn.cluster.tuning.schedulers import Kind
 from translearn.cluster.tuning.tuner import run_search
-from translearn.config import StudySpec
 from translearn.models.sources import Source
 from translearn.ranking.first_configurations import FirstConfig, first_configurations
 from translearn.ranking.prior import Prior
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits
+from translearn.study.context import StudyContext
 from translearn.study.directory import TRIALS
 from translearn.study.ranking.history import remember
 from translearn.study.ranking.warm_start import warm_start
@@ -24,54 +22,39 @@ from translearn.study.sources import pretrain_curves
 from translearn.study.trial_rows import keep_trials
 
 
-def search(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    resources: Resources,
-    prior: Prior | None = None,
-    **tuning: Any,
-) -> list[dict[str, Any]]:
+def search(context: StudyContext, prior: Prior | None = None, **tuning: Any) -> list[dict[str, Any]]:
     """Run the trials, unless that was done; write ``curves.parquet``, then ``trials.parquet``.
 
     Args:
-        spec: The study.
-        folder: Its directory.
-        splits: The target's.
-        sources: All sources, scratch among them.
-        resources: The layout.
+        context: The study.
         prior: The ranking of the sources with weights; those that it leaves out have no trials.
         tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the study.
 
     Returns:
         The rows of ``trials.parquet``, in the order in which the trials were suggested.
     """
+    spec, folder, splits, sources = context.spec, context.folder, context.splits, context.sources
     if not folder.exists(TRIALS):
         tried = sources if prior is None else _in_order(sources, prior)
         past = warm_start(spec, folder, splits, tried)
         first, earlier = first_configurations(spec, tried, prior, past), pretrain_curves(spec, folder)
-        run_trials(spec, folder, splits, tried, resources, first, earlier=earlier, **tuning)
+        run_trials(replace(context, sources=tried), first, earlier=earlier, **tuning)
     trials = kept_trials(folder)
     remember(spec, folder, splits, sources, trials)
     return trials
 
 
 def run_trials(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    resources: Resources,
+    context: StudyContext,
     first: Sequence[FirstConfig],
     kind: Kind | None = None,
     earlier: Sequence[dict[str, Any]] = (),
     **tuning: Any,
 ) -> None:
-    """Run trials of these sources; write ``curves.parquet``, ``earlier`` rows first, then ``trials.parquet``."""
-    num_classes, epochs = len(splits.dataset.manifest.classes), spec.search.epochs
+    """Run trials of the sources; write ``curves.parquet``, ``earlier`` rows first, then ``trials.parquet``."""
+    spec, resources, epochs = context.spec, context.resources, context.spec.search.epochs
     say(f"searching: {spec.search.trials} trials, {resources.concurrent_trials} at once")
-    task = Task(splits.train, splits.val, num_classes, sources)
+    task, folder = context.task(context.sources), context.folder
     with board("trials", spec.search.trials, epochs, spec.name) as shown:
 
         def show(run: str, _: Mapping[str, Any], result: Mapping[str, Any], is_over: bool) -> None:
@@ -80,7 +63,7 @@ def run_trials(
         found = run_search(
             spec, task, folder, resources, first, on_result=show, callbacks=trial_callbacks(spec), kind=kind, **tuning
         )
-    keep_trials(found, folder, num_classes, epochs, earlier)
+    keep_trials(found, folder, task.num_classes, epochs, earlier)
 
 
 def kept_trials(folder: Folder) -> list[dict[str, Any]]:

@@ -17,10 +17,9 @@ from translearn.evaluation.mistakes import Mistake, worst_mistakes
 from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Predictions
 from translearn.evaluation.summary import evaluate
 from translearn.models.model_dir import TaskErrors
-from translearn.models.sources import Source
 from translearn.storage.folder import Folder
 from translearn.study.budget import budget_of
-from translearn.study.data import Splits
+from translearn.study.context import StudyContext
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
 from translearn.study.evaluation.leaks import check_leaks
@@ -41,19 +40,15 @@ Models = dict[tuple[str, int], Model]
 
 
 def evaluate_study(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    candidates: list[Candidate],
-    resources: Resources,
-    left_out: dict[str, list[str]],
+    context: StudyContext, candidates: list[Candidate], left_out: dict[str, list[str]]
 ) -> dict[str, Any]:
-    """Every figure of the report, read from ``evaluation.json`` where the study has it already.
+    """Return every figure of the report, read from ``evaluation.json`` where the study has it already.
 
     Leaves ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``. ``left_out``: why other
     candidates are none any more, by name.
     """
+    spec, folder, splits, sources = context.spec, context.folder, context.splits, context.sources
+    classes, resources = context.classes, context.resources
     if folder.exists(EVALUATION):
         return dict(folder.read_json(EVALUATION))
     errors, chosen = refit_errors(spec, folder, candidates), chosen_of(spec, folder, candidates)
@@ -81,7 +76,6 @@ def evaluate_study(
         "ranking": ranking_figures(folder, trials),
         "leaks": check_leaks(spec, folder),
     }
-    classes = splits.dataset.manifest.classes
     pictures = {split: pictures_of(spec, splits.dataset, split) for split in ("train", "val", "test")}
     on_val = _predictions(models, splits.val, pictures["val"], resources)
     say("evaluating on test")

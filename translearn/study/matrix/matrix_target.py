@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from translearn.cluster.data.placed import remove_images
 from translearn.cluster.data.predict import predict
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import say
@@ -21,8 +20,7 @@ from translearn.evaluation.verdict.sentences import leak_sentences, read_again_s
 from translearn.models.sources import Source
 from translearn.ranking.first_configurations import sources_in_turn
 from translearn.storage.folder import Folder
-from translearn.study.budget import with_budget
-from translearn.study.data import Splits, decode, limits, target_dataset
+from translearn.study.context import StudyContext, study_context
 from translearn.study.directory import TEST_READS, TRIALS, open_study
 from translearn.study.evaluation.leaks import check_leaks
 from translearn.study.evaluation.pictures import pictures_of
@@ -84,18 +82,8 @@ def outcomes_on(
     for line in leak_sentences(leaks):
         say(f"{spec.name}: {line}")
     if not folder.exists(ERRORS):
-        splits = decode(
-            target_dataset(spec, folder),
-            spec.target.image_size,
-            limits(spec.target.ingest, spec.target.train_per_class),
-            spec.seed,
-            spec.target.images,
-            num_sets=1,
-        )
-        try:
-            rows = _tried(with_budget(spec, len(splits.train)), folder, splits, sources, home, resources)
-        finally:
-            remove_images([splits.train, splits.val])
+        with study_context(spec, folder, resources, lambda: sources, num_sets=1) as context:
+            rows = _tried(context, home)
         folder.write_table(ERRORS, table(rows, ERROR_SCHEMA))
         (folder / REFIT).remove()
     if (reads := num_reads(folder)) > 1:
@@ -103,28 +91,22 @@ def outcomes_on(
     return _outcomes(spec.name, folder.read_table(ERRORS).to_pylist(), leaks, reads)
 
 
-def _tried(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    home: Folder,
-    resources: Resources,
-) -> list[dict[str, Any]]:
+def _tried(context: StudyContext, home: Folder) -> list[dict[str, Any]]:
+    spec, folder, splits, sources = context.spec, context.folder, context.splits, context.sources
     if not folder.exists(TRIALS):
         first = sources_in_turn(spec, sources)
-        run_trials(spec, folder, splits, sources, resources, first, kind=itemgetter("source"))
+        run_trials(context, first, kind=itemgetter("source"))
     trials = kept_trials(folder)
     num = spec.refit.candidates
     found = {name: _candidates(trials, source, num) for name, source in sources.items()}
-    with worker_groups(folder / REFIT, resources, spec.cluster.checkpoint_interval_s) as groups:
-        refit(spec, folder, splits, sources, [one for own in found.values() for one in own], groups)
+    with worker_groups(folder / REFIT, context.resources, spec.cluster.checkpoint_interval_s) as groups:
+        refit(context, [one for own in found.values() for one in own], groups)
     best = [_best(spec, folder, own) for own in found.values()]
     runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
     models = [load(folder / REFIT / run_name(*run)) for run in runs]
     pictures = pictures_of(spec, splits.dataset, "test").tolist()
     images = read_test(spec, folder, splits).images
-    probabilities = predict(models, images, resources)
+    probabilities = predict(models, images, context.resources)
     known = {name: _known(source, spec, home) for name, source in sources.items()}
     return [
         {

@@ -8,8 +8,6 @@ import time
 from typing import Any
 
 from translearn.cluster.data.placed import place_images
-from translearn.cluster.data.shared import Task
-from translearn.cluster.resources import Resources
 from translearn.cluster.scoring import Scored, score_sources
 from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
@@ -23,15 +21,14 @@ from translearn.ranking.prior import Prior
 from translearn.ranking.scores import stratified_rows
 from translearn.ranking.subsamples import Spread
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits, limits
+from translearn.study.context import StudyContext
+from translearn.study.data import limits
 from translearn.study.directory import RANKING, RANKING_TABLE
 from translearn.study.sources import source_dataset
 from translearn.study.tables import RANKING_SCHEMA, table
 
 
-def rank(
-    spec: StudySpec, folder: Folder, splits: Splits, sources: dict[str, Source], resources: Resources
-) -> dict[str, Any]:
+def rank(context: StudyContext) -> dict[str, Any]:
     """Rank the study's sources, unless that was done; leave ``ranking.parquet``, then ``ranking.json``.
 
     Of the target, training images alone are read.
@@ -39,14 +36,14 @@ def rank(
     Returns:
         The content of ``ranking.json``.
     """
+    spec, folder, sources = context.spec, context.folder, context.sources
     if not folder.exists(RANKING):
         started = time.perf_counter()
         names = [name for name, source in sources.items() if source.kind != "scratch"]
         say(f"ranking {len(names)} source{'s' if len(names) > 1 else ''} on the target's training images")
-        task = Task(splits.train, splits.val, len(splits.dataset.manifest.classes), sources)
-        scored = score_sources(task, _own_images(spec, folder), spec, resources)
+        scored = score_sources(context.task(sources), _own_images(spec, folder), spec, context.resources)
         folder.write_table(RANKING_TABLE, table(_rows(scored), RANKING_SCHEMA))
-        ranking = ranking_of(scored, sources, len(splits.train))
+        ranking = ranking_of(scored, sources, len(context.splits.train))
         folder.write_json(RANKING, {**ranking, "seconds": time.perf_counter() - started})
     return dict(folder.read_json(RANKING))
 

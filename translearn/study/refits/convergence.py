@@ -16,9 +16,8 @@ from translearn.data.batches import num_steps
 from translearn.evaluation.intervals.interval import over_seeds
 from translearn.evaluation.predictions import CONVERGED, SCRATCH
 from translearn.models.model_dir import MARKER
-from translearn.models.sources import Source
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits
+from translearn.study.context import StudyContext
 from translearn.study.refits.candidates import Candidate, final_choice
 from translearn.study.refits.refit import REFIT, refit, refit_errors, run_name
 
@@ -33,24 +32,18 @@ def lengths(cap: int) -> list[int]:
     return [*doubled, cap] if cap > 1 else []
 
 
-def refit_longer(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    candidates: list[Candidate],
-    groups: WorkerGroups,
-) -> None:
+def refit_longer(context: StudyContext, candidates: list[Candidate], groups: WorkerGroups) -> None:
     """Train the chosen trial of scratch with more and more steps, until its validation error is not lower any more.
 
     Its patience is one length. Leaves models in ``refit/``, as ``refit`` does.
     """
+    spec, folder = context.spec, context.folder
     scratch = chosen_of(spec, folder, candidates).get(SCRATCH)
     if scratch is None:
         return
     for times in lengths(spec.refit.baseline_cap):
         say(f"scratch with {times} times the steps")
-        refit(spec, folder, splits, sources, [_longer(scratch, times)], groups)
+        refit(context, [_longer(scratch, times)], groups)
         if converged(spec, folder, scratch).times < times:
             return
 

@@ -8,10 +8,7 @@ from dataclasses import replace
 from translearn.cluster.data.shared import Shared
 from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import Job
-from translearn.config import StudySpec
-from translearn.models.sources import Source
-from translearn.storage.folder import Folder
-from translearn.study.data import Splits
+from translearn.study.context import StudyContext
 from translearn.study.models import check_trained
 from translearn.study.refits.candidates import Candidate, Trial
 from translearn.study.refits.label_runs import label_runs
@@ -26,21 +23,12 @@ from translearn.study.refits.refit import (
 
 
 def refit_more(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    candidates: list[Candidate],
-    groups: WorkerGroups,
-    others: Mapping[str, Trial],
+    context: StudyContext, candidates: list[Candidate], groups: WorkerGroups, others: Mapping[str, Trial]
 ) -> None:
     """Train the runs of the label-efficiency curve, and more trials, once each; leave models in ``refit/``.
 
     Args:
-        spec: The study.
-        folder: Its directory.
-        splits: The target's.
-        sources: All sources by name.
+        context: The study.
         candidates: What ``survivors`` gave; the best of them are trained on fewer labels.
         groups: Who trains, into ``refit/``.
         others: More trials, each trained with the first seed, by the names of their runs.
@@ -48,22 +36,19 @@ def refit_more(
     Raises:
         TranslearnError: One diverged.
     """
-    task = refit_task(splits, sources, candidates)
+    spec, folder, task = context.spec, context.folder, refit_task(context, candidates)
     more = [Candidate(name, (), trial) for name, trial in others.items()]
-    jobs = _label_jobs(spec, splits, candidates, task)
-    jobs += [refit_job(spec, splits, one, one.name, task, refit_seeds(spec)[0], spec.refit.epochs) for one in more]
+    jobs = _label_jobs(context, candidates, task)
+    jobs += [refit_job(context, one, one.name, task, refit_seeds(spec)[0], spec.refit.epochs) for one in more]
     if jobs:
-        train_refits(spec, folder, jobs, groups)
+        train_refits(context, jobs, groups)
         for job in jobs:
             check_trained(folder / REFIT / job.run)
         add_refit_curves(folder, [job.run for job in jobs])
 
 
-def _label_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
+def _label_jobs(context: StudyContext, candidates: list[Candidate], task: Shared) -> list[Job]:
     return [
-        replace(
-            refit_job(spec, splits, run.candidate, run.name, task, run.seed, run.epochs),
-            train_rows=run.rows,
-        )
-        for run in label_runs(spec, splits.train.labels, candidates)
+        replace(refit_job(context, run.candidate, run.name, task, run.seed, run.epochs), train_rows=run.rows)
+        for run in label_runs(context.spec, context.splits.train.labels, candidates)
     ]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from translearn.cluster.data.shared import Shared, Task, share
+from translearn.cluster.data.shared import Shared, share
 from translearn.cluster.tracking.console import board, say
 from translearn.cluster.tracking.trackers import run_tracker
 from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import StudySpec
 from translearn.models.model_dir import read_info
-from translearn.models.sources import Source
 from translearn.seeds import derive_seed
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits
+from translearn.study.context import StudyContext
 from translearn.study.directory import CURVES
 from translearn.study.models import check_trained, failure, model_info
 from translearn.study.refits.candidates import Candidate
@@ -32,37 +31,30 @@ def run_name(candidate: Candidate, index: int) -> str:
     return f"{candidate.name}-{index}"
 
 
-def refit(
-    spec: StudySpec,
-    folder: Folder,
-    splits: Splits,
-    sources: dict[str, Source],
-    candidates: list[Candidate],
-    groups: WorkerGroups,
-) -> None:
+def refit(context: StudyContext, candidates: list[Candidate], groups: WorkerGroups) -> None:
     """Train all candidates with every seed under the same budget.
 
     Leaves a model directory of each in ``refit/``, or ``failed.json`` where one diverged.
 
     Args:
-        spec: The study.
-        folder: Its directory.
-        splits: The target's.
-        sources: All sources by name.
+        context: The study.
         candidates: What is refitted.
         groups: Who trains, into ``refit/``.
     """
-    jobs = _refit_jobs(spec, splits, candidates, refit_task(splits, sources, candidates))
-    train_refits(spec, folder, jobs, groups)
+    jobs = _refit_jobs(context, candidates)
+    train_refits(context, jobs, groups)
+    folder = context.folder
     add_refit_curves(folder, [job.run for job in jobs if not failure(folder / REFIT / job.run)])
 
 
-def refit_task(splits: Splits, sources: dict[str, Source], candidates: list[Candidate]) -> Shared:
-    used = {one.trial["source"]: sources[one.trial["source"]] for one in candidates}
-    return share(Task(splits.train, splits.val, len(splits.dataset.manifest.classes), used))
+def refit_task(context: StudyContext, candidates: list[Candidate]) -> Shared:
+    """Put the task of these candidates into the object store."""
+    return share(context.task({one.trial["source"]: context.sources[one.trial["source"]] for one in candidates}))
 
 
-def train_refits(spec: StudySpec, folder: Folder, jobs: list[Job], groups: WorkerGroups) -> None:
+def train_refits(context: StudyContext, jobs: list[Job], groups: WorkerGroups) -> None:
+    """Train jobs, with a table on the console; those that diverge leave ``failed.json``."""
+    spec, folder = context.spec, context.folder
     epochs = max(job.config.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs")
     with board("refits", len(jobs), epochs, spec.name) as shown:
@@ -85,24 +77,18 @@ def run_error(folder: Folder, run: str) -> float:
     return error
 
 
-def _refit_jobs(spec: StudySpec, splits: Splits, candidates: list[Candidate], task: Shared) -> list[Job]:
+def _refit_jobs(context: StudyContext, candidates: list[Candidate]) -> list[Job]:
+    spec, task = context.spec, refit_task(context, candidates)
     return [
-        refit_job(spec, splits, candidate, run_name(candidate, index), task, seed, candidate.times * spec.refit.epochs)
+        refit_job(context, candidate, run_name(candidate, index), task, seed, candidate.times * spec.refit.epochs)
         for index, seed in enumerate(refit_seeds(spec))
         for candidate in candidates
     ]
 
 
-def refit_job(
-    spec: StudySpec,
-    splits: Splits,
-    candidate: Candidate,
-    run: str,
-    task: Shared,
-    seed: int,
-    epochs: int,
-) -> Job:
-    manifest, trial = splits.dataset.manifest, candidate.trial
+def refit_job(context: StudyContext, candidate: Candidate, run: str, task: Shared, seed: int, epochs: int) -> Job:
+    """Return the job of a candidate with a seed."""
+    spec, trial = context.spec, candidate.trial
     provenance = {
         "roles": list(candidate.roles),
         "source": trial["source"],
@@ -111,14 +97,15 @@ def refit_job(
         "weight_decay": trial["weight_decay"],
         "epochs": epochs,
         "refit_seed": seed,
-        "data_fingerprint": manifest.fingerprint,
+        "data_fingerprint": context.splits.dataset.manifest.fingerprint,
     }
     train = spec.train.model_copy(update={"weight_decay": trial["weight_decay"]})
     config = TrainConfig(trial["freeze_depth"], trial["lr"], epochs, seed, train)
-    return Job(run, task, trial["source"], config, model_info(trial["arch"], manifest.classes, spec, provenance))
+    return Job(run, task, trial["source"], config, model_info(trial["arch"], context.classes, spec, provenance))
 
 
 def add_refit_curves(folder: Folder, runs: list[str]) -> None:
+    """Add the curves of runs to ``curves.parquet``."""
     old = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] != REFIT or row["run"] not in runs]
     new = [
         {**row, "stage": REFIT, "run": run}
