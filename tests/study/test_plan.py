@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from translearn.config import IngestSpec, StudySpec, parse_spec
+from translearn.cluster.resources import plan_resources
+from translearn.config import ClusterSpec, IngestSpec, StudySpec, parse_spec
 from translearn.data.images.placement import Room
 from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.storage.folder import Folder
@@ -50,6 +51,28 @@ def test_a_sample_lies_in_the_storage_that_all_nodes_reach_under_a_name_of_its_o
     (tmp_path / "runs").mkdir()
     third = tiny(spec, {"target": Size(10, 100)})
     assert third.storage == str(tmp_path / "runs" / third.name)
+
+
+def test_the_plan_says_the_budget_its_cost_what_is_too_little_and_what_the_space_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "_image_seconds", lambda *_: 0.01)
+    monkeypatch.setattr(estimate, "measure_room", lambda: Room(memory=8 * 10**8, disk=10**11))
+    resources = plan_resources(ClusterSpec(), [{"CPU": 2.0}])
+    spec, sizes = study(tmp_path), {"target": Size(10, num_train=400, num_val=60)}
+    lines = estimate.plan_lines(spec, sizes, resources)
+    assert lines[2:] == [
+        "budget: batches of 50 images, 8 steps an epoch, 504 a trial, 504 a refit; 500 are enough for so many images",
+        "search: 32 trials of at most 63 epochs of 8 steps, 2 at once, 1 worker of 1 CPU a trial: at most 71 min",
+        "space: each source at each freeze depth and scratch at 3 learning rates need 9 trials; search.trials is 32",
+        "asha: the best 1/3 go on after 3, 9, 27 epochs",
+        "refit: up to 15 runs of 63 epochs, 2 at once, 1 worker of 1 CPU each: at most 35 min",
+        "scratch at convergence: 3 runs of 126, then 315 epochs if more help: at most 62 min",
+    ]
+    few = spec.model_copy(update={"search": spec.search.model_copy(update={"epochs": 2})})
+    assert estimate.plan_lines(few, sizes, resources)[3].startswith(
+        "warning: search.epochs: 2 epochs are 16 steps, few"
+    )
 
 
 def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,8 @@ def _search_line(spec: StudySpec, num_train: int, epoch_s: float, resources: Res
 def _space_line(spec: StudySpec) -> str:
     """Return how many trials the space needs, where no ranking chooses among them."""
     needed = sum(len(spec.freeze_depths(source.arch)) for source in spec.sources) + LEAST_OF_SCRATCH * len(spec.archs)
-    line = f"space: each source at each freeze depth, and scratch at {LEAST_OF_SCRATCH} rates, are {needed} trials"
-    return line if needed <= spec.search.trials else f"{line}; search.trials is {spec.search.trials}"
+    what = f"space: each source at each freeze depth and scratch at {LEAST_OF_SCRATCH} learning rates"
+    return f"{what} need {needed} trials; search.trials is {spec.search.trials}"
 
 
 def _refit_lines(spec: StudySpec, refits: Layout, epoch_s: float) -> list[str]:
