@@ -136,8 +136,9 @@ def crossed_wilson(
 ) -> Interval:
     """Return the interval of the error expected of a configuration, from several seeds' models on the same examples.
 
-    Wilson's interval, with the number of independent predictions that would give ``half_width`` (never more
-    than S * K, with K pictures) in place of N. So it stays within [0, 1], and no error in N examples does not mean 0.
+    Wilson's interval, with the number of independent predictions that would give ``half_width`` (never more than S * N,
+    or S times the effective number of pictures) in place of N. So it stays within [0, 1], and no error in N examples
+    does not mean 0.
 
     Args:
         errors_SN: bool, shape (S, N): where each seed's model is wrong.
@@ -146,14 +147,31 @@ def crossed_wilson(
 
     Source: Korn & Graubard, Survey Methodology 24 (1998) 193-201 (effective sample size), with Wilson's form.
     """
-    values_SK = by_picture(errors_SN.astype(np.float64), pictures_N)
-    z, num, mean = norm.ppf(0.5 + confidence / 2), values_SK.shape[1], float(errors_SN.mean())
-    half = half_width(values_SK, confidence)
+    z, mean, values_SN = norm.ppf(0.5 + confidence / 2), float(errors_SN.mean()), errors_SN.astype(np.float64)
+    num, half = _pictures_and_half_width(values_SN, pictures_N, confidence)
     known = half > 0 and 0 < mean < 1
-    effective = min(values_SK.size, z**2 * mean * (1 - mean) / half**2) if known else num
+    effective = min(len(errors_SN) * num, z**2 * mean * (1 - mean) / half**2) if known else num
     centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
     spread = z / (1 + z**2 / effective) * sqrt(mean * (1 - mean) / effective + z**2 / (4 * effective**2))
     return Interval(max(0.0, float(centre - spread)), min(1.0, float(centre + spread)))
+
+
+def _pictures_and_half_width(
+    values_SN: np.ndarray, pictures_N: np.ndarray | None, confidence: float
+) -> tuple[float, float]:
+    """Return the effective number of pictures and the half width of the mean over all examples.
+
+    With copies there is one pseudo-picture of mean weight on which one seed differs: few wrong pictures do not tell how
+    much they count.
+
+    Source: Kish, Survey Sampling, 1965, section 11.7 (effective number).
+    """
+    if pictures_N is None:
+        return values_SN.shape[1], half_width(values_SN, confidence)
+    copies_K = np.unique(pictures_N, return_counts=True)[1]
+    num, effective = len(copies_K), len(pictures_N) ** 2 / float((copies_K**2).sum())
+    floor = 1 / (len(values_SN) * num * effective)
+    return effective, half_width(by_picture(values_SN, pictures_N), confidence, floor)
 
 
 def _quantile(level: float, degrees: float) -> float:
