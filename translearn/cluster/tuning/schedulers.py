@@ -67,6 +67,7 @@ class SchedulerPerKind(TrialScheduler):
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """See Tune's ``TrialScheduler``."""
+        _forget_decision(tune_controller, trial)
         scheduler = self._of(trial)
         scheduler.on_trial_add(tune_controller, trial)
         if isinstance(scheduler, ASHAScheduler) and "epoch" in trial.last_result:
@@ -105,6 +106,13 @@ class SchedulerPerKind(TrialScheduler):
         if kind not in self._schedulers:
             self._schedulers[kind] = copy.deepcopy(self._blank)
         return self._schedulers[kind]
+
+
+def _forget_decision(tune_controller: Any, trial: Trial) -> None:
+    """Tune's snapshot keeps a decision that waits for a save: a restored trial would be stopped after its next save."""
+    controller = getattr(tune_controller, "_tune_controller", None)
+    for decisions in ("_cached_trial_decisions", "_queued_trial_decisions"):
+        getattr(controller, decisions, {}).pop(trial.trial_id, None)
 
 
 def _results(trial: Trial) -> Iterator[dict[str, Any]]:
