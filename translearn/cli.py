@@ -88,7 +88,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     _quiet()  # heavy imports wait until the file is known to be good
     from translearn.cluster.session import session
     from translearn.cluster.tracking.console import say
-    from translearn.study.dry_run import dry_run
+    from translearn.study.planning.dry_run import dry_run
     from translearn.study.run import open_study, run_study
 
     work = _work(options)

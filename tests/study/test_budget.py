@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from translearn.config import StudySpec, parse_spec
 from translearn.data.batches import num_steps
-from translearn.study.budget import (
+from translearn.study.directory import dump_spec
+from translearn.study.planning.budget import (
     auto_batch_size,
     budget_of,
     enough_steps,
@@ -18,7 +19,6 @@ from translearn.study.budget import (
     pretrain_batch_size,
     with_budget,
 )
-from translearn.study.directory import dump_spec
 
 
 def study(**sections: Any) -> StudySpec:

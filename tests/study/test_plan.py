@@ -11,11 +11,11 @@ from translearn.config import ClusterSpec, IngestSpec, StudySpec, parse_spec
 from translearn.data.images.placement import Room
 from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.storage.folder import Folder
-from translearn.study import estimate
 from translearn.study.directory import nearest
-from translearn.study.dry_run import tiny
-from translearn.study.estimate import _images_line
-from translearn.study.plan import Size, _shard_faults, _size, _storage_faults
+from translearn.study.planning import estimate
+from translearn.study.planning.dry_run import tiny
+from translearn.study.planning.estimate import _images_line
+from translearn.study.planning.plan import Size, _shard_faults, _size, _storage_faults
 
 
 def study(storage: Path, **target: str) -> StudySpec:

@@ -22,7 +22,7 @@ from translearn.config.archs import STAGES, num_stages
 from translearn.storage.uris import SECRETS_REMEDY, has_secrets, is_remote
 
 SCRATCH = "scratch"
-#: Stands for ``auto`` where a number follows from the size of the data; ``study.budget`` sets it.
+#: Stands for ``auto`` where a number follows from the size of the data; ``study.planning.budget`` sets it.
 AUTO = 0
 _MLFLOW_REMEDY = (
     "Leave them out: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, are read from "

@@ -32,7 +32,7 @@ from translearn.study.data import num_sets, target_dataset
 from translearn.study.evaluation.evaluation import evaluate_study
 from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
-from translearn.study.plan import check_study
+from translearn.study.planning.plan import check_study
 from translearn.study.ranking.rank import prior, rank
 from translearn.study.ranking.rank_card import untried
 from translearn.study.ranking.rank_words import ranking_lines

@@ -18,7 +18,6 @@ from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Pred
 from translearn.evaluation.summary import evaluate
 from translearn.models.model_dir import TaskErrors
 from translearn.storage.folder import Folder
-from translearn.study.budget import budget_of
 from translearn.study.context import StudyContext
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
@@ -27,6 +26,7 @@ from translearn.study.evaluation.pictures import picture_counts, pictures_of
 from translearn.study.evaluation.reading import Reading, read_test
 from translearn.study.evaluation.sections import candidate_rows, dynamics_of, labels_of
 from translearn.study.models import load, publish
+from translearn.study.planning.budget import budget_of
 from translearn.study.ranking.rank_card import ranking_figures
 from translearn.study.refits.candidates import Candidate, is_probe
 from translearn.study.refits.convergence import chosen_of, converged, convergence_of

@@ -13,8 +13,8 @@ from translearn.cluster.tracking.console import say
 from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
-from translearn.study.estimate import plan_lines
-from translearn.study.plan import Size, check_study
+from translearn.study.planning.estimate import plan_lines
+from translearn.study.planning.plan import Size, check_study
 from translearn.study.run import Study
 
 _IMAGES = 24  # of a split, where its classes are fewer

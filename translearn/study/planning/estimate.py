@@ -17,9 +17,9 @@ from translearn.data.images.placement import choose_place
 from translearn.models.sources import scratch
 from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
 from translearn.seeds import generator
-from translearn.study.budget import budget_of, few_steps, pretrain_batch_size, with_budget
 from translearn.study.data import num_sets
-from translearn.study.plan import Size
+from translearn.study.planning.budget import budget_of, few_steps, pretrain_batch_size, with_budget
+from translearn.study.planning.plan import Size
 from translearn.study.refits.convergence import lengths
 from translearn.training.config import TrainConfig
 
