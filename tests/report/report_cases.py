@@ -76,6 +76,7 @@ def evaluation(
         "ranking": ranking(),
         "leaks": leaks(),
         "candidates": [_candidate(role, trial) for role, trial in made.items()],
+        "left_out": {},
         "budget": {"refit_steps": 500, "enough_steps": 500, "warnings": []},
         "pictures": _pictures(classes),
     }
