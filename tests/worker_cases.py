@@ -81,7 +81,7 @@ def own_statistics(rank: int, num_workers: int) -> dict[str, Any]:
 def in_two_goes(rank: int, num_workers: int, part_steps: int, sync_batchnorm: bool) -> list[list[list[float]]]:
     """The curve of a run in parts, and that of one that goes on from the first worker's state inside an epoch."""
     context = DistributedContext(rank, num_workers, sync_batchnorm=sync_batchnorm)
-    given = (images(13), images(7, 1), config(batch_size=4, epochs=2), context)
+    given = (images(13), images(7, 1), config(batch_size=5, epochs=2), context)
     whole = list(fine_tune_in_parts(source(), *given, part_steps=part_steps))
     part = next(part for part in fine_tune_in_parts(source(), *given, part_steps=part_steps))
     assert isinstance(part, EpochPart)
