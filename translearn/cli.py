@@ -34,7 +34,7 @@ _STUDY_COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    """Run a command; return 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "submit":
@@ -104,7 +104,7 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _submit(options: argparse.Namespace) -> int:
-    """What the job prints goes through as it is, its line of JSON too; there is one of ours where it has none."""
+    """Pass the job's output through, its line of JSON too; print one of ours where the job has none."""
     from translearn.cluster.jobs.submit import address_of, submit
     from translearn.cluster.jobs.watch import how_to_attach, tell, watch
 
@@ -165,20 +165,20 @@ def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What repeats the whole study, whichever of its commands comes first."""
+    """Return the command that repeats the whole study, whichever of its commands comes first."""
     sets = [part for override in options.set for part in ("--set", override)]
     return shlex.join(["translearn", "run", options.study, *sets])
 
 
 def _matrix_command(options: argparse.Namespace) -> str:
-    """What repeats the matrix."""
+    """Return the command that repeats the matrix."""
     directory = ["--targets", options.targets] if options.targets else []
     named = [part for target in options.target for part in ("--target", target)]
     return f"{_command(options).replace(' run ', ' matrix ', 1)} {shlex.join([*directory, *named])}"
 
 
 def _quiet() -> None:
-    """Keeps notices of libraries that no user can act on out of the output."""
+    """Keep notices of libraries that no user can act on out of the output."""
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="ray")
 

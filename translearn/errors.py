@@ -14,7 +14,7 @@ class TranslearnError(Exception):
 
 
 class InputError(TranslearnError):
-    """What the user gave (study file, data, weights, options) breaks a rule."""
+    """The user's input (study file, data, weights, options) breaks a rule."""
 
 
 class SpecError(InputError):
@@ -53,6 +53,6 @@ def fault(where: str, rule: str, value: object, remedy: str) -> str:
 
 
 def raise_faults(faults: list[str], kind: type[TranslearnError] = InputError) -> None:
-    """Raises one ``kind`` that holds every fault, a line each; does nothing when there is none."""
+    """Raise one ``kind`` that holds every fault, a line each; do nothing when there is none."""
     if faults:
         raise kind("\n".join(faults))

@@ -14,7 +14,7 @@ _U64 = np.uint64
 
 
 def derive_seed(root: int, *names: object) -> int:
-    """A 63-bit seed for a named purpose under a root seed.
+    """Return a 63-bit seed for a named purpose under a root seed.
 
     Args:
         root: The study's seed.
@@ -28,12 +28,12 @@ def derive_seed(root: int, *names: object) -> int:
 
 
 def generator(root: int, *names: object) -> np.random.Generator:
-    """A NumPy generator for a named purpose under a root seed."""
+    """Return a NumPy generator for a named purpose under a root seed."""
     return np.random.Generator(np.random.PCG64(derive_seed(root, *names)))
 
 
 def example_key(example_id: str) -> int:
-    """The 64-bit key of an example: what its augmentation is seeded with, from its stable id."""
+    """Return the 64-bit key of an example, which seeds its augmentation, from its stable id."""
     return int.from_bytes(hashlib.sha256(example_id.encode()).digest()[:8], "big")
 
 

@@ -94,27 +94,27 @@ def _default(spec: StudySpec, source: Source) -> FirstConfig:
 
 
 def _defaults(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstConfig]:
-    """The default configuration of each source and of scratch, at the rates of past studies."""
+    """Return the default configuration of each source and of scratch, at the rates of past studies."""
     lr, scratch_lr = past.lr or spec.default_lr, past.scratch_lr or spec.default_lr
     own = [_at(spec, sources[name], _lowest(spec, sources[name]), lr) for name in names]
     return own + [{"source": name, "lr": scratch_lr} for name in _baselines(sources)]
 
 
 def _suggested(spec: StudySpec, sources: Mapping[str, Source], names: list[str], past: Past) -> list[FirstConfig]:
-    """The first source at the study's own default rate, in case that the past does not hold, and the past's."""
+    """Return the first source at the study's own default rate, should the past not hold, and at the past's."""
     plain = [_at(spec, sources[name], _lowest(spec, sources[name]), spec.default_lr) for name in names[:1]]
     return plain + [_again(spec, sources[config.source], config) for config in past.configs]
 
 
 def _tuned(spec: StudySpec, sources: Mapping[str, Source], past: Past) -> list[FirstConfig]:
-    """What is left of scratch's share."""
+    """Return the rest of scratch's share."""
     share = max(LEAST_OF_SCRATCH, spec.search.trials // len(sources))
     later = rates(spec, past.scratch_lr or spec.default_lr, share)[1:]
     return [{"source": name, "lr": lr} for lr in later for name in _baselines(sources)]
 
 
 def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstConfig]:
-    """The best source's linear probe, or its default configuration where the study has none, and its other rates."""
+    """Return the best source's linear probe (its default configuration without one), and its other rates."""
     first, lowest, last = past.lr or spec.default_lr, _lowest(spec, source), num_stages(source.arch)
     probe = _at(spec, source, last, probe_rate(spec, first))
     has_probe = last in spec.freeze_depths(source.arch)
@@ -124,7 +124,7 @@ def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstConfi
 
 
 def _recommended(spec: StudySpec, sources: Mapping[str, Source], prior: Prior, past: Past) -> list[list[FirstConfig]]:
-    """The better half of the sources at their recommended depths: a list for each of two rates."""
+    """Return the better half of the sources at their recommended depths: a list for each of two rates."""
     first = past.lr or spec.default_lr
     better = prior.order[: math.ceil(len(prior.order) / 2)]
     depths = {name: _allowed(spec, sources[name], prior.freeze_depths[name]) for name in better}
@@ -141,7 +141,7 @@ def _shares(prior: Prior, num: int) -> list[FirstConfig]:
 
 
 def _once(configs: list[FirstConfig]) -> list[FirstConfig]:
-    """Each configuration once: the first of those that differ by little in their rate, if at all."""
+    """Return each configuration once: the first of those that differ by little in their rate, if at all."""
     kept: list[FirstConfig] = []
     for config in configs:
         if not any(_is_same(config, other) for other in kept):
@@ -160,7 +160,7 @@ def _again(spec: StudySpec, source: Source, config: TrialConfig) -> FirstConfig:
 
 
 def _at(spec: StudySpec, source: Source, depth: int, lr: float) -> FirstConfig:
-    """A configuration at the study's own weight decay, or that of its list which is nearest to it."""
+    """Return a configuration at the study's own weight decay, or at the nearest one of its list."""
     decays = spec.search.weight_decay
     decay = {"weight_decay": min(decays, key=lambda one: abs(one - spec.train.weight_decay))} if decays else {}
     return {"source": source.name, "lr": lr, "freeze_depth": depth, **decay}
@@ -171,6 +171,6 @@ def _lowest(spec: StudySpec, source: Source) -> int:
 
 
 def _allowed(spec: StudySpec, source: Source, depth: int) -> int:
-    """The deepest freeze depth of the study that is no deeper than recommended, else its lowest one."""
+    """Return the deepest freeze depth of the study that is no deeper than recommended, else its lowest one."""
     depths = spec.freeze_depths(source.arch)
     return max((one for one in depths if one <= depth), default=min(depths))

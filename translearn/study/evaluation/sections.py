@@ -26,7 +26,7 @@ def candidate_rows(
 
 
 def dynamics_of(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate]) -> dict[str, Any] | None:
-    """How fast the chosen configurations learnt, from the curves of their refits; None without scratch's threshold."""
+    """Return how fast the chosen configurations learnt, by their refits' curves; None without scratch's threshold."""
     if SCRATCH not in chosen:
         return None
     rows = [row for row in folder.read_table(CURVES).to_pylist() if row["stage"] == REFIT]
@@ -41,7 +41,7 @@ def dynamics_of(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate]) -
 def labels_of(
     spec: StudySpec, folder: Folder, labels: np.ndarray, candidates: list[Candidate], errors: dict[str, list[float]]
 ) -> dict[str, Any] | None:
-    """The label-efficiency curve of the best trials with transfer and from scratch; None where none was asked for,
+    """Return the label-efficiency curve of the best trials with transfer and from scratch; None unless asked for,
     and without both."""
     pair = best_pair(candidates)
     if not spec.refit.label_fractions or len(pair) < 2:

@@ -35,7 +35,7 @@ def ranking_figures(folder: Folder, trials: list[dict[str, Any]]) -> dict[str, A
 
 
 def untried(ranking: dict[str, Any], trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row, ``source, freeze_depth``, for each source of the search whose recommended freeze depth has no trial."""
+    """Return a row, ``source, freeze_depth``, for each source whose recommended freeze depth has no trial."""
     tried = {(row["source"], row["freeze_depth"]) for row in trials if row["status"] != "failed"}
     kept = [
         {key: row[key] for key in ("source", "freeze_depth")} for row in ranking["sources"] if not row["is_dropped"]

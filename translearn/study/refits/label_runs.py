@@ -74,7 +74,7 @@ def label_run_name(role: str, fraction: float, index: int) -> str:
 
 
 def best_pair(candidates: list[Candidate]) -> dict[str, Candidate]:
-    """The best trial with transfer, and the best of scratch of its architecture, as far as they are left."""
+    """Return the best trial with transfer, and the best of scratch of its architecture, as far as they are left."""
     transfer = next((c for c in candidates if TRANSFER in c.roles), None)
     alike = [c for c in candidates if transfer is None or c.trial["arch"] == transfer.trial["arch"]]
     scratch = next((c for c in alike if SCRATCH in c.roles), None)

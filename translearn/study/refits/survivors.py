@@ -44,7 +44,7 @@ def survivors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> l
 
 
 def left_out(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[str]]:
-    """Why a candidate is none any more, a line a refit that diverged, by the candidate's name."""
+    """Return why candidates are left out, by name: a line for each refit that diverged."""
     reasons = {one.name: _failures(spec, folder, one) for one in candidates}
     return {name: lines for name, lines in reasons.items() if lines}
 
