@@ -147,7 +147,8 @@ def test_ray_s_own_tools_open_a_search_that_is_done(found):
     for frame in frames:
         assert {name: set(frame[name]) for name in COLUMNS} == COLUMNS
         assert len(frame) == len(GRID) == len(results)
-    assert list(frames[0]["val_error"]) == [trial.curve[-1]["val_error"] for trial in results]
+    errors = {trial.run.rpartition("-")[2]: trial.curve[-1]["val_error"] for trial in results}
+    assert dict(zip(frames[0]["trial_id"], frames[0]["val_error"], strict=True)) == errors
 
 
 def test_tune_s_loggers_are_on_and_hparams_lists_the_trials(found):
