@@ -178,6 +178,7 @@ def test_candidates_are_as_many_of_scratch_as_of_transfer(study):
     assert {role for row in rows for role in row["chosen_as"]} >= {"transfer", "scratch"}
 
 
+@pytest.mark.slow
 def test_test_is_read_once_and_a_second_reading_says_so(study):
     """Together with what was lost: it alone is made again, and gives the same figures."""
     file, folder = study
