@@ -290,5 +290,7 @@ def test_a_study_whose_refits_of_one_role_all_diverged_has_a_model_and_says_so(s
     assert (closing["status"], closing["verdict"], closing["transfer_gain"]) == ("done", "not compared", None)
     assert closing["winner"]["role"].removeprefix("converged") in (kept, "")
     assert (folder / "model" / "model.json").exists()
-    assert warning in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert '<h1 class="not-compared">Not compared</h1>' in page
+    assert f"No trial of {lost} came to its end with every seed. " in page
     assert json.loads((folder / "evaluation.json").read_text())["left_out"][f"{lost}-0"]
