@@ -70,6 +70,21 @@ def shared_batchnorm(rank: int, num_workers: int) -> dict[int, dict[str, torch.T
     return found
 
 
+#: Training images, pixels a side, config: a worker of two has one image of some batches, or none.
+SMALL_SHARES: dict[str, tuple[int, int, dict[str, Any]]] = {
+    "one_image": (10, 32, {"batch_size": 2, "lr": 1e-3}),
+    "no_image": (3, 64, {"batch_size": 1, "lr": 1e-3}),
+}
+
+
+def small_shares(name: str, context: DistributedContext | None) -> dict[str, Any]:
+    """A run whose workers would have too few images for BatchNorm statistics of their own."""
+    num, size, changes = SMALL_SHARES[name]
+    network = in_float64(source())
+    rows = curve(network, images(num, 0, size), images(7, 1, size), config(**changes), context=context)
+    return {"curve": rows, "state": network.state_dict()}
+
+
 def own_statistics(rank: int, num_workers: int) -> dict[str, Any]:
     """A run whose workers keep BatchNorm statistics of their own within an epoch."""
     context = DistributedContext(rank, num_workers, sync_batchnorm=False)
@@ -104,6 +119,8 @@ def work(rank: int, num_workers: int, folder: str) -> None:
     found["fp32"] = run("uneven", context, exact=False)
     found["probe"] = run("probe", context, exact=False)
     found["own_statistics"] = own_statistics(rank, num_workers)
+    own = DistributedContext(rank, num_workers, sync_batchnorm=False)
+    found |= {name: small_shares(name, own) for name in SMALL_SHARES}
     found["in_two_goes"] = [in_two_goes(rank, num_workers, 2, sync) for sync in (True, False)]
     found["batchnorm"] = shared_batchnorm(rank, num_workers)
     found["validation"] = {num: loss_and_error(source(), images(num), "fp32", context) for num in (1, 7, 12)}

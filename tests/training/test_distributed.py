@@ -14,12 +14,14 @@ from worker_cases import (
     BATCH_SIZES,
     NUM_CHANNELS,
     RUNS,
+    SMALL_SHARES,
     batch,
     changed,
     join,
     normalise,
     run,
     shared_batchnorm,
+    small_shares,
     work_together,
 )
 
@@ -48,6 +50,13 @@ def test_two_workers_give_the_curve_and_the_weights_of_one(both: list[dict[str, 
     alone = run(name, None, exact=True)
     for worker in both:
         check_run(worker[name], alone, 5e-6)  # losses are computed in fp32
+
+
+@pytest.mark.parametrize("name", SMALL_SHARES)
+def test_batchnorm_is_over_the_whole_batch_where_a_share_is_too_small(both: list[dict[str, Any]], name: str) -> None:
+    alone = small_shares(name, None)
+    for worker in both:
+        check_run(worker[name], alone, 5e-6)
 
 
 def test_in_fp32_workers_differ_by_rounding_that_batchnorm_over_few_values_enlarges(both: list[dict[str, Any]]) -> None:

@@ -35,6 +35,15 @@ def num_steps(num_examples: int, batch_size: int) -> int:
     return fewest if batch_size == 1 else max(1, min(fewest, num_examples // 2))
 
 
+def smallest_part(num_examples: int, batch_size: int, num_workers: int) -> int:
+    """Return how many examples a worker has of a batch at least.
+
+    >>> smallest_part(10, 4, 1), smallest_part(10, 4, 2), smallest_part(10, 4, 4)
+    (3, 1, 0)
+    """
+    return num_examples // num_steps(num_examples, batch_size) // num_workers
+
+
 def worker_part(rows: np.ndarray, rank: int, num_workers: int) -> np.ndarray:
     """Return a worker's share of a global batch or a split: contiguous, sizes differ by at most one, maybe none."""
     return np.array_split(rows, num_workers)[rank]

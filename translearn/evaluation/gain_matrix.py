@@ -98,6 +98,8 @@ class Asymmetry:
 def gain_rows(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return a row a target and source: gain over scratch of the same architecture, with intervals and verdict.
 
+    A source without its scratch has no row.
+
     Intervals are those of ``transfer.transfer_gain``, with seeds' variances that tell of each other (``moderated``).
     Verdicts, and ``family_low`` to ``family_high``, hold together at 95 % for all pairs of the matrix (Bonferroni).
     ``is_own_data`` marks a source that was trained on the target's own data set: no transfer, and a leak. ``num_exact``
@@ -120,7 +122,8 @@ def asymmetries(outcomes: Sequence[Outcome]) -> list[Asymmetry]:
 
 def _gains(outcomes: Sequence[Outcome]) -> list[_Gain]:
     scratch = {(one.target, one.arch): one for one in outcomes if one.is_scratch}
-    pairs = [(one, scratch[one.target, one.arch]) for one in outcomes if not one.is_scratch]
+    compared = [one for one in outcomes if not one.is_scratch and (one.target, one.arch) in scratch]
+    pairs = [(one, scratch[one.target, one.arch]) for one in compared]
     values = [by_picture(base.stacked.astype(np.float64) - found.stacked, found.pictures) for found, base in pairs]
     examples, seeds = zip(*map(variance_parts, values), strict=True) if values else ((), ())
     num_seeds = len(values[0]) if values else 1

@@ -38,11 +38,10 @@ from translearn.study.ranking.rank_card import untried
 from translearn.study.ranking.rank_words import ranking_lines
 from translearn.study.refits.candidates import Candidate, candidates
 from translearn.study.refits.convergence import refit_longer
-from translearn.study.refits.depth_runs import depth_runs
-from translearn.study.refits.more_refits import refit_more
+from translearn.study.refits.more_refits import more_left_out, refit_more
 from translearn.study.refits.refit import REFIT, refit
 from translearn.study.refits.survivors import left_out, pairs
-from translearn.study.search import kept_trials, search
+from translearn.study.search import search
 from translearn.study.sources import obtain_sources, source_dataset
 from translearn.training.config import TrainConfig
 
@@ -153,7 +152,7 @@ def _evaluated(study: Study) -> dict[str, Any]:
         reasons: dict[str, list[str]] = {}
         if not study.folder.exists(directory.EVALUATION):
             left = _refitted(context, found)
-            reasons = left_out(context.spec, study.folder, found)
+            reasons = left_out(context.spec, study.folder, found) | more_left_out(context, left)
         return evaluate_study(context, left, reasons)
 
 
@@ -168,9 +167,7 @@ def _refitted(context: StudyContext, found: list[Candidate]) -> list[Candidate]:
     with worker_groups(folder / REFIT, resources, spec.cluster.checkpoint_interval_s) as groups:
         refit(context, found, groups)
         found = pairs(spec, folder, found)
-        depths = depth_runs(spec, kept_trials(folder), found)
-        others = {run.name: run.trial for run in depths if not run.is_refit}
-        refit_more(context, found, groups, others)
+        refit_more(context, found, groups)
         refit_longer(context, found, groups)
     return found
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from translearn.data.batches import epoch_batches, num_steps, worker_part
+from translearn.data.batches import epoch_batches, num_steps, smallest_part, worker_part
 from translearn.data.images.image_set import ImageSet
 from translearn.errors import NonFiniteError
 from translearn.models.network import Network
@@ -83,12 +83,22 @@ def fine_tune_in_parts(
         NonFiniteError: As ``fine_tune``; it is noticed at the end of an epoch.
     """
     steps_per_epoch = num_steps(len(train), config.train.batch_size)
-    step = TrainingStep(network, config, context or DistributedContext(), steps_per_epoch, state)
+    shared = _with_enough(context or DistributedContext(), len(train), config.train.batch_size)
+    step = TrainingStep(network, config, shared, steps_per_epoch, state)
     started = time.perf_counter()
     splits = _splits(step, train, val, features)
     while step.epoch < config.epochs:
         yield (yield from _epoch(step, *splits, part_steps, started))
         started = time.perf_counter()
+
+
+def _with_enough(context: DistributedContext, num_train: int, batch_size: int) -> DistributedContext:
+    """Return the workers with BatchNorm over the global batch where a share of it may be one image, or none.
+
+    There is no variance over one value, and no mean over none.
+    """
+    few = smallest_part(num_train, batch_size, context.num_workers) < 2
+    return replace(context, sync_batchnorm=True) if few else context
 
 
 @dataclass(frozen=True, eq=False)

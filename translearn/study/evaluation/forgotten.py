@@ -19,6 +19,7 @@ from translearn.storage.folder import Folder
 from translearn.study.data import limits, target_dataset
 from translearn.study.models import load
 from translearn.study.refits.depth_runs import DepthRun
+from translearn.study.refits.more_refits import failed_runs
 from translearn.study.refits.refit import REFIT, run_error
 from translearn.study.sources import source_dataset
 
@@ -60,9 +61,11 @@ def forgotten_by_depth(
         resources: The layout; models predict as refits do.
 
     Returns:
-        ``source``, ``before`` and ``depths`` (``evaluate.forgetting_by_depth``); None without runs, and where
-        ``forgotten`` is.
+        ``source``, ``before`` and ``depths`` (``evaluate.forgetting_by_depth``), without runs that diverged; None
+        without any, and where ``forgotten`` is.
     """
+    failed = failed_runs(folder, [run.name for run in runs])
+    runs = [run for run in runs if run.name not in failed]
     if not runs:
         return None
     source = sources[runs[0].trial["source"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from translearn.config import StudySpec
 from translearn.evaluation.dynamics import Curve, dynamics
 from translearn.evaluation.intervals.interval import over_seeds
 from translearn.evaluation.label_efficiency import LabelPoint, label_efficiency
-from translearn.evaluation.predictions import SCRATCH
+from translearn.evaluation.predictions import SCRATCH, TRANSFER
 from translearn.storage.folder import Folder
 from translearn.study.directory import CURVES
 from translearn.study.refits.candidates import Candidate
 from translearn.study.refits.label_runs import best_pair, label_run_name, label_sizes
+from translearn.study.refits.more_refits import failed_runs
 from translearn.study.refits.refit import REFIT, run_error, run_name
 
 
@@ -42,20 +44,31 @@ def labels_of(
     spec: StudySpec, folder: Folder, labels: np.ndarray, candidates: list[Candidate], errors: dict[str, list[float]]
 ) -> dict[str, Any] | None:
     """Return the label-efficiency curve of the best trials with transfer and from scratch; None unless asked for,
-    and without both."""
+    and without both. A number of labels at which a run diverged is left out."""
     pair = best_pair(candidates)
     if not spec.refit.label_fractions or len(pair) < 2:
         return None
-    sizes, draws = label_sizes(spec, labels), range(spec.refit.label_seeds)
+    runs = _label_runs(spec, folder, labels)
+    if not runs:
+        return None
     points = {
-        role: [
-            LabelPoint(num, [run_error(folder, label_run_name(role, fraction, index)) for index in draws])
-            for fraction, num in sizes.items()
-        ]
+        role: [LabelPoint(num, [run_error(folder, name) for name in names[role]]) for num, names in runs.items()]
         + [LabelPoint(len(labels), errors[candidate.name])]
         for role, candidate in pair.items()
     }
     return {"candidates": {role: candidate.name for role, candidate in pair.items()}, **label_efficiency(**points)}
+
+
+def _label_runs(spec: StudySpec, folder: Folder, labels: np.ndarray) -> dict[int, dict[str, list[str]]]:
+    """Return the names of the runs by number of labels and role, where all came to their end."""
+    found = {
+        num: {
+            role: [label_run_name(role, fraction, index) for index in range(spec.refit.label_seeds)]
+            for role in (TRANSFER, SCRATCH)
+        }
+        for fraction, num in label_sizes(spec, labels).items()
+    }
+    return {num: names for num, names in found.items() if not failed_runs(folder, chain(*names.values()))}
 
 
 def _candidate_row(candidate: Candidate, errors: list[float], chosen: dict[str, Candidate]) -> dict[str, Any]:

@@ -107,6 +107,8 @@ def run_matrix(study: Study, targets: Mapping[str, str], command: str) -> dict[s
         spec = target_spec(study.spec, root, name, data)
         found += outcomes_on(spec, sources, study.folder, study.resources, command)
     rows, directions = gain_rows(found), [asdict(one) for one in asymmetries(found)]
+    if not rows:
+        raise TranslearnError("matrix: no source came to its end beside scratch on any target. See what is left out.")
     root.write_table(ASYMMETRY, table(directions, ASYMMETRY_SCHEMA))
     root.write_table(MATRIX, table(rows, MATRIX_SCHEMA))
     root.write_bytes(PAGE, render_matrix(study.spec.name, rows, directions).encode())

@@ -13,7 +13,6 @@ from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import say
 from translearn.cluster.training.runs import worker_groups
 from translearn.config import StudySpec
-from translearn.errors import TranslearnError
 from translearn.evaluation.gain_matrix import Outcome
 from translearn.evaluation.predictions import SCRATCH, TRANSFER, Predictions
 from translearn.evaluation.verdict.sentences import leak_sentences, read_again_sentence
@@ -33,7 +32,8 @@ from translearn.study.search import kept_trials, run_trials
 from translearn.study.sources import source_dataset
 from translearn.study.tables import TRIAL_SCHEMA, ranked_trials, table
 
-ERRORS = "errors.parquet"
+ERRORS, LEFT_OUT = "errors.parquet", "left_out.json"
+_REMEDY = "Raise search.trials, or lower the range of search.lr."
 _TRIAL = ("freeze_depth", "lr", "weight_decay")
 ERROR_SCHEMA = pa.schema(
     [
@@ -86,6 +86,8 @@ def outcomes_on(
             rows = _tried(context, home)
         folder.write_table(ERRORS, table(rows, ERROR_SCHEMA))
         (folder / REFIT).remove()
+    for name, reason in folder.read_json(LEFT_OUT).items():
+        say(f"{spec.name}: {name} is left out: {reason}. {_REMEDY}")
     if (reads := num_reads(folder)) > 1:
         say(f"{spec.name}: {read_again_sentence(reads, folder.address(TEST_READS))}")
     return _outcomes(spec.name, folder.read_table(ERRORS).to_pylist(), leaks, reads)
@@ -101,7 +103,11 @@ def _tried(context: StudyContext, home: Folder) -> list[dict[str, Any]]:
     found = {name: _candidates(trials, source, num) for name, source in sources.items()}
     with worker_groups(folder / REFIT, context.resources, spec.cluster.checkpoint_interval_s) as groups:
         refit(context, [one for own in found.values() for one in own], groups)
-    best = [_best(spec, folder, own) for own in found.values()]
+    left = {name: survivors(spec, folder, own) for name, own in found.items()}
+    _keep_left_out(context, found, left)
+    best = [_best(spec, folder, own) for own in left.values() if own]
+    if not best:
+        return []
     runs = [(candidate, index) for candidate in best for index in range(spec.refit.seeds)]
     models = [load(folder / REFIT / run_name(*run)) for run in runs]
     pictures = pictures_of(spec, splits.dataset, "test").tolist()
@@ -122,22 +128,26 @@ def _tried(context: StudyContext, home: Folder) -> list[dict[str, Any]]:
 
 
 def _candidates(trials: list[dict[str, Any]], source: Source, num: int) -> list[Candidate]:
-    """Return the best trials of a source."""
+    """Return the best trials of a source; none where no trial gave a result."""
     role = SCRATCH if source.kind == "scratch" else TRANSFER
     best = ranked_trials([row for row in trials if row["source"] == source.name])[:num]
-    if not best:
-        message = f"search: no trial of {source.name} gave a result, so there is nothing to compare."
-        raise TranslearnError(f"{message} Raise search.trials, or lower the range of search.lr.")
     return [Candidate(f"{source.name}-{rank}", (role,), trial) for rank, trial in enumerate(best)]
 
 
 def _best(spec: StudySpec, folder: Folder, own: list[Candidate]) -> Candidate:
     """Return the candidate of a source with the lowest mean validation error; no refit of it diverged."""
-    left = survivors(spec, folder, own)
-    if not left:
-        raise TranslearnError(f"refit: all of {own[0].trial['source']} diverged. Lower the range of search.lr.")
-    means = {name: float(np.mean(errors)) for name, errors in refit_errors(spec, folder, left).items()}
-    return min(left, key=lambda one: means[one.name])
+    means = {name: float(np.mean(errors)) for name, errors in refit_errors(spec, folder, own).items()}
+    return min(own, key=lambda one: means[one.name])
+
+
+def _keep_left_out(context: StudyContext, found: dict[str, list[Candidate]], left: dict[str, list[Candidate]]) -> None:
+    """Write down why sources are not compared: no trial gave a result, or a refit of each candidate diverged."""
+    reasons = {
+        name: "a refit of each candidate diverged" if found[name] else "every trial failed"
+        for name, own in left.items()
+        if not own
+    }
+    context.folder.write_json(LEFT_OUT, reasons)
 
 
 def _known(source: Source, spec: StudySpec, home: Folder) -> dict[str, Any]:
