@@ -12,8 +12,8 @@ import pytest
 import yaml
 from ray.scripts.scripts import cli as ray_cli
 
-from translearn import cli
 from translearn import config as spec
+from translearn.cli.main import parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,7 +35,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 def parse(arguments: list[str]) -> None:
     try:
-        cli._parser().parse_args(arguments)
+        parser().parse_args(arguments)
     except SystemExit:
         pytest.fail(f"translearn does not take {shlex.join(arguments)}")
 
@@ -93,7 +93,7 @@ def test_the_commands_in_the_heads_of_the_studies_are_accepted() -> None:
 
 def test_the_command_table_has_every_command_and_its_own_options() -> None:
     rows = re.findall(r"^\| `translearn (\S+)([^`]*)` \|(.*)$", README, re.MULTILINE)
-    [subparsers] = [action for action in cli._parser()._actions if action.dest == "command"]
+    [subparsers] = [action for action in parser()._actions if action.dest == "command"]
     choices: Any = subparsers.choices
     shared = {"-h", "--help", "--dry-run", "--json", "--address", "--set", "--no-dashboard"}
     expected = {name: set(sub._option_string_actions) - shared for name, sub in choices.items()}

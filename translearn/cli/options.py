@@ -1,0 +1,35 @@
+"""What commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from typing import Any
+
+#: What ``add_subparsers`` gives.
+Commands = Any
+
+
+def add_common(command: argparse.ArgumentParser) -> None:
+    """Add the options of every command that may need a Ray."""
+    command.add_argument("--dry-run", action="store_true", help="check everything, then try it on a tiny sample")
+    add_json(command)
+    command.add_argument("--address", metavar="ADDRESS", help="a Ray cluster; default: RAY_ADDRESS, else a local Ray")
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    command.add_argument("--json", action="store_true", help="end with one line of JSON")
+
+
+def add_study(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """Add a study file and the overrides of its fields."""
+    command.add_argument("study", metavar="STUDY.yaml", nargs=nargs)
+    command.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a field")
+
+
+def quiet() -> None:
+    """Keep notices of libraries that no user can act on out of the output."""
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="ray")

@@ -1,0 +1,114 @@
+"""The commands on a study file."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from translearn.cli.options import Commands, add_common, add_study, quiet
+from translearn.config import StudySpec, load_spec
+from translearn.config.archs import num_stages
+from translearn.errors import fault, raise_faults
+
+if TYPE_CHECKING:
+    from translearn.study.run import Study
+
+_STUDY_COMMANDS = {
+    "run": "the whole study: sources, search, refit, evaluation, report",
+    "pretrain": "pre-train the study's sources, or one of them",
+    "rank": "which source to start from, and how much of it to freeze, before any trial",
+    "finetune": "one source, freeze depth and learning rate on the target",
+    "search": "trials over source, freeze depth and learning rate",
+    "evaluate": "everything up to the figures on test",
+    "report": "write report.html from what the study has",
+    "matrix": "every source of the study on every one of several targets",
+}
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    for name, help_text in _STUDY_COMMANDS.items():
+        command = commands.add_parser(name, help=help_text)
+        command.set_defaults(do=_study)
+        add_study(command)
+        command.add_argument("--no-dashboard", action="store_true", help="start a local Ray without its dashboard")
+        add_common(command)
+        if name == "pretrain":
+            command.add_argument("--source", metavar="NAME", help="only this source")
+        if name == "finetune":
+            command.add_argument("--source", required=True, metavar="NAME", help="a source of the study, or scratch")
+            command.add_argument("--freeze-depth", type=int, default=0, metavar="D")
+            command.add_argument("--lr", type=float, required=True, metavar="LR")
+        if name == "matrix":
+            command.add_argument("--targets", metavar="DIR", help="a directory: each data set in it is a target")
+            command.add_argument("--target", action="append", default=[], metavar="NAME=DATA", help="one more target")
+
+
+def _study(options: argparse.Namespace) -> dict[str, Any]:
+    spec = load_spec(options.study, options.set)
+    _check_finetune(options, spec)
+    quiet()  # heavy imports wait until the file is known to be good
+    from translearn.cluster.session import session
+    from translearn.cluster.tracking.console import say
+    from translearn.study.planning.dry_run import dry_run
+    from translearn.study.run import open_study, run_study
+
+    work = _work(options)
+    dashboard = not (options.no_dashboard or options.dry_run)
+    with session(options.address, dashboard=dashboard) as url:
+        if options.dry_run:
+            dry_run(spec, run_study if options.command == "report" else work)
+            return {"dry_run": True}
+        if url:
+            say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
+        with open_study(spec, _command(options)) as study:
+            return work(study)
+
+
+def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
+    from translearn.study import run
+    from translearn.study.matrix import matrix
+
+    return {
+        "run": run.run_study,
+        "rank": run.run_rank,
+        "pretrain": lambda study: run.run_pretrain(study, options.source),
+        "finetune": lambda study: run.run_finetune(study, options.source, options.freeze_depth, options.lr),
+        "search": run.run_search,
+        "evaluate": run.run_evaluate,
+        "report": run.run_report,
+        "matrix": lambda study: matrix.run_matrix(
+            study, matrix.find_targets(study.spec, options.targets, options.target), _matrix_command(options)
+        ),
+    }[str(options.command)]
+
+
+def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
+    if options.command != "finetune":
+        return
+    archs = {source.name: source.arch for source in spec.sources}
+    archs |= {spec.scratch_name(arch): arch for arch in spec.archs}
+    faults = []
+    if options.source not in archs:
+        faults.append(fault("--source", f"must be one of {', '.join(archs)}", repr(options.source), ""))
+    elif not 0 <= options.freeze_depth <= num_stages(archs[options.source]):
+        rule = f"must be from 0 to {num_stages(archs[options.source])}, the number of stages in {archs[options.source]}"
+        faults.append(fault("--freeze-depth", rule, options.freeze_depth, "The highest is a linear probe."))
+    if not options.lr > 0:
+        faults.append(fault("--lr", "must be greater than 0", options.lr, ""))
+    raise_faults(faults)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command that repeats the whole study, whichever of its commands comes first."""
+    sets = [part for override in options.set for part in ("--set", override)]
+    return shlex.join(["translearn", "run", options.study, *sets])
+
+
+def _matrix_command(options: argparse.Namespace) -> str:
+    """Return the command that repeats the matrix."""
+    directory = ["--targets", options.targets] if options.targets else []
+    named = [part for target in options.target for part in ("--target", target)]
+    return f"{_command(options).replace(' run ', ' matrix ', 1)} {shlex.join([*directory, *named])}"
