@@ -49,6 +49,12 @@ def test_a_row_has_the_gain_of_its_own_pair_corrected_for_all() -> None:
     assert rows[0]["family_low"] < rows[0]["low"] < rows[0]["gain"] < rows[0]["high"] < rows[0]["family_high"]
 
 
+def test_a_source_without_its_scratch_has_no_row_and_changes_no_other() -> None:
+    outcomes = matrix(TWO, {})
+    assert gain_rows(outcomes[:2] + outcomes[3:]) == gain_rows(outcomes[:2])
+    assert gain_rows(outcomes[3:]) == []
+
+
 def test_copies_of_a_picture_count_once() -> None:
     once = matrix(TWO, {})
     twice = [

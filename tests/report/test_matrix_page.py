@@ -49,6 +49,12 @@ def test_clean_leaky_and_unchecked_sources_differ() -> None:
     assert "pets hub not checked: the source's data is not at hand" in page
 
 
+def test_a_pair_that_is_left_out_leaves_a_gap() -> None:
+    rows = [row("a"), row("b"), row("a", target="cars")]
+    assert "nan" not in text(rows)
+    assert "cars b" not in text(rows)
+
+
 def test_a_second_reading_of_test_is_said() -> None:
     assert "The test split of" not in text([row("a")])
     assert "The test split of pets was read 2 times" in text([row("a", test_reads=2), row("b", test_reads=2)])
