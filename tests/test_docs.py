@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from report_cases import study
+
+from translearn.cluster.scoring import Scored
+from translearn.models.network import build
+from translearn.models.sources import Source
+from translearn.ranking.domains import domain_distances
+from translearn.ranking.scoring import StageFeatures, stage_scores
+from translearn.study.ranking.rank import ranking_of
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "report"))
-
-from report_cases import study  # noqa: E402
-
-from translearn.cluster.scoring import Scored  # noqa: E402
-from translearn.models.network import build  # noqa: E402
-from translearn.models.sources import Source  # noqa: E402
-from translearn.ranking.domains import domain_distances  # noqa: E402
-from translearn.ranking.scoring import StageFeatures, stage_scores  # noqa: E402
-from translearn.study.ranking.rank import ranking_of  # noqa: E402
-
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 

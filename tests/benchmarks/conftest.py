@@ -1,8 +1,0 @@
-"""Benchmarks are scripts beside each other: what they import lies in their folder."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
