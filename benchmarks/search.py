@@ -78,6 +78,7 @@ from translearn.training.precision import prepare_process
 NEAR, SEARCHES, EVERY = 0.01, 2, 3
 _PER_CLASS, _SIZE, _DEPTHS, _RATES = 20, 64, (0, 2, 4, 5), (1e-3, 1e-2, 5e-2)
 _LENGTHS, _OF_TABLE = (2, 9, 27), ("glyphs", "textures")
+_RATIOS = ("ratio_nested", "ratio_tune_table", "ratio_tune_epoch", "ratio_tune_best")
 _FIGURES = ("epoch", "train_loss", "val_loss", "val_error")
 
 Config = dict[str, Any]
