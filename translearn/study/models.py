@@ -9,22 +9,23 @@ import translearn
 from translearn.cluster.data.predict import Model
 from translearn.cluster.training.worker import FAILED
 from translearn.config import StudySpec
+from translearn.data.images.pixels import FORMATS, MAX_PIXELS
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
-from translearn.models.model_dir import MARKER, PRECISION, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
+from translearn.models.model_dir import load_model, save_model
+from translearn.models.model_info import MARKER, PRECISION, ModelInfo, TaskErrors
+from translearn.models.preprocessing import Preprocessing, with_steps
 from translearn.storage.folder import Folder
 
 
 def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
     """Return the content of ``model.json`` for a model that this study trains, but for its errors."""
-    preprocessing = Preprocessing(
-        image_size=spec.target.image_size,
-        mean=MEAN,
-        std=STD,
-        resize="shorter side to image_size, bilinear with antialiasing, then the central square",
-    )
+    size = spec.target.image_size
+    fields = Preprocessing(image_size=size, mean=MEAN, std=STD, formats=FORMATS, max_pixels=MAX_PIXELS)
     own = {"translearn": translearn.__version__, "study": spec.name, "seed": spec.seed}
-    return ModelInfo(arch=arch, classes=tuple(classes), preprocessing=preprocessing, provenance={**own, **provenance})
+    return ModelInfo(
+        arch=arch, classes=tuple(classes), preprocessing=with_steps(fields), provenance={**own, **provenance}
+    )
 
 
 def load(folder: Folder) -> Model:

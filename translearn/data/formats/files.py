@@ -25,14 +25,18 @@ _LITTER = {"thumbs.db", "desktop.ini"}  # what file managers leave behind
 
 
 @dataclass(frozen=True)
-class _FileReader:
+class FileReader:
+    """Files, read by their paths below a folder."""
+
     folder: Folder
 
     @property
     def is_local(self) -> bool:
+        """See ``Reader``."""
         return self.folder.is_local
 
     def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
+        """See ``Reader``."""
         if self.is_local:  # handing each small file from thread to thread takes longer than reading it
             yield from map(self._read, keys)
             return
@@ -51,7 +55,7 @@ class _FileReader:
 
 
 @dataclass(frozen=True)
-class ImageFolder(_FileReader):
+class ImageFolder(FileReader):
     """``train/ [val/] [test/]`` with a folder a class each, or class folders alone.
 
     An id is the path below the folder. Each file in a class folder, at any depth, counts as an
@@ -91,7 +95,7 @@ class ImageFolder(_FileReader):
 
 
 @dataclass(frozen=True)
-class TableOfPaths(_FileReader):
+class TableOfPaths(FileReader):
     """A CSV or Parquet file with the columns path, label and, if wanted, split.
 
     Paths are relative to the file's folder; an id is the path. An empty label is no label.

@@ -16,7 +16,7 @@ from translearn.data.images.image_set import ImageSet
 from translearn.evaluation.mistakes import Mistake, worst_mistakes
 from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Predictions
 from translearn.evaluation.summary import evaluate
-from translearn.models.model_dir import TaskErrors
+from translearn.models.model_info import TaskErrors
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
