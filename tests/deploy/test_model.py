@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSES
+from deploy_cases import CLASSES
 from PIL import Image
 from scipy.special import softmax
 from sources import image, write_files

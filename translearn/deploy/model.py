@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from translearn.data.formats.files import FileReader
+from translearn.data.formats.files import read_file
 from translearn.data.images.decode import decode_image, num_threads, square
 from translearn.data.images.pixels import MAX_PIXELS, reason, upright_rgb
 from translearn.deploy.classifier import Classifier
@@ -18,15 +18,15 @@ from translearn.deploy.predictions import Predictions
 from translearn.errors import InputError, fault, raise_faults
 from translearn.models import model_dir
 from translearn.models.load import load_source
-from translearn.models.model_info import MARKER, ModelInfo
+from translearn.models.model_info import ModelInfo, find_model
 from translearn.models.network import Network, build
-from translearn.storage.folder import Folder
+from translearn.models.weights import State
 
 #: An image: a path or an address, encoded bytes, a Pillow image, or an array: uint8, shape (H, W) or (H, W, 3 or 4).
 ImageLike = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 _ONE = (str, os.PathLike, bytes, Image.Image, np.ndarray)
-#: Images a forward pass, as in evaluation.
-BATCH_SIZE = 256
+#: Images a forward pass, by the kind of device: on a CPU more take memory, and no less time.
+_BATCH_SIZES = {"cpu": 64, "cuda": 256}
 
 
 class Model:
@@ -54,6 +54,11 @@ class Model:
     def image_size(self) -> int:
         """S, the side of the network's input, in pixels."""
         return self.info.preprocessing.image_size
+
+    @property
+    def batch_size(self) -> int:
+        """The most images of a forward pass."""
+        return _BATCH_SIZES.get(next(self.network.parameters()).device.type, 64)
 
     def preprocess(self, image: ImageLike) -> np.ndarray:
         """Decode and resize an image as evaluation does.
@@ -83,6 +88,15 @@ class Model:
         probabilities_NC = np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts])
         return Predictions(self.classes, probabilities_NC, ids)
 
+    def decoded(self, content: bytes | str) -> np.ndarray | str:
+        """Return the preprocessed image of encoded bytes, or the reason why there is none, which may be given."""
+        if isinstance(content, str):
+            return content
+        try:
+            return self._squared(content)
+        except Exception as error:  # decoders raise anything on a damaged file
+            return reason(error)
+
     def probabilities(self, images_NSSC: np.ndarray) -> np.ndarray:
         """Return the class probabilities, float32 (N, C), of preprocessed images, uint8 (N, S, S, 3)."""
         device = next(self.network.parameters()).device
@@ -94,8 +108,8 @@ class Model:
         """Yield the preprocessed images a batch at a time; raise InputError at the end where some cannot be read."""
         faults: list[str] = []
         with ThreadPoolExecutor(num_threads()) as pool:
-            for first in range(0, len(images), BATCH_SIZE):
-                rows = slice(first, first + BATCH_SIZE)
+            for first in range(0, len(images), self.batch_size):
+                rows = slice(first, first + self.batch_size)
                 block = list(pool.map(self._or_fault, images[rows], ids[rows]))
                 faults += [found for found in block if isinstance(found, str)]
                 if not faults:
@@ -138,23 +152,19 @@ def load_model(path: str | os.PathLike[str], device: str = "auto") -> Model:
     Raises:
         WeightsError: There is no finished model, or its files are damaged.
     """
-    folder = model_folder(path)
-    state, info = model_dir.load_model(folder)
+    return build_model(*model_dir.load_model(find_model(path)), device)
+
+
+def build_model(state: State, info: ModelInfo, device: str = "auto") -> Model:
+    """Build the model of tensors and their description; see ``load_model``. Raises WeightsError where they differ."""
     network = build(info.arch, len(info.classes), seed=0)
-    load_source(network, state, keep_head=True, where=folder.uri)
+    load_source(network, state, keep_head=True, where=info.arch)
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return Model(network.to(chosen), info)
 
 
-def model_folder(path: str | os.PathLike[str]) -> Folder:
-    """Return the model directory at a path: the path itself, or ``model/`` in it where it is a study's directory."""
-    folder = Folder.open(path)
-    return folder / "model" if not folder.exists(MARKER) and (folder / "model").exists(MARKER) else folder
-
-
 def _content(path: str | os.PathLike[str]) -> bytes:
-    folder, name = Folder.holding(path)
-    (found,) = FileReader(folder).read([name])
+    found = read_file(path)
     if isinstance(found, str):
         raise ValueError(found)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -56,6 +57,12 @@ class Marker(_Model):
 
     sha256: str
     info: ModelInfo
+
+
+def find_model(path: str | os.PathLike[str]) -> Folder:
+    """Return the model directory at a path: the path itself, or ``model/`` in it where it is a study's directory."""
+    folder = Folder.open(path)
+    return folder / "model" if not folder.exists(MARKER) and (folder / "model").exists(MARKER) else folder
 
 
 def read_info(folder: Folder) -> ModelInfo:
