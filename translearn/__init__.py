@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["__version__", "load_study", "run"]
+__all__ = ["__version__", "load_model", "load_study", "run"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Import the Python interface when it is first used: torch and Ray take seconds."""
-    if name in ("load_study", "run"):
+    if name in __all__:
         return getattr(importlib.import_module("translearn.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

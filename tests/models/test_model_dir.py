@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from translearn.errors import WeightsError
-from translearn.models.model_dir import ModelInfo, Preprocessing, TaskErrors, load_model, save_model
+from translearn.models.model_dir import load_model, save_model
+from translearn.models.model_info import ModelInfo, TaskErrors
+from translearn.models.preprocessing import Preprocessing
 from translearn.storage.folder import Folder
 
 STATE = {"conv.weight": torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last)}
-PREPROCESSING = Preprocessing(image_size=64, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1), resize="short side")
+PREPROCESSING = Preprocessing(image_size=64, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1))
 
 
 def _info(classes: tuple[str, ...] = ("cat", "dog")) -> ModelInfo:

@@ -12,13 +12,15 @@ from torch import Tensor
 
 from translearn.config import SourceSpec
 from translearn.errors import WeightsError
-from translearn.models.model_dir import ModelInfo, Preprocessing, TaskErrors, save_model
+from translearn.models.model_dir import save_model
+from translearn.models.model_info import ModelInfo, TaskErrors
 from translearn.models.network import build
+from translearn.models.preprocessing import Preprocessing
 from translearn.models.sources import check_sources, from_model_dir, initial_network, obtain, scratch
 from translearn.models.weights import fingerprint
 from translearn.storage.folder import Folder
 
-PREPROCESSING = Preprocessing(image_size=64, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), resize="short side")
+PREPROCESSING = Preprocessing(image_size=64, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ from translearn.cluster.training.runs import train_jobs
 from translearn.cluster.training.worker import Job
 from translearn.config import ClusterSpec, TrainSpec
 from translearn.data.images.image_set import ImageSet
-from translearn.models.model_dir import ModelInfo, Preprocessing
+from translearn.models.model_info import ModelInfo
+from translearn.models.preprocessing import Preprocessing
 from translearn.models.sources import scratch
 from translearn.storage.folder import Folder
 from translearn.training.config import TrainConfig
@@ -35,7 +36,7 @@ TRAIN = TrainSpec(batch_size=16, precision="fp32", compile="never")
 INFO = ModelInfo(
     arch="resnet18",
     classes=("dark", "light"),
-    preprocessing=Preprocessing(image_size=32, mean=(0.0,) * 3, std=(1.0,) * 3, resize="none"),
+    preprocessing=Preprocessing(image_size=32, mean=(0.0,) * 3, std=(1.0,) * 3),
 )
 Row = dict[str, Any]
 

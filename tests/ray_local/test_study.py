@@ -70,6 +70,12 @@ def test_it_leaves_what_the_design_says(study):
     assert info["classes"] == [str(digit) for digit in range(10)]
     assert info["errors"]["test"] is not None
     assert info["temperature"] > 0
+    names = {"model.json", "model.safetensors", "labels.txt", "README.md"}
+    assert {path.name for path in (folder / "model").iterdir()} == names
+    assert (folder / "model" / "labels.txt").read_text().split() == info["classes"]
+    card = (folder / "model" / "README.md").read_text()
+    assert f"| Error on test | {100 * info['errors']['test']:.1f} % (95 % interval " in card
+    assert "- Data: sklearn:digits, 40 training," in card
 
 
 def test_the_model_that_one_uses_makes_the_mistakes_that_the_report_counts(study):

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from translearn.config import SCRATCH, SourceSpec
 from translearn.errors import TranslearnError, WeightsError, fault, raise_faults
 from translearn.models.load import LoadAccount, fit_faults, load_source
-from translearn.models.model_dir import MARKER, load_model
+from translearn.models.model_dir import load_model
+from translearn.models.model_info import MARKER
 from translearn.models.network import Network, build, skeleton
 from translearn.models.pretrained import find_weights, pretrained_state
 from translearn.models.weights import State, fingerprint, read_state

@@ -107,20 +107,20 @@ class Folder:
 
     def make(self) -> Folder:
         """Create the directory and its parents where missing; return itself."""
-        with _writing(self.uri):
+        with writing(self.uri):
             self.fs.create_dir(self.path, recursive=True)
         return self
 
     def remove(self) -> None:
         """Delete the directory and all in it, if it exists."""
         if self.exists():
-            with _writing(self.uri):
+            with writing(self.uri):
                 self.fs.delete_dir(self.path)
 
     def remove_file(self, name: str) -> None:
         """Delete a file of the directory, if it exists."""
         if self.exists(name):
-            with _writing(self.address(name)):
+            with writing(self.address(name)):
                 self.fs.delete_file(self.file(name))
 
     def read_bytes(self, name: str) -> bytes:
@@ -133,7 +133,7 @@ class Folder:
         if self.fs.type_name not in _WITHOUT_FOLDERS:
             self._check_anchor()
             self.make()
-        with _writing(self.address(name)):
+        with writing(self.address(name)):
             if self.is_local:
                 _write_local(Path(self.file(name)), content)
                 return
@@ -176,7 +176,7 @@ class Folder:
         """Delete temporary files of killed writers, at any depth. There must be no writer."""
         for path in list(Path(self.path).rglob(".*.part")) if self.is_local else []:
             if _PART.fullmatch(path.name):
-                with _writing(str(path)):
+                with writing(str(path)):
                     path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
@@ -210,7 +210,8 @@ def _reading(where: str) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(where: str) -> Iterator[None]:
+def writing(where: str) -> Iterator[None]:
+    """Raise StorageError, with the place, where the block cannot write."""
     try:
         yield
     except OSError as error:

@@ -9,22 +9,28 @@ import translearn
 from translearn.cluster.data.predict import Model
 from translearn.cluster.training.worker import FAILED
 from translearn.config import StudySpec
+from translearn.data.images.pixels import FORMATS, MAX_PIXELS
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
-from translearn.models.model_dir import MARKER, PRECISION, ModelInfo, Preprocessing, TaskErrors, load_model, save_model
+from translearn.models.model_dir import load_model, save_model
+from translearn.models.model_info import MARKER, PRECISION, ModelInfo, TaskErrors
+from translearn.models.preprocessing import Preprocessing, with_steps
+from translearn.models.sources import Source
+from translearn.report.model_card import labels, model_card
 from translearn.storage.folder import Folder
+from translearn.storage.uris import split
+
+CARD, LABELS = "README.md", "labels.txt"
 
 
 def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
     """Return the content of ``model.json`` for a model that this study trains, but for its errors."""
-    preprocessing = Preprocessing(
-        image_size=spec.target.image_size,
-        mean=MEAN,
-        std=STD,
-        resize="shorter side to image_size, bilinear with antialiasing, then the central square",
-    )
+    size = spec.target.image_size
+    fields = Preprocessing(image_size=size, mean=MEAN, std=STD, formats=FORMATS, max_pixels=MAX_PIXELS)
     own = {"translearn": translearn.__version__, "study": spec.name, "seed": spec.seed}
-    return ModelInfo(arch=arch, classes=tuple(classes), preprocessing=preprocessing, provenance={**own, **provenance})
+    return ModelInfo(
+        arch=arch, classes=tuple(classes), preprocessing=with_steps(fields), provenance={**own, **provenance}
+    )
 
 
 def load(folder: Folder) -> Model:
@@ -33,12 +39,53 @@ def load(folder: Folder) -> Model:
     return Model(info.arch, state, len(info.classes))
 
 
-def publish(source: Folder, out: Folder, errors: TaskErrors, temperature: float) -> None:
-    """Copy a model directory to where users find it, with its errors and its temperature."""
-    state, info = load_model(source)
-    save_model(
-        out, state, info.model_copy(update={"errors": errors, "precision": PRECISION, "temperature": temperature})
-    )
+def publish(run: Folder, out: Folder, evaluation: dict[str, Any], data: str, source: Source) -> None:
+    """Copy the model directory of the deployed run to where users find it.
+
+    Leaves beside what ``save_model`` does ``labels.txt`` and ``README.md``, the model's card.
+
+    Args:
+        run: The run's model directory.
+        out: The directory for users.
+        evaluation: As ``evaluation.json`` has it: errors and temperature are added to the description.
+        data: The target's data as the study names it.
+        source: The source that the run started from.
+    """
+    state, info = load_model(run)
+    deployed = evaluation["deployed"]
+    errors = TaskErrors(validation=deployed["validation_error"], test=deployed["error"])
+    temperature = evaluation["calibration"]["temperature"]
+    info = info.model_copy(update={"errors": errors, "precision": PRECISION, "temperature": temperature})
+    out.remove_file(MARKER)
+    out.write_bytes(LABELS, labels(info).encode())
+    out.write_bytes(CARD, model_card(info, evaluation, _last(data), origin(source), licence(source)).encode())
+    save_model(out, state, info)
+
+
+def origin(source: Source) -> str:
+    """Return in words what weights a source is."""
+    told = source.provenance
+    return {
+        "weights": f"{source.name}, torchvision's {told.get('weights')}",
+        "checkpoint": f"{source.name}, the checkpoint {_last(str(told.get('checkpoint')))}",
+        "pretrain": f"{source.name}, trained by the same study on {told.get('data')}",
+        "scratch": "random weights",
+    }[source.kind]
+
+
+def _last(place: str) -> str:
+    """Return the last part of a path or an address: the card goes to others."""
+    return split(place.rstrip("/"))[1]
+
+
+def licence(source: Source) -> str:
+    """Return in words the licence of a source's weights, as far as it is known."""
+    return {
+        "weights": "unknown. torchvision states none; terms of the data that they were trained on may apply",
+        "checkpoint": "unknown. Ask who made the checkpoint",
+        "pretrain": "none of others: the study trained them itself. Terms of their data may apply",
+        "scratch": "none, as it started from random weights",
+    }[source.kind]
 
 
 def failure(folder: Folder) -> str | None:

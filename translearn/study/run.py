@@ -20,7 +20,7 @@ from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
 from translearn.errors import InputError, TranslearnError, fault
-from translearn.models.model_dir import read_info
+from translearn.models.model_info import read_info
 from translearn.models.sources import Source, scratch
 from translearn.ranking.first_configurations import probe_rate
 from translearn.report.page import render

@@ -16,7 +16,7 @@ from translearn.config import SourceSpec, StudySpec, TrainSpec
 from translearn.data.dataset import Dataset
 from translearn.data.images.decode import select_split
 from translearn.errors import WeightsError, fault, raise_faults
-from translearn.models.model_dir import MARKER
+from translearn.models.model_info import MARKER
 from translearn.models.sources import Source, from_model_dir, obtain, scratch
 from translearn.storage.folder import Folder
 from translearn.study.data import dataset_of, decode, ingest_options, limits, num_sets

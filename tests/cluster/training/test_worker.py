@@ -17,7 +17,7 @@ from translearn.cluster.training.job_queue import JobQueue
 from translearn.cluster.training.rows import facts
 from translearn.cluster.training.worker import FAILED, Job, Orders, next_job
 from translearn.config import TrainSpec
-from translearn.models.model_dir import MARKER
+from translearn.models.model_info import MARKER
 from translearn.storage.folder import Folder
 from translearn.training.config import TrainConfig
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from translearn.config import StudySpec, parse_spec
-from translearn.models.model_dir import MARKER
+from translearn.models.model_info import MARKER
 from translearn.storage.folder import Folder
 from translearn.study.refits import convergence, refit
 from translearn.study.refits.candidates import Candidate

@@ -12,7 +12,7 @@ import torch
 from translearn.cluster.resources import Resources
 from translearn.data.images.image_set import ImageSet
 from translearn.models.load import load_source
-from translearn.models.model_dir import PRECISION
+from translearn.models.model_info import PRECISION
 from translearn.models.network import build
 from translearn.models.weights import State
 from translearn.training.inference import probabilities

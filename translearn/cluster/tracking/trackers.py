@@ -17,7 +17,7 @@ from translearn.cluster.tracking.connections import Tracker, submit
 from translearn.cluster.tracking.tracked_run import TrackedRun
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
-from translearn.models.model_dir import ModelInfo
+from translearn.models.model_info import ModelInfo
 
 Row = dict[str, Any]
 

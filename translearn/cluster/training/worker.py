@@ -25,7 +25,8 @@ from translearn.cluster.training.checkpoints import CheckpointClock, load_state,
 from translearn.cluster.training.job_queue import WAIT
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.errors import NonFiniteError
-from translearn.models.model_dir import MARKER, ModelInfo, TaskErrors, save_model
+from translearn.models.model_dir import save_model
+from translearn.models.model_info import MARKER, ModelInfo, TaskErrors
 from translearn.models.network import Network
 from translearn.models.sources import initial_network
 from translearn.storage.folder import Folder

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,10 +16,12 @@ import pyarrow.fs as pafs
 from PIL import Image
 
 from translearn.data.bounded import check_text, open_bounded, read_texts
-from translearn.data.formats.reader import MAX_BYTES, did_you_mean, listing_table
+from translearn.data.formats.reader import MAX_BYTES, did_you_mean, listing_table, unlabelled
+from translearn.data.images.pixels import FORMATS
 from translearn.data.ingest.schema import LISTING, SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage.folder import Folder
+from translearn.storage.uris import is_remote
 
 _COLUMNS = ("path", "label", "split")
 _NUM_THREADS = 8  # an object store answers slowly, but many at a time
@@ -25,14 +29,18 @@ _LITTER = {"thumbs.db", "desktop.ini"}  # what file managers leave behind
 
 
 @dataclass(frozen=True)
-class _FileReader:
+class FileReader:
+    """Files, read by their paths below a folder."""
+
     folder: Folder
 
     @property
     def is_local(self) -> bool:
+        """See ``Reader``."""
         return self.folder.is_local
 
     def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
+        """See ``Reader``."""
         if self.is_local:  # handing each small file from thread to thread takes longer than reading it
             yield from map(self._read, keys)
             return
@@ -51,15 +59,54 @@ class _FileReader:
 
 
 @dataclass(frozen=True)
-class ImageFolder(_FileReader):
+class ImageFiles:
+    """Files named one by one, without labels; an id is the path or address as it was given.
+
+    Attributes:
+        paths: The files.
+    """
+
+    paths: tuple[str, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """See ``Reader``."""
+        return not all(map(is_remote, self.paths))
+
+    def listing(self) -> pa.Table:
+        """See ``Reader``."""
+        keys = [path if is_remote(path) else str(Path(path).absolute()) for path in self.paths]
+        return unlabelled(self.paths, keys)
+
+    def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
+        """See ``Reader``."""
+        return map(read_file, keys)
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes | str:
+    """Return the content of a file at a path or an address, or the reason why there is none."""
+    folder, name = Folder.holding(path)
+    (content,) = FileReader(folder).read([name])
+    return content
+
+
+@dataclass(frozen=True)
+class ImageFolder(FileReader):
     """``train/ [val/] [test/]`` with a folder a class each, or class folders alone.
 
     An id is the path below the folder. Each file in a class folder, at any depth, counts as an
     image, and its bytes decide; images outside of every class folder have no label.
+
+    Attributes:
+        labelled: False to list every file with the ending of an image, at any depth, without labels.
     """
+
+    labelled: bool = True
 
     def listing(self) -> pa.Table:
         paths = sorted(self._paths())
+        if not self.labelled:
+            return unlabelled([path for path in paths if looks_decodable(path)])
         has_splits = any(path.split("/")[0] in SPLIT_NAMES for path in paths if "/" in path)
         if has_splits:
             self._check_layout(paths)
@@ -91,23 +138,30 @@ class ImageFolder(_FileReader):
 
 
 @dataclass(frozen=True)
-class TableOfPaths(_FileReader):
+class TableOfPaths(FileReader):
     """A CSV or Parquet file with the columns path, label and, if wanted, split.
 
     Paths are relative to the file's folder; an id is the path. An empty label is no label.
+
+    Attributes:
+        name: The file's name.
+        labelled: False to read the paths alone.
     """
 
     name: str
+    labelled: bool = True
 
     def listing(self) -> pa.Table:
         table, where = self._table(), self.folder.address(self.name)
-        labels, ids = (_texts(where, table, name) for name in ("label", "path"))
-        labels = pc.utf8_trim_whitespace(labels)
+        ids = _texts(where, table, "path")
         if ids.null_count:
             rule = "must have a path in each row"
             raise DataError(fault(where, rule, f"{ids.null_count} without", "Delete these rows or fill in the path."))
         ids = [str(PurePosixPath(path)) for path in ids.to_pylist()]
         raise_faults(_outside(where, ids), DataError)
+        if not self.labelled:
+            return unlabelled(ids)
+        labels = pc.utf8_trim_whitespace(_texts(where, table, "label"))
         return pa.table([ids, pc.if_else(pc.equal(labels, ""), None, labels), self._splits(table), ids], schema=LISTING)
 
     def _table(self) -> pa.Table:
@@ -124,14 +178,15 @@ class TableOfPaths(_FileReader):
             self._check_columns(table.column_names)
             return table
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            remedy = f"({error}) The first line of a CSV file names its columns: path,label[,split]."
+            first = "path,label[,split]" if self.labelled else "path"
+            remedy = f"({error}) The first line of a CSV file names its columns: {first}."
             raise DataError(fault(self.folder.address(self.name), "must be a table", "none", remedy)) from error
 
     def _check_columns(self, names: list[str]) -> None:
         where = self.folder.address(self.name)
         faults = [
             fault(where, f"must have a column {column!r}", names, did_you_mean(column, names))
-            for column in ("path", "label")
+            for column in (("path", "label") if self.labelled else ("path",))
             if column not in names
         ]
         raise_faults(faults, DataError)
@@ -164,6 +219,17 @@ def _outside(where: str, paths: list[str]) -> list[str]:
     outside = [path for path in paths if path.startswith("/") or ".." in PurePosixPath(path).parts]
     rule, remedy = "must name paths below the table's folder", "Move the table to a folder above all of its images."
     return [fault(where, rule, f"{len(outside)} others: {', '.join(outside[:3])}", remedy)] if outside else []
+
+
+@functools.cache
+def _endings() -> frozenset[str]:
+    """Return the endings of the formats that are read: ``.jpg``, ``.png``, ..."""
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in FORMATS)
+
+
+def looks_decodable(path: str) -> bool:
+    """Return whether a file has the ending of a format that is read."""
+    return PurePosixPath(path).suffix.lower() in _endings()
 
 
 def _looks_like_image(path: str) -> bool:

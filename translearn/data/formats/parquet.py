@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from translearn.data.bounded import open_bounded, read_images, read_texts
-from translearn.data.formats.reader import MAX_BYTES, did_you_mean, distinct, listing_table
+from translearn.data.formats.reader import MAX_BYTES, did_you_mean, distinct, listing_table, unlabelled
 from translearn.data.ingest.schema import SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage.folder import Folder
@@ -32,20 +32,23 @@ class ParquetImages:
         folder: The folder of the files.
         files: (split, file name) in order; split ``all`` where the files do not say.
         classes: The names of integer labels, where known from elsewhere than the files.
+        labelled: False to list the images without labels, which the files then need not have.
     """
 
     folder: Folder
     files: tuple[tuple[str, str], ...]
     classes: tuple[str, ...] = ()
+    labelled: bool = True
 
     @classmethod
-    def of(cls, folder: Folder, names: Sequence[str]) -> ParquetImages:
+    def of(cls, folder: Folder, names: Sequence[str], labelled: bool = True) -> ParquetImages:
         """Return the reader of files whose names all begin with a split (train-, validation-, test-) or none."""
         found = {name: match[1] for name in names if (match := _PREFIX.match(name))}
         if found and len(found) < len(names):
             rule, others = "must all begin with a split (train-, validation-, test-) or none", set(names) - set(found)
             raise DataError(fault(f"{folder.uri}: file names", rule, sorted(others), "Rename or move these files."))
-        return cls(folder, tuple((SPLIT_NAMES[found[name]] if found else "all", name) for name in names))
+        files = tuple((SPLIT_NAMES[found[name]] if found else "all", name) for name in names)
+        return cls(folder, files, labelled=labelled)
 
     @property
     def is_local(self) -> bool:
@@ -68,15 +71,21 @@ class ParquetImages:
 
     def _list_file(self, split: str, name: str, start: int) -> pa.Table:
         file, where = open_parquet(self.folder, name), self.folder.address(name)
-        raise_faults(_column_faults(where, file.schema_arrow), DataError)
-        with_ids = "id" in file.schema_arrow.names
+        raise_faults(_column_faults(where, file.schema_arrow, self.labelled), DataError)
+        columns = [column for column in self._columns() if column in file.schema_arrow.names]
         with _whole(where):
-            table = read_texts(self.folder, name, ["label", "id"] if with_ids else ["label"])
-        labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(where, file.schema_arrow))
-        ids = table["id"].to_pylist() if with_ids else [f"{split}/{start + row}" for row in range(len(table))]
+            table = read_texts(self.folder, name, columns)
+        num = file.metadata.num_rows
+        ids = table["id"].to_pylist() if "id" in columns else [f"{split}/{start + row}" for row in range(num)]
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         keys = [f"{name}#{group}#{row}" for group, size in enumerate(sizes) for row in range(size)]
+        if not self.labelled:
+            return unlabelled(ids, keys)
+        labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(where, file.schema_arrow))
         return listing_table(ids, labels, ["train" if split == "all" else split] * len(ids), keys)
+
+    def _columns(self) -> tuple[str, ...]:
+        return ("label", "id") if self.labelled else ("id",)
 
 
 def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
@@ -112,19 +121,18 @@ def _content(image: dict[str, bytes | None] | bytes | None) -> bytes | str:
     return content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
 
 
-def _column_faults(where: str, schema: pa.Schema) -> list[str]:
+def _column_faults(where: str, schema: pa.Schema, labelled: bool) -> list[str]:
     faults = [
         fault(where, f"must have a column {column!r}", schema.names, did_you_mean(column, schema.names))
-        for column in ("image", "label")
+        for column in (("image", "label") if labelled else ("image",))
         if column not in schema.names
     ]
     if faults:
         return faults
-    kinds = schema.field("image").type, schema.field("label").type
-    if not _holds_bytes(kinds[0]):
-        faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kinds[0], ""))
-    if not (pa.types.is_integer(kinds[1]) or _is_text(kinds[1])):
-        faults.append(fault(f"{where}: label", "must be an integer or a string", kinds[1], ""))
+    if not _holds_bytes(kind := schema.field("image").type):
+        faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kind, ""))
+    if labelled and not (pa.types.is_integer(kind := schema.field("label").type) or _is_text(kind)):
+        faults.append(fault(f"{where}: label", "must be an integer or a string", kind, ""))
     if "id" in schema.names and not _is_text(schema.field("id").type):
         remedy = "Rename the column: without one, rows are numbered."
         faults.append(fault(f"{where}: id", "must be a string", schema.field("id").type, remedy))

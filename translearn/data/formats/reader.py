@@ -44,6 +44,11 @@ def listing_table(
     return pa.table([names, labels, splits, names if keys is None else keys], schema=LISTING)
 
 
+def unlabelled(ids: Sequence[str], keys: Sequence[str] | None = None) -> pa.Table:
+    """Return a table of schema ``LISTING`` of images without labels."""
+    return listing_table(ids, pa.nulls(len(ids), pa.string()), ["train"] * len(ids), keys)
+
+
 def distinct(names: Sequence[str]) -> list[str]:
     """Return class names, with their index appended where a name occurs twice (ImageNet has two cranes)."""
     counts = Counter(names)

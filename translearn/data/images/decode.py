@@ -167,7 +167,11 @@ def decode_image(content: bytes, image_size: int, max_pixels: int = MAX_PIXELS) 
         uint8, shape (image_size, image_size, 3), RGB; bilinear with antialiasing.
     """
     # Three times the size that is needed is indistinguishable from the whole: Pillow's advice for drafts.
-    image = open_rgb(content, max_pixels, draft_size=3 * image_size)
+    return square(open_rgb(content, max_pixels, draft_size=3 * image_size), image_size)
+
+
+def square(image: Image.Image, image_size: int) -> np.ndarray:
+    """Return the central square of an RGB image, resized: uint8, shape (image_size, image_size, 3)."""
     return np.asarray(ImageOps.fit(image, (image_size, image_size), Image.Resampling.BILINEAR))
 
 

@@ -24,6 +24,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _SCAN, _MOST_SCANS = b"\xff\xda", 1000
 
 _WHITE = (255, 255, 255, 255)
+_OURS, _LONGEST = ("has ", "is not an image ", "does not exist", "cannot be read "), 200
 
 
 def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | None = None) -> Image.Image:
@@ -53,7 +54,18 @@ def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | Non
         if draft_size is not None:
             image.draft("RGB", (draft_size, draft_size))
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return upright_rgb(image)
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Return an opened image as ``open_rgb`` does. Raises ValueError where its pixels are floating-point numbers."""
+    return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def reason(error: Exception) -> str:
+    """Return why an image could not be read, from what was raised: ``has 9 pixels, more than 4``."""
+    text = str(error)
+    return text if text.startswith(_OURS) else f"cannot be decoded ({text[:_LONGEST] or type(error).__name__})"
 
 
 def _opened(content: bytes) -> Image.Image:

@@ -9,11 +9,8 @@ import pyarrow as pa
 from PIL import Image
 
 from translearn.data.formats.reader import Reader
-from translearn.data.images.pixels import open_rgb
+from translearn.data.images.pixels import open_rgb, reason
 from translearn.data.ingest.schema import INSPECTED
-
-_OURS = ("has ", "is not an image ")
-_LONGEST = 200
 
 
 def inspect_batch(listing: pa.Table, reader: Reader, max_pixels: int) -> pa.Table:
@@ -46,11 +43,6 @@ def _inspect(row: dict[str, Any], content: bytes | str, max_pixels: int) -> dict
     try:
         image = open_rgb(content, max_pixels)
     except Exception as error:  # decoders raise anything on a damaged file, struct.error and SyntaxError too
-        return named | {"reason": _reason(error)}
+        return named | {"reason": reason(error)}
     size = {"width": image.width, "height": image.height}
     return named | size | {"image": content, "digest": pixel_digest(image)}
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    return text if text.startswith(_OURS) else f"cannot be decoded ({text[:_LONGEST] or type(error).__name__})"

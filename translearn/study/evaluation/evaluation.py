@@ -11,12 +11,10 @@ from PIL import Image
 from translearn.cluster.data.predict import Model, predict
 from translearn.cluster.resources import Resources
 from translearn.cluster.tracking.console import say
-from translearn.config import StudySpec
 from translearn.data.images.image_set import ImageSet
 from translearn.evaluation.mistakes import Mistake, worst_mistakes
 from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Predictions
 from translearn.evaluation.summary import evaluate
-from translearn.models.model_dir import TaskErrors
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
@@ -95,7 +93,7 @@ def evaluate_study(
     )
     if probe := evaluation["linear_probe"]:
         probe["model"] = f"{REFIT}/{run_name(compared[probe['role']], refit_seeds(spec).index(probe['seed']))}"
-    _deploy(spec, folder, compared, evaluation)
+    _deploy(context, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
     folder.write_json(EVALUATION, evaluation)
     return evaluation
@@ -110,11 +108,12 @@ def _predictions(models: Models, images: ImageSet, pictures: np.ndarray, resourc
     return [Predictions(role, seed, p, images.labels, pictures) for (role, seed), p in zip(models, found, strict=True)]
 
 
-def _deploy(spec: StudySpec, folder: Folder, chosen: dict[str, Candidate], evaluation: dict[str, Any]) -> None:
-    deployed = evaluation["deployed"]
-    run = run_name(chosen[deployed["role"]], refit_seeds(spec).index(deployed["seed"]))
-    errors = TaskErrors(validation=deployed["validation_error"], test=deployed["error"])
-    publish(folder / REFIT / run, folder / MODEL, errors, evaluation["calibration"]["temperature"])
+def _deploy(context: StudyContext, chosen: dict[str, Candidate], evaluation: dict[str, Any]) -> None:
+    spec, folder, deployed = context.spec, context.folder, evaluation["deployed"]
+    candidate = chosen[deployed["role"]]
+    run = run_name(candidate, refit_seeds(spec).index(deployed["seed"]))
+    source = context.sources[candidate.trial["source"]]
+    publish(folder / REFIT / run, folder / MODEL, evaluation, spec.target.data, source)
 
 
 def _keep_mistakes(folder: Folder, on_test: list[Predictions], test: Reading, evaluation: dict[str, Any]) -> None:

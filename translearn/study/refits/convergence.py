@@ -15,7 +15,7 @@ from translearn.config import StudySpec
 from translearn.data.batches import num_steps
 from translearn.evaluation.intervals.interval import over_seeds
 from translearn.evaluation.predictions import CONVERGED, SCRATCH
-from translearn.models.model_dir import MARKER
+from translearn.models.model_info import MARKER
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
 from translearn.study.refits.candidates import Candidate, final_choice

@@ -8,7 +8,7 @@ from translearn.cluster.tracking.trackers import run_tracker
 from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import StudySpec
-from translearn.models.model_dir import read_info
+from translearn.models.model_info import read_info
 from translearn.seeds import derive_seed
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext

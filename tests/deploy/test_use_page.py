@@ -1,0 +1,43 @@
+"""The examples of docs/use.md run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from sources import image, write_files
+
+from translearn.cli import main
+from translearn.models.model_dir import save_model
+from translearn.models.model_info import read_info
+from translearn.models.network import build
+from translearn.storage.folder import Folder
+
+PAGE = (Path(__file__).parents[2] / "docs" / "use.md").read_text()
+
+
+@pytest.fixture
+def place(model_path, tmp_path, monkeypatch):
+    """A folder with the page's study and photos."""
+    shutil.copytree(model_path, tmp_path / "runs" / "pets" / "model")
+    folder = Folder.open(tmp_path / "runs" / "pets" / "model")
+    info = read_info(folder).model_copy(update={"classes": ("cat", "dog")})
+    save_model(folder, build("resnet18", 2, seed=0).state_dict(), info)
+    write_files(tmp_path, {"photos/a.jpg": image(1), "photos/b.png": image(2)})
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_examples_of_the_page_run(place, capsys):
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0
+    assert len((place / "predictions.csv").read_text().splitlines()) == 3
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.S):
+        exec(compile(block, "docs/use.md", "exec"), names)
+    assert len(names["frame"]) == 2
+    assert "('cat', " in capsys.readouterr().out

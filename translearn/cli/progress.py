@@ -1,0 +1,55 @@
+"""Progress of a command, on stderr: a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_AFTER_S, _EVERY_S = 5.0, 10.0
+
+
+class _Sized(Protocol):
+    def __len__(self) -> int: ...
+
+
+_Part = TypeVar("_Part", bound=_Sized)
+
+
+def followed(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
+    """Yield the same parts, and show how many of ``total`` units they have been; from five seconds on.
+
+    Args:
+        parts: Each has a length, in units.
+        total: The sum of their lengths.
+        unit: The plural of what is counted.
+    """
+    yield from _bar(parts, total, unit) if sys.stderr.isatty() else _lines(parts, total, unit)
+
+
+def _bar(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
+    speed = TextColumn("{task.fields[speed]:.0f} " + unit + "/s")
+    columns = (BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(compact=True))
+    started, done = time.monotonic(), 0
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total, speed=0.0, visible=False)
+        for part in parts:
+            yield part
+            done, elapsed = done + len(part), time.monotonic() - started
+            progress.update(task, completed=done, speed=done / elapsed, visible=elapsed > _AFTER_S)
+
+
+def _lines(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
+    started, done = time.monotonic(), 0
+    due = started + _AFTER_S
+    for part in parts:
+        yield part
+        done, now = done + len(part), time.monotonic()
+        if now > due and done < total:
+            speed, due = done / (now - started), now + _EVERY_S
+            left = f"{(total - done) / speed:.0f} s left"
+            print(f"{done:,} of {total:,} {unit}, {speed:.0f} {unit}/s, {left}", file=sys.stderr, flush=True)

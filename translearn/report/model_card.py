@@ -1,0 +1,49 @@
+"""The card of a model: a README in Markdown for who gets the model alone."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from translearn.models.model_info import ModelInfo
+from translearn.report.words import FILTERS
+
+_SPECIAL, _BREAKS = re.compile(r"([\\`*_\[\]|#~$])"), re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+
+
+def model_card(info: ModelInfo, evaluation: dict[str, Any], data: str, origin: str, licence: str) -> str:
+    """Render the card of a study's deployed model; names from users are escaped.
+
+    Args:
+        info: The content of its ``model.json``.
+        evaluation: Of the study, as ``evaluation.json`` has it.
+        data: The target's data as the study names it.
+        origin: The weights that training started from, in words.
+        licence: The licence of these, in words.
+    """
+    environment = Environment(
+        loader=PackageLoader("translearn", "report"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_escaped,
+    )
+    environment.filters.update(FILTERS)
+    content = {"info": info, "evaluation": evaluation, "data": data, "origin": origin, "licence": licence}
+    card = environment.get_template("card.md.j2").render(content)
+    return re.sub(r"\n{3,}", "\n\n", card)
+
+
+def labels(info: ModelInfo) -> str:
+    """Return the classes, a line each, in the order of the logits; line breaks in a name are spaces."""
+    return "".join(f"{_BREAKS.sub(' ', name)}\n" for name in info.classes)
+
+
+def _escaped(value: Any) -> str:
+    """Return a value as a text that is the same in Markdown."""
+    return _SPECIAL.sub(r"\\\1", html.escape(_BREAKS.sub(" ", str(value)), quote=False))
