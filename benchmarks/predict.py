@@ -8,8 +8,8 @@ temporary folder. Each run is in a process of its own that has imported its libr
 
 `img_s` is images a second of the whole run, from the folder to the file, in turn (A B A B ...), at the fewest images;
 `ratio` is ours over the loop's of the same turn. `growth` is over the number of images, a run each: `img_s`, and
-`peak_mib`, the peak of resident memory, of the loop with that of its workers. `flat` is the peak at the most images over
-that at the fewest.
+`peak_mib`, the peak of resident memory, of the loop with that of its workers. `flat` is the peak at the most images
+over that at the fewest.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def measure(quick: bool) -> dict[str, Any]:
 
 def _prepare(place: Path, num: int) -> None:
     make_folder(place / "images", num, _SIDE)
-    fields = with_steps(
-        Preprocessing(image_size=_SIZE, mean=MEAN, std=STD, formats=FORMATS, max_pixels=MAX_PIXELS)
-    )
+    fields = with_steps(Preprocessing(image_size=_SIZE, mean=MEAN, std=STD, formats=FORMATS, max_pixels=MAX_PIXELS))
     info = ModelInfo(arch="resnet18", classes=tuple(map(str, range(_CLASSES))), preprocessing=fields)
     save_model(Folder.open(place / "model"), build("resnet18", _CLASSES, seed=0).state_dict(), info)
 
