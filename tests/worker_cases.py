@@ -72,7 +72,7 @@ def shared_batchnorm(rank: int, num_workers: int) -> dict[int, dict[str, torch.T
 
 #: Training images, pixels a side, config: a worker of two has one image of some batches, or none.
 SMALL_SHARES: dict[str, tuple[int, int, dict[str, Any]]] = {
-    "one_image": (10, 32, {"batch_size": 2, "lr": 1e-3}),
+    "one_image": (12, 32, {"batch_size": 3, "lr": 1e-3, "freeze_depth": 4}),
     "no_image": (3, 64, {"batch_size": 1, "lr": 1e-3}),
 }
 
