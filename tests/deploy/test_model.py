@@ -29,11 +29,11 @@ def model(model_path):
 
 
 def test_probabilities_are_those_of_evaluation_at_the_models_temperature(model):
-    pixels = np.stack([model.preprocess(image(number, 40)) for number in range(300)])  # more than a batch
-    labels, keys = np.zeros(300, dtype=np.int64), np.arange(300, dtype=np.uint64)
+    pixels = np.stack([model.preprocess(image(number, 40)) for number in range(100)])  # more than a batch
+    labels, keys = np.zeros(100, dtype=np.int64), np.arange(100, dtype=np.uint64)
     plain = probabilities(model.network, ImageSet(pixels, labels, keys), "fp32", torch.device("cpu"))
     expected = scaled(Evaluated("transfer", 0, plain, labels), 0.25).probabilities
-    found = model.predict([image(number, 40) for number in range(300)])
+    found = model.predict([image(number, 40) for number in range(100)])
     assert found.probabilities.dtype == np.float32
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
     assert found.classes == [CLASSES[index] for index in plain.argmax(1)]

@@ -46,7 +46,7 @@ def theirs(path: Path, p: dict[str, Any]) -> torch.Tensor:
 def made_image(index: int) -> bytes:
     """An image of one of four colours, upper and lower half unlike, in one of many encodings, lying or cut out."""
     rng = np.random.default_rng(index)
-    height, width = rng.integers(40, 400, 2)
+    height, width = rng.integers(40, 240, 2)
     coarse = rng.integers(-60, 60, (6, 6, 3)) + COLOURS[index % 4]
     coarse[3:] //= 2
     image = Image.fromarray(np.clip(coarse, 0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
