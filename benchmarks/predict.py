@@ -2,7 +2,7 @@
 
 Both decode with Pillow, take the central square at 64 pixels and write a CSV file of every class's probability, in one
 process and fp32, with two decoding threads or workers. The loop has what makes such loops fast: JPEG drafts, uint8
-tensors from the workers and normalisation by the batch, channels_last, inference_mode, persistent workers that are two
+tensors from the workers and normalisation by the batch, channels_last, inference_mode, forked workers that are two
 batches ahead, a batch size of 64, results gathered and written once. Files are small JPEG files of noise, made in a
 temporary folder. Each run is in a process of its own that has imported its libraries.
 
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas  # noqa: F401 - pyarrow imports it at its first table
 import torch
 from common import apart, interleaved, peak_rss_bytes, ratio, run, spread, timed
 from made_images import make_folder
@@ -31,7 +32,7 @@ from torchvision.transforms.v2 import functional as tv
 from translearn.cli import main
 from translearn.data.images.pixels import FORMATS, MAX_PIXELS
 from translearn.data.transforms import MEAN, STD
-from translearn.deploy.bulk import predicted  # so that both have imported all before the clock starts
+from translearn.deploy.bulk import predicted  # noqa: F401 - so that both have imported all before the clock starts
 from translearn.deploy.model import load_model
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import ModelInfo
@@ -40,7 +41,6 @@ from translearn.models.preprocessing import Preprocessing, with_steps
 from translearn.storage.folder import Folder
 
 _SIZE, _SIDE, _CLASSES, _WORKERS, _BATCH_SIZE = 64, 96, 10, 2, 64
-assert predicted
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -108,7 +108,9 @@ def _loop(place: Path) -> int:
     images, found = _Images(place / "images"), []
     network = load_model(place / "model", device="cpu").network
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-    loader = DataLoader(images, _BATCH_SIZE, num_workers=_WORKERS, persistent_workers=True, prefetch_factor=2)
+    # Workers of a process that was spawned would be spawned too, and import everything first.
+    options: dict[str, Any] = {"num_workers": _WORKERS, "prefetch_factor": 2, "multiprocessing_context": "fork"}
+    loader = DataLoader(images, _BATCH_SIZE, **options)
     with torch.inference_mode():
         for batch in loader:
             x = batch.to(torch.float32, memory_format=torch.channels_last).div_(255).sub_(mean).div_(std)
