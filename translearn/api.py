@@ -1,4 +1,4 @@
-"""The Python interface: studies and models in a script or a notebook."""
+"""The Python interface to studies, in a script or a notebook; ``deploy.model`` has that to models."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from translearn.config import StudySpec
 from translearn.config import load_spec as load_study
-from translearn.deploy.model import load_model
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
     from ray.tune.search import Searcher
 
-__all__ = ["load_model", "load_study", "run"]
+__all__ = ["load_study", "run"]
 
 
 def run(

@@ -6,10 +6,8 @@ import html
 import re
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from translearn.models.model_info import ModelInfo
-from translearn.report.words import FILTERS
+from translearn.report.templates import environment
 
 _SPECIAL, _BREAKS = re.compile(r"([\\`*_\[\]|#~$])"), re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
@@ -24,18 +22,9 @@ def model_card(info: ModelInfo, evaluation: dict[str, Any], data: str, origin: s
         origin: The weights that training started from, in words.
         licence: The licence of these, in words.
     """
-    environment = Environment(
-        loader=PackageLoader("translearn", "report"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_escaped,
-    )
-    environment.filters.update(FILTERS)
+    template = environment(keep_trailing_newline=True, finalize=_escaped).get_template("card.md.j2")
     content = {"info": info, "evaluation": evaluation, "data": data, "origin": origin, "licence": licence}
-    card = environment.get_template("card.md.j2").render(content)
+    card = template.render(content)
     return re.sub(r"\n{3,}", "\n\n", card)
 
 

@@ -12,10 +12,15 @@ from translearn.report.words import FILTERS
 
 def render_template(template: str, /, **content: Any) -> str:
     """Render a template as a self-contained HTML page; escape all text of the content but markup."""
+    found = environment(autoescape=True)
+    assert found.loader
+    style, _, _ = found.loader.get_source(found, "style.css")
+    return found.get_template(template).render(style=Markup(style), **content)
+
+
+def environment(**options: Any) -> Environment:
+    """Return Jinja's environment of the report's templates, with the filters of ``words``; ``options`` are Jinja's."""
     loader = PackageLoader("translearn", "report")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(FILTERS)
-    style, _, _ = loader.get_source(environment, "style.css")
-    return environment.get_template(template).render(style=Markup(style), **content)
+    found = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **options)
+    found.filters.update(FILTERS)
+    return found
