@@ -62,7 +62,7 @@ def with_steps(given: Preprocessing) -> Preprocessing:
     """Return the same description with ``steps`` written out from its fields."""
     size, least = given.image_size, given.jpeg_scaling * given.image_size
     steps = (
-        f"Read the file, which is {', '.join(given.formats)}, as its bytes and not its name say; of several frames the "
+        f"Read the file, one of {', '.join(given.formats)}, as its bytes and not its name say; of several frames the "
         f"first. An image of more than {given.max_pixels} pixels is refused. Colour profiles are ignored.",
         f"A JPEG file may be decoded by libjpeg's scaling at 1/8, 1/4 or 1/2 of its size, the smallest whose sides are "
         f"at least {least} pixels; decoding it whole instead changes pixels by a few levels of 255 at most.",

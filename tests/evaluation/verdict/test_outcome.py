@@ -18,11 +18,11 @@ WHEN = "scratch trains 4 times as long"
 BUDGET = {"refit_steps": 500, "enough_steps": 500, "warnings": []}
 
 
-def models(role, rate, rng, labels=LABELS):
-    """Three seeds' models that are wrong at this rate; at None they always answer ``b``."""
+def models(role, rate, rng, labels=LABELS, seeds=3):
+    """Some seeds' models that are wrong at this rate; at None they always answer ``b``."""
     return [
         predictions(labels, np.full(len(labels), 1) if rate is None else _answers(labels, rate, rng), role, seed)
-        for seed in range(3)
+        for seed in range(seeds)
     ]
 
 
@@ -30,13 +30,15 @@ def _answers(labels, rate, rng):
     return np.where(rng.random(len(labels)) < rate, (labels + 1) % 3, labels)
 
 
-def evaluated(transfer=0.1, scratch=0.3, converged=None, times=4, more=None, **rates):
+def evaluated(transfer=0.1, scratch=0.3, converged=None, times=4, more=None, seeds=3, **rates):
     rng = np.random.default_rng(4)
     rates = {"transfer": transfer, "scratch": scratch, **rates}
     how = None if converged is None else {"times_the_steps": times, "steps": 500 * times, "cap": 5, "is_at_cap": False}
     if converged is not None and times > 1:
         rates["converged"] = converged
-    test, validation = ([m for role, rate in rates.items() for m in models(role, rate, rng)] for _ in range(2))
+    test, validation = (
+        [m for role, rate in rates.items() for m in models(role, rate, rng, seeds=seeds)] for _ in range(2)
+    )
     trial = {"source": "glyphs", "freeze_depth": 0, "lr": 0.01}
     trials = {role: {**trial, "source": role} if role != "transfer" else trial for role in rates}
     more = {"budget": BUDGET, **(more or {})}
@@ -156,6 +158,18 @@ def test_what_to_do_next_comes_from_the_figures():
     ]
     one_class = models("transfer", 0.0, np.random.default_rng(0))
     assert one_class[0].error == 0
+
+
+@pytest.mark.parametrize(
+    ("seeds", "steps"),
+    [
+        (1, ["Set refit.seeds to 3: one seed does not show how much the error differs from one training to the next."]),
+        (2, ["Set refit.seeds to 3: two seeds hardly show how much the error differs from one training to the next."]),
+        (3, []),
+    ],
+)
+def test_few_seeds_ask_for_three(seeds, steps):
+    assert evaluated(seeds=seeds)["next_steps"] == steps
 
 
 def test_the_class_with_most_mistakes_is_to_be_labelled():

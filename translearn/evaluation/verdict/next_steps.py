@@ -7,7 +7,7 @@ from typing import Any
 from translearn.evaluation.verdict.outcome import NOT_COMPARED, NOT_LEARNED
 from translearn.evaluation.verdict.transfer import HELPED
 
-LEAST_PICTURES = 5
+LEAST_PICTURES, LEAST_SEEDS = 5, 3
 _MAX_NAMED = 4
 
 
@@ -19,6 +19,7 @@ def next_steps(evaluation: dict[str, Any]) -> list[str]:
     """
     return [
         *_steps(evaluation),
+        *_seeds(evaluation),
         *_pictures(evaluation),
         *_labels(evaluation),
         *_cheaper(evaluation),
@@ -52,6 +53,14 @@ def _steps(evaluation: dict[str, Any]) -> list[str]:
     if longer and longer.get("is_at_cap") and longer["times_the_steps"] > 1:
         return [f"Give scratch more steps: it still gained at refit.baseline_cap ({longer['cap']} times the steps)."]
     return []
+
+
+def _seeds(evaluation: dict[str, Any]) -> list[str]:
+    num = min(len(one["models"]) for one in evaluation["configurations"].values())
+    if num >= LEAST_SEEDS:
+        return []
+    shown = "one seed does not show" if num == 1 else "two seeds hardly show"
+    return [f"Set refit.seeds to {LEAST_SEEDS}: {shown} how much the error differs from one training to the next."]
 
 
 def _pictures(evaluation: dict[str, Any]) -> list[str]:
