@@ -25,3 +25,14 @@ def test_the_interval_of_more_images_is_narrower() -> None:
         for num in (20, 200)
     )
     assert few > 3 * many
+
+
+def test_the_fewest_images_have_distances_and_fewer_have_none() -> None:
+    rng = np.random.default_rng(2)
+    many, few = rng.normal(size=(30, 8)), rng.normal(size=(3, 8))
+    for source, target in ((many, few), (few, many), (few, few)):
+        found = domain_distances(source, target, seed=0)
+        assert found
+        assert np.isfinite([found.frechet.value, found.frechet.margin, found.proxy_a.value, found.proxy_a.margin]).all()
+    assert domain_distances(many, few[:2], seed=0) is None
+    assert domain_distances(few[:1], many, seed=0) is None

@@ -11,6 +11,9 @@ import numpy as np
 from translearn.ranking.distance import frechet_distance, proxy_a_distance
 from translearn.ranking.subsamples import Spread, spread, subsamples
 
+#: Images: a subsample of two may have one, which has no variance.
+_LEAST = 3
+
 
 @dataclass(frozen=True)
 class Distances:
@@ -30,14 +33,16 @@ class Distances:
     num_target: int
 
 
-def domain_distances(source: np.ndarray, target: np.ndarray, seed: int) -> Distances:
-    """Return the distances between features from the source's backbone.
+def domain_distances(source: np.ndarray, target: np.ndarray, seed: int) -> Distances | None:
+    """Return the distances between features from the source's backbone; None with fewer than 3 images of either.
 
     Args:
         source: Real, shape (N, D): of the source's images.
         target: Real, shape (M, D): of the target's.
         seed: The study's seed.
     """
+    if min(len(source), len(target)) < _LEAST:
+        return None
     domains = np.repeat([0, 1], [len(source), len(target)])
     drawn = subsamples(domains, seed)
 
