@@ -64,6 +64,8 @@ def test_few_steps_are_warned_of_with_the_number_that_would_do() -> None:
         "100 epochs (500 steps) would do, as auto sets them."
     ]
     assert budget_of(spec, 220)["warnings"] == few_steps(spec, 220)
+    one = few_steps(with_budget(study(search={"epochs": 1}, train={"batch_size": 50}), 4), 4)
+    assert one[0].startswith("search.epochs: 1 epoch is 1 step, few for 4 training images")
 
 
 def test_the_file_that_is_kept_says_auto() -> None:

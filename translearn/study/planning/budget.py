@@ -67,8 +67,13 @@ def few_steps(spec: StudySpec, num_train: int) -> list[str]:
     """Return a warning for search and refit where they have too few steps, with the epochs that would do."""
     steps, enough = num_steps(num_train, spec.train.batch_size), enough_steps(num_train)
     return [
-        f"{key}: {epochs} epochs are {epochs * steps} steps, few for {num_train} training images: scratch may not have "
+        f"{key}: {_equal(epochs, epochs * steps)}, few for {num_train} training images: scratch may not have "
         f"learned by then. {ceil(enough / steps)} epochs ({enough} steps) would do, as auto sets them."
         for key, epochs in (("search.epochs", spec.search.epochs), ("refit.epochs", spec.refit.epochs))
         if epochs * steps < enough
     ]
+
+
+def _equal(epochs: int, steps: int) -> str:
+    """Return ``8 epochs are 40 steps``, and ``1 epoch is 1 step``."""
+    return f"{epochs} epoch{' is' if epochs == 1 else 's are'} {steps} step{'' if steps == 1 else 's'}"
