@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 def shown(num_nodes: int, folder: Path, *more: str) -> dict[str, Any]:
     """The JSON of the script on a cluster of so many nodes."""
     command = [sys.executable, str(SCRIPT), str(num_nodes), str(folder), *more]
-    paths = os.pathsep.join([str(SCRIPT.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+    paths = os.pathsep.join([str(SCRIPT.parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, **LOCAL, "RAY_raylet_start_wait_time_s": "120", "PYTHONPATH": paths}
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=880, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]

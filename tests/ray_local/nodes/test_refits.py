@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
 def ended(case: str, folder: Path) -> subprocess.CompletedProcess[str]:
     # Ray reads it when it is imported. A machine with much else to do starts nodes slowly.
-    paths = os.pathsep.join([str(SCRIPT.parents[1]), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, **LOCAL, "RAY_raylet_start_wait_time_s": "120", "PYTHONPATH": paths}
     command = [sys.executable, str(SCRIPT), case, str(folder)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=880)

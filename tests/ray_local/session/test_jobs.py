@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
 SMALL = [
     *("search.trials=4", "search.epochs=2", "search.grace_epochs=1", "refit.seeds=1", "refit.epochs=1"),

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import ray
 import yaml
-from conftest import small_tree
 from loop_cases import config, curve
+from small_study import small_tree
 
 from translearn.cli import main
 from translearn.cluster.data.piped import PipedImages, piped

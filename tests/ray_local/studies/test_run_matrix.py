@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import small_tree
+from small_study import small_tree
 
 from translearn.cli import main
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import small_study
 from ray import cloudpickle
+from small_study import small_study
 
 from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import plan_resources

@@ -15,7 +15,7 @@ import ray
 import safetensors.torch
 import torch
 import yaml
-from conftest import small_study, small_tree
+from small_study import small_study, small_tree
 from torchvision.models import resnet18
 
 from translearn.cli import main

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 import ray
 import torch
-from conftest import small_study
 from ray import tune
 from ray.tune.schedulers import MedianStoppingRule
 from ray.tune.search.optuna import OptunaSearch
 from ray.util.state import list_actors
+from small_study import small_study
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 def refitted(case: str, folder: Path) -> dict[str, Any]:
     command = [sys.executable, str(SCRIPT), case, str(folder / "runs")]
     # Ray reads it when it is imported. A machine with much else to do starts nodes slowly.
-    paths = os.pathsep.join([str(SCRIPT.parents[1]), os.environ.get("PYTHONPATH", "")])
+    paths = os.pathsep.join([str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, **LOCAL, "RAY_raylet_start_wait_time_s": "120", "PYTHONPATH": paths}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=880)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

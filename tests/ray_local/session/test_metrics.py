@@ -15,7 +15,7 @@ from translearn.cluster.tracking.console import board
 from translearn.cluster.tracking.metrics import show_quarantined
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXPECTED = {
     'ray_translearn_epochs_total{step="trials",study="mine"}': 3,
     'ray_translearn_runs{state="running",step="trials",study="mine"}': 1,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import ray
 import torch
-from conftest import small_study
+from small_study import small_study
 
 from translearn.cluster.data.features import features_of, with_features
 from translearn.cluster.data.shared import Task, fetch, share

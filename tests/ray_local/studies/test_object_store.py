@@ -12,8 +12,8 @@ import ray
 import safetensors.torch
 import torchvision
 import yaml
-from conftest import small_tree
 from s3_server import CREDENTIALS, S3Server
+from small_study import small_tree
 
 from translearn.cli import main
 from translearn.storage.folder import Folder

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import small_study, small_tree
+from small_study import small_study, small_tree
 
 from translearn.cli import main
 from translearn.cluster.data.predict import predict

@@ -25,7 +25,7 @@ from translearn.cluster.session import LOCAL, free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
-STUDY = Path(__file__).resolve().parents[2] / "workflows/configs/demo.yaml"
+STUDY = Path(__file__).resolve().parents[3] / "workflows/configs/demo.yaml"
 COMMAND = Path(sys.executable).with_name("translearn")
 #: Little to pre-train.
 QUICK = [

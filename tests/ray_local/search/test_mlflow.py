@@ -11,7 +11,7 @@ import mlflow_server
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import small_tree
+from small_study import small_tree
 
 from translearn.cli import main
 from translearn.study import run
