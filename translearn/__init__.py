@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__", "load_model", "load_study", "run"]
+if TYPE_CHECKING:
+    from translearn.api import Study, load_result, load_study, run
+    from translearn.deploy.model import Model, load_model
+    from translearn.study.result import Result
+
+__all__ = ["Model", "Result", "Study", "__version__", "load_model", "load_result", "load_study", "run"]
 __version__ = "0.1.0"
 
-_PLACES = {"load_model": "translearn.deploy.model", "load_study": "translearn.api", "run": "translearn.api"}
+_PLACES = {
+    "Model": "translearn.deploy.model",
+    "Result": "translearn.study.result",
+    "Study": "translearn.api",
+    "load_model": "translearn.deploy.model",
+    "load_result": "translearn.api",
+    "load_study": "translearn.api",
+    "run": "translearn.api",
+}
 
 
-def __getattr__(name: str) -> Any:
-    """Import the Python interface when it is first used: torch and Ray take seconds."""
-    if name in _PLACES:
-        return getattr(importlib.import_module(_PLACES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a checker every name would be an attribute
+
+    def __getattr__(name: str) -> Any:
+        """Import the Python interface when it is first used: torch and Ray take seconds."""
+        if name in _PLACES:
+            return getattr(importlib.import_module(_PLACES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name also what is not imported yet, for completion."""
+    return sorted({*globals(), *_PLACES})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections import defaultdict
 from typing import Any, get_args, get_origin
@@ -31,7 +32,7 @@ RENAMED = {
 
 
 def parse_spec(tree: object) -> StudySpec:
-    """Return the study in plain data, as YAML or JSON gives it.
+    """Return the study in plain data, as YAML or JSON gives it; a ``Path`` is text.
 
     Raises:
         SpecError: Holds every fault, a line each: dotted path, rule, value, remedy.
@@ -50,7 +51,7 @@ def _plain(tree: object) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise SpecError(fault("study", "must be a mapping of keys to values", type(tree).__name__, "See the README."))
     try:
-        return dict(from_json(json.dumps(tree, ensure_ascii=False).encode()))
+        return dict(from_json(json.dumps(tree, ensure_ascii=False, default=os.fspath).encode()))
     except (TypeError, ValueError, RecursionError) as error:
         rule = "must be plain data (mappings, lists, text, numbers)"
         raise SpecError(fault("study", rule, f"something else ({error})", "See workflows/configs.")) from None

@@ -10,13 +10,9 @@ import yaml
 
 from translearn.report.record import StudyRecord
 from translearn.report.templates import render_template
+from translearn.report.words import heading_and_lead
 
 _GAINS = ("transfer", "gain_at_convergence", "over_probe")
-_HEADINGS = {
-    "helped": "Transfer helped",
-    "hurt": "Transfer hurt",
-    "saves training, not error": "Transfer saves training, not error",
-}
 _MAX_TRIALS, _MAX_FAILURES, _MAX_CLASSES = 20, 10, 200
 
 
@@ -40,12 +36,10 @@ def _tables(study: StudyRecord) -> dict[str, Any]:
     trials = study.trials.to_pylist()
     finished = sorted((t for t in trials if t["val_error"] is not None), key=lambda t: t["val_error"])
     provenance = dict(_flat({key: value for key, value in study.provenance.items() if key != "command"}))
-    verdict = study.evaluation["verdict"]
-    heading = _HEADINGS.get(verdict["verdict"], verdict["verdict"].capitalize())
-    lead = verdict["sentence"].removeprefix(f"{heading}: ")
+    heading, lead = heading_and_lead(study.evaluation["verdict"])
     return {
         "heading": heading,
-        "lead": lead[0].upper() + lead[1:],
+        "lead": lead,
         "sources": study.sources.to_pylist(),
         "trials": finished[:_MAX_TRIALS],
         "statuses": {s: sum(t["status"] == s for t in trials) for s in ("done", "stopped", "failed")},

@@ -1,15 +1,27 @@
-"""Formats of numbers in the report; None is a dash."""
+"""Words of the report, and formats of its numbers; None is a dash."""
 
 from __future__ import annotations
 
 from typing import Any
 
 DASH = "–"
+_HEADINGS = {
+    "helped": "Transfer helped",
+    "hurt": "Transfer hurt",
+    "saves training, not error": "Transfer saves training, not error",
+}
 
 
 def role(name: str) -> str:
     """Return the words for a role of the evaluation."""
     return {"probe": "linear probe", "converged": "scratch with more steps"}.get(name, name)
+
+
+def heading_and_lead(verdict: dict[str, Any]) -> tuple[str, str]:
+    """Return a heading for a verdict, and its sentence without the words that the heading has."""
+    heading = _HEADINGS.get(verdict["verdict"], str(verdict["verdict"]).capitalize())
+    lead = str(verdict["sentence"]).removeprefix(f"{heading}: ")
+    return heading, lead[0].upper() + lead[1:]
 
 
 def percent(value: float | None) -> str:

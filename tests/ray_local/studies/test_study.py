@@ -18,10 +18,12 @@ import yaml
 from small_study import small_study, small_tree
 from torchvision.models import resnet18
 
+import translearn as tl
 from translearn.cli import main
 from translearn.data.dataset import open_dataset
 from translearn.data.images.decode import decode_split
 from translearn.data.transforms import to_input
+from translearn.errors import TranslearnError
 from translearn.study.refits.refit import refit_seeds
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -214,6 +216,19 @@ def test_a_changed_spec_under_the_same_name_is_refused(study, capsys):
     out = capsys.readouterr()
     assert f"search.trials: must stay 5 as in {folder}/spec.yaml, but got 6." in out.err
     assert last_json(out.out)["status"] == "bad input"
+
+
+def test_from_python_a_study_that_is_done_gives_its_result_and_repeats_nothing(study):
+    file, folder = study
+    made = {name: (folder / name).stat().st_mtime_ns for name in ("trials.parquet", "evaluation.json")}
+    result = tl.run(tl.load_study(file))
+    assert {name: (folder / name).stat().st_mtime_ns for name in made} == made
+    assert result.verdict == json.loads((folder / "evaluation.json").read_text())["verdict"]["verdict"]
+    assert result.trials.to_pandas()["trial_id"].nunique() == 5
+    assert len(result.model.predict(np.zeros((8, 8), np.uint8))) == 1
+    assert result.report == str(folder / "report.html")
+    with pytest.raises(TranslearnError, match=r"^seed: must stay 0 as in "):
+        tl.run(tl.load_study(file, ["seed=1"]))
 
 
 @pytest.mark.slow
