@@ -1,0 +1,98 @@
+"""A wheel of this repository, in an environment of its own: it holds all it needs, and works outside the repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sources import image, write_files
+
+import translearn
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
+#: The demo, made small.
+SMALL = [
+    *("search.trials=4", "search.epochs=2", "search.grace_epochs=1", "refit.seeds=1", "refit.epochs=1"),
+    *("refit.baseline_cap=1", "train.batch_size=16"),
+    *("sources.0.pretrain.epochs=1", "sources.1.pretrain.epochs=1"),
+    *("sources.0.pretrain.ingest.limit_per_class=10", "sources.1.pretrain.ingest.limit_per_class=10"),
+]
+
+
+def files() -> set[str]:
+    """What git has, or would have after ``git add``."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {name for name in names if (ROOT / name).is_file()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: setuptools leaves its work beside the sources."""
+    place = tmp_path_factory.mktemp("build")
+    for name in files():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, place / name)
+    subprocess.run([str(UV), "build", "--quiet", "--wheel", "--out-dir", "dist", "."], cwd=place, check=True)
+    [built] = (place / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The programs of a new environment with the wheel and what it asks for, at the tested versions."""
+    place = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run([str(UV), "venv", "--quiet", "--python", sys.executable, str(place)], check=True)
+    into = ["--quiet", "--python", str(place / "bin/python"), "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([str(UV), "pip", "install", *into, str(wheel)], check=True)
+    yield place / "bin"
+    shutil.rmtree(place)  # gigabytes
+
+
+def call(folder: Path, *command: object) -> str:
+    """Run a command in a folder, with nothing of this environment or of the repository in its own."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    paths = os.pathsep.join(part for part in kept["PATH"].split(os.pathsep) if not Path(part).is_relative_to(ROOT))
+    done = subprocess.run(
+        list(map(str, command)), cwd=folder, env={**kept, "PATH": paths}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_it_holds_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert held == {name for name in files() if name.startswith("translearn/")}
+
+
+@pytest.mark.ray
+def test_the_demo_and_a_prediction_outside_the_repository(installed: Path, tmp_path: Path) -> None:
+    where = call(tmp_path, installed / "python", "-c", "import translearn; print(translearn.__file__)")
+    assert Path(where.strip()).is_relative_to(installed.parent)
+    shutil.copy(ROOT / "workflows/configs/demo.yaml", tmp_path)
+    sets = [part for change in SMALL for part in ("--set", change)]
+    assert "Target error:" in call(tmp_path, installed / "translearn", "run", "demo.yaml", *sets)
+    assert (tmp_path / "runs/demo/report.html").exists()
+    write_files(tmp_path, {"photos/a.jpg": image(1), "photos/b.png": image(2)})
+    call(tmp_path, installed / "translearn", "predict", "runs/demo/model", "photos", "--out", "found.csv")
+    assert len((tmp_path / "found.csv").read_text().splitlines()) == 3
+    script = "import translearn as tl; print(tl.load_result('runs/demo').model.predict('photos/a.jpg').classes)"
+    assert call(tmp_path, installed / "python", "-c", script).startswith("['")
+
+
+def test_the_version_is_the_same_everywhere(wheel: Path) -> None:
+    assert wheel.name == f"translearn-{translearn.__version__}-py3-none-any.whl"
+    latest = re.search(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert latest
+    assert latest[1] in (translearn.__version__, "Unreleased")
