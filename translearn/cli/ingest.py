@@ -25,9 +25,8 @@ def add(commands: Commands) -> None:
 
 def _ingest(options: argparse.Namespace) -> dict[str, Any]:
     quiet()
-    from translearn.cluster.session import session
     from translearn.data.ingest.options import IngestOptions
-    from translearn.study.ingest import check_ingest, dry_run_ingest, run_ingest
+    from translearn.study.planning.look import check_ingest
 
     chosen = IngestOptions(
         split=tuple(options.split),
@@ -36,6 +35,9 @@ def _ingest(options: argparse.Namespace) -> dict[str, Any]:
         limit_per_class=options.limit_per_class,
     )
     check_ingest(options.source, options.out, chosen)
+    from translearn.cluster.session import session
+    from translearn.study.ingest import dry_run_ingest, run_ingest
+
     with session(options.address, dashboard=False):
         if not options.dry_run:
             return run_ingest(options.source, options.out, chosen)

@@ -13,6 +13,7 @@ from translearn.config.archs import num_stages
 from translearn.errors import fault, raise_faults
 
 if TYPE_CHECKING:
+    from translearn.study.planning.look import Size
     from translearn.study.run import Study
 
 _STUDY_COMMANDS = {
@@ -48,8 +49,12 @@ def add(commands: Commands) -> None:
 
 def _study(options: argparse.Namespace) -> dict[str, Any]:
     spec = load_spec(options.study, options.set)
+    _check_pretrain(options, spec)
     _check_finetune(options, spec)
-    quiet()  # heavy imports wait until the file is known to be good
+    sizes, told = _looked(options, spec)
+    if told:
+        return told
+    quiet()  # heavy imports wait until all is known to be good that a look at local files can tell
     from translearn.cluster.session import session
     from translearn.cluster.tracking.console import say
     from translearn.study.planning.dry_run import dry_run
@@ -59,12 +64,28 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     dashboard = not (options.no_dashboard or options.dry_run)
     with session(options.address, dashboard=dashboard) as url:
         if options.dry_run:
-            dry_run(spec, run_study if options.command == "report" else work)
+            dry_run(spec, run_study if options.command == "report" else work, sizes)
             return {"dry_run": True}
         if url:
             say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
-        with open_study(spec, _command(options)) as study:
+        with open_study(spec, _command(options), known=sizes) as study:
             return work(study)
+
+
+def _looked(options: argparse.Namespace, spec: StudySpec) -> tuple[dict[str, Size], dict[str, Any] | None]:
+    """Return the sizes of the local data sets; where the study is done, also what it tells at its end."""
+    from translearn.storage.folder import Folder
+    from translearn.study.done import check_evaluated, ended
+    from translearn.study.planning.look import look
+
+    folder = Folder.open(spec.storage) / spec.name
+    print(f"study: {folder.uri}", flush=True)
+    if options.command == "run" and not options.dry_run and (told := ended(spec)):
+        print(f"{spec.name} is done: report {told['report']}, model {told['model']}")
+        return {}, told
+    if options.command == "report" and not options.dry_run:
+        check_evaluated(folder)
+    return look(spec, alone=not options.dry_run), None
 
 
 def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
@@ -83,6 +104,13 @@ def _work(options: argparse.Namespace) -> Callable[[Study], dict[str, Any]]:
             study, matrix.find_targets(study.spec, options.targets, options.target), _matrix_command(options)
         ),
     }[str(options.command)]
+
+
+def _check_pretrain(options: argparse.Namespace, spec: StudySpec) -> None:
+    names = [source.name for source in spec.sources]
+    if options.command == "pretrain" and options.source not in (None, *names):
+        rule = f"must be one of {', '.join(names)}"
+        raise_faults([fault("--source", rule, repr(options.source), "See the study file.")])
 
 
 def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:

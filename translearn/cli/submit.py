@@ -7,6 +7,8 @@ import json
 import logging
 
 from translearn.cli.options import Commands, add_common, add_study
+from translearn.cluster.jobs.reach import check_reachable
+from translearn.config import load_spec
 from translearn.errors import InputError
 
 
@@ -21,11 +23,13 @@ def add(commands: Commands) -> None:
 
 def _submit(options: argparse.Namespace) -> int:
     """Pass the job's output through, its line of JSON too; print one of ours where the job has none."""
+    if (options.study is None) == (options.attach is None):
+        raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
+    if options.study:
+        check_reachable(load_spec(options.study, options.set))  # before Ray is imported, which takes seconds
     from translearn.cluster.jobs.submit import address_of, submit
     from translearn.cluster.jobs.watch import how_to_attach, tell, watch
 
-    if (options.study is None) == (options.attach is None):
-        raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
     logging.disable(logging.INFO)  # Ray tells of every upload
     job_id = options.attach
     if job_id is None:

@@ -12,7 +12,8 @@ from translearn.cluster.resources import Resources
 from translearn.config import StudySpec
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits, decode, limits, target_dataset
+from translearn.study.data import Splits, decode, target_dataset
+from translearn.study.datasets import limits
 from translearn.study.planning.budget import with_budget
 
 

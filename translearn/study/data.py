@@ -9,7 +9,7 @@ from translearn.cluster.data.bulk import inspected_in_parallel
 from translearn.cluster.data.placed import measure_room, place_images
 from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.metrics import show_quarantined
-from translearn.config import IngestSpec, StudySpec
+from translearn.config import StudySpec
 from translearn.data.dataset import Dataset, open_dataset
 from translearn.data.images.decode import select_split
 from translearn.data.images.image_set import ImageSet
@@ -17,6 +17,7 @@ from translearn.data.images.placement import Place, Placement, choose_place
 from translearn.data.ingest.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.manifest import MANIFEST
 from translearn.storage.folder import Folder
+from translearn.study.datasets import Limits, ingest_options, is_ingested
 
 
 @dataclass(frozen=True)
@@ -27,31 +28,6 @@ class Splits:
     train: ImageSet
     val: ImageSet
     placement: Placement
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The most images of a class that are used: of training, and of each other split; None for all."""
-
-    train: int | None
-    other: int | None
-
-
-def limits(ingest: IngestSpec, train_per_class: int | None = None) -> Limits:
-    """Return the limits that a study file sets."""
-    given = [limit for limit in (train_per_class, ingest.limit_per_class) if limit is not None]
-    return Limits(min(given, default=None), ingest.limit_per_class)
-
-
-def ingest_options(spec: IngestSpec) -> IngestOptions:
-    """Return the options of a study file as those of an ingest."""
-    return IngestOptions(**spec.model_dump())
-
-
-def is_ingested(source: str) -> bool:
-    """Return whether a data source is the directory of an ingested data set."""
-    prefix = source.partition(":")[0]
-    return prefix not in {"sklearn", "torchvision", "procedural"} and Folder.open(source).exists(MANIFEST)
 
 
 def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:

@@ -11,17 +11,9 @@ import pyarrow.compute as pc
 from translearn.cluster.data.bulk import inspected_in_parallel
 from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.metrics import show_quarantined
-from translearn.data.ingest.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, check_out, ingest, plan_ingest
+from translearn.data.ingest.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, ingest, plan_ingest
 from translearn.data.ingest.schema import SPLITS
 from translearn.storage.folder import Folder
-from translearn.study.directory import nearest
-
-
-def check_ingest(source: str, out: str, options: IngestOptions) -> None:
-    """Raise DataError or StorageError where the source, the options or the place are no good."""
-    plan = plan_ingest(source, options)
-    nearest(out).check_writable()
-    check_out(plan, Folder.open(out))
 
 
 def dry_run_ingest(source: str, options: IngestOptions) -> None:

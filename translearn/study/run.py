@@ -19,7 +19,7 @@ from translearn.cluster.tracking.trackers import run_tracker, track_result
 from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
-from translearn.errors import InputError, TranslearnError, fault
+from translearn.errors import TranslearnError
 from translearn.models.model_info import read_info
 from translearn.models.sources import Source, scratch
 from translearn.ranking.first_configurations import probe_rate
@@ -29,9 +29,11 @@ from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
 from translearn.study.data import num_sets, target_dataset
+from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
 from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
+from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
 from translearn.study.ranking.rank import prior, rank
 from translearn.study.ranking.rank_card import untried
@@ -64,15 +66,23 @@ class Study:
 
 
 @contextmanager
-def open_study(spec: StudySpec, command: str, tuning: Mapping[str, Any] | None = None) -> Iterator[Study]:
+def open_study(
+    spec: StudySpec, command: str, tuning: Mapping[str, Any] | None = None, known: Mapping[str, Size] | None = None
+) -> Iterator[Study]:
     """Check a study whole, and open its directory, which no other command has as long as the block runs.
 
     Its trackers are connected as long.
 
+    Args:
+        spec: The study.
+        command: What the user can repeat to get the study.
+        tuning: As in ``Study``.
+        known: As in ``check_study``.
+
     Raises:
         TranslearnError: Every fault; or another command is at work there.
     """
-    check_study(spec)
+    check_study(spec, known)
     await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
     check_shared(directory.nearest(spec.storage))
@@ -85,9 +95,6 @@ def open_study(spec: StudySpec, command: str, tuning: Mapping[str, Any] | None =
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
     """Obtain the sources, or one of them, pre-training where the study says so."""
-    if only is not None and only not in {source.name for source in study.spec.sources}:
-        names = ", ".join(source.name for source in study.spec.sources)
-        raise InputError(fault("--source", f"must be one of {names}", repr(only), "See the study file."))
     sources = obtain_sources(study.spec, study.folder, study.resources, only)
     errors = {name: source.source_error for name, source in sources.items() if source.source_error is not None}
     for name, error in errors.items():
@@ -143,7 +150,7 @@ def run_evaluate(study: Study) -> dict[str, Any]:
     evaluation = _evaluated(study)
     _tell(evaluation)
     track_result(study.spec, evaluation, {"model": study.folder.address(directory.MODEL)})
-    return _closing(evaluation)
+    return closing(evaluation)
 
 
 def _evaluated(study: Study) -> dict[str, Any]:
@@ -175,9 +182,7 @@ def _refitted(context: StudyContext, found: list[Candidate]) -> list[Candidate]:
 def run_report(study: Study) -> dict[str, Any]:
     """Write ``report.html`` from what the study has; it must have been evaluated."""
     folder = study.folder
-    if not folder.exists(directory.EVALUATION):
-        rule = f"must hold {directory.EVALUATION}"
-        raise InputError(fault(folder.uri, rule, "none", "Run `translearn run` or `translearn evaluate` first."))
+    check_evaluated(folder)
     record = StudyRecord(
         spec=study.spec.model_dump(mode="json"),
         provenance=folder.read_json(directory.PROVENANCE),
@@ -206,7 +211,7 @@ def run_study(study: Study) -> dict[str, Any]:
     finally:  # the figures are told also where no page can be made of them
         _tell(evaluation)
         track_result(study.spec, evaluation, places)
-    return {**_closing(evaluation), **places}
+    return {**closing(evaluation), **places}
 
 
 def _report_fault(folder: Folder, error: Exception) -> str:
@@ -255,16 +260,3 @@ def _manifests(study: Study) -> dict[str, dict[str, Any]]:
         if dataset:
             sets[source.name] = dataset
     return {name: dataset.manifest.model_dump(mode="json") for name, dataset in sets.items()}
-
-
-def _closing(evaluation: dict[str, Any]) -> dict[str, Any]:
-    target, figures = evaluation["target"], ("gain", "low", "high", "family_low", "family_high", "verdict")
-    transfer, longer, over_probe = (evaluation[name] for name in ("transfer", "gain_at_convergence", "over_probe"))
-    return {
-        "verdict": evaluation["verdict"]["verdict"],
-        "winner": evaluation["winner"],
-        "target_error": {name: target[name] for name in ("error", "low", "high")},
-        "transfer_gain": {name: transfer[name] for name in figures} if transfer else None,
-        "gain_at_convergence": {name: longer[name] for name in (*figures, "times_the_steps")} if longer else None,
-        "gain_over_probe": {name: over_probe[name] for name in figures} if over_probe else None,
-    }

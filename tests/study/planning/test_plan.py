@@ -15,7 +15,8 @@ from translearn.study.directory import nearest
 from translearn.study.planning import estimate
 from translearn.study.planning.dry_run import tiny
 from translearn.study.planning.estimate import _images_line
-from translearn.study.planning.plan import Size, _shard_faults, _size, _storage_faults
+from translearn.study.planning.look import Size, size_of, storage_faults
+from translearn.study.planning.plan import _shard_faults
 
 
 def study(storage: Path, **target: str) -> StudySpec:
@@ -26,13 +27,13 @@ def study(storage: Path, **target: str) -> StudySpec:
 
 
 def test_checking_the_storage_leaves_nothing_and_no_parent(tmp_path: Path) -> None:
-    assert _storage_faults(study(tmp_path / "a" / "b")) == []
+    assert storage_faults(study(tmp_path / "a" / "b")) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_storage_below_a_file_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    (line,) = _storage_faults(study(tmp_path / "file" / "runs"))
+    (line,) = storage_faults(study(tmp_path / "file" / "runs"))
     assert line.startswith("storage: ")
     assert "cannot be written" in line
 
@@ -85,7 +86,7 @@ def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: py
 
 def test_images_are_counted_by_split_within_their_limits() -> None:
     ingest = IngestSpec(split=(0.5, 0.25, 0.25), limit_per_class=30)
-    assert _size("sklearn:digits", ingest, per_class=20) == Size(10, num_train=200, num_val=300)
+    assert size_of("sklearn:digits", ingest, per_class=20) == Size(10, num_train=200, num_val=300)
 
 
 def test_a_shard_that_was_cut_off_is_told_of_before_anything_starts(tmp_path: Path) -> None:

@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from translearn.config import StudySpec
-from translearn.errors import fault
+from translearn.errors import InputError, fault, raise_faults
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")  # s3://, sklearn:digits
 _REMEDY = "Name an object store (s3:// or gs://), or the absolute path of a folder that all nodes share."
+
+
+def check_reachable(spec: StudySpec) -> None:
+    """Raise InputError with every fault of ``unreachable``."""
+    raise_faults(unreachable(spec), InputError)
 
 
 def unreachable(spec: StudySpec) -> list[str]:

@@ -17,10 +17,10 @@ from typing import Any
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
-from translearn.cluster.jobs.reach import unreachable
+from translearn.cluster.jobs.reach import check_reachable
 from translearn.config import load_spec
 from translearn.config.provenance import VARIABLE, source_commit
-from translearn.errors import InputError, TranslearnError, fault, raise_faults
+from translearn.errors import InputError, TranslearnError, fault
 
 _DEFAULT_ADDRESS = "http://127.0.0.1:8265"
 _PACKAGE = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def submit(
         0
     """
     spec = load_spec(Path(study), tuple(overrides))
-    raise_faults(unreachable(spec), InputError)
+    check_reachable(spec)
     client = client or connected(address)
     job_id = f"{spec.name}-{uuid.uuid4().hex[:8]}"
     sets = [part for override in overrides for part in ("--set", override)]

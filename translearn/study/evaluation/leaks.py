@@ -17,7 +17,8 @@ from translearn.data.dataset import Dataset
 from translearn.data.images.decode import decoded, select_split
 from translearn.data.ingest.near_duplicates import MAX_BITS, MIN_CORRELATION, SIZE, Prints, near_duplicates, prints
 from translearn.storage.folder import Folder
-from translearn.study.data import limits, target_dataset
+from translearn.study.data import target_dataset
+from translearn.study.datasets import limits
 from translearn.study.directory import LEAKS
 from translearn.study.sources import source_dataset
 

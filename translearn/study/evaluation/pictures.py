@@ -14,7 +14,7 @@ from translearn.config import StudySpec
 from translearn.data.dataset import Dataset
 from translearn.data.images.decode import decoded, select_split
 from translearn.data.ingest.near_duplicates import SIZE, Prints, near_duplicates, prints
-from translearn.study.data import limits
+from translearn.study.datasets import limits
 
 #: Of larger splits only equal images count as copies: near ones take time with the square of the size.
 MAX_COMPARED = 20_000

@@ -6,6 +6,7 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from translearn.storage.folder import Folder
 from translearn.study.lock.driver import refused, this_driver
@@ -33,15 +34,30 @@ def only_driver(storage: Folder, study: str, pace: Pace = PACE) -> Iterator[None
         yield
 
 
+def check_free(storage: Folder, study: str) -> None:
+    """Raise TranslearnError where another command of this machine, or of a shared folder, is at work in a study.
+
+    Leaves nothing. Of an object store ``only_driver`` alone can tell, which takes seconds.
+    """
+    name = f".{study}.lock"
+    if storage.is_local and storage.exists(name):
+        with open(storage.file(name), encoding="utf-8") as file:
+            _take(file, fcntl.LOCK_SH, storage.address(study))
+
+
+def _take(file: TextIO, kind: int, where: str) -> None:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise refused(where, file.read()) from None
+
+
 @contextmanager
 def _held(storage: Folder, name: str, where: str) -> Iterator[None]:
     # Never deleted: one who opened it before would then lock a file that nobody else sees.
     with open(storage.file(name), "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise refused(where, file.read()) from None
+        _take(file, fcntl.LOCK_EX, where)
         file.truncate(0)
         file.write(json.dumps(this_driver()))
         file.flush()

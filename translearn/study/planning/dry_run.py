@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from translearn.cluster.growth import await_nodes
@@ -14,18 +14,20 @@ from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.planning.estimate import plan_lines
-from translearn.study.planning.plan import Size, check_study
+from translearn.study.planning.look import Size
+from translearn.study.planning.plan import check_study
 from translearn.study.run import Study
 
 _IMAGES = 24  # of a split, where its classes are fewer
 
 
-def dry_run(spec: StudySpec, work: Callable[[Study], Any]) -> None:
+def dry_run(spec: StudySpec, work: Callable[[Study], Any], known: Mapping[str, Size] | None = None) -> None:
     """Check a study, show its plan, and do ``work`` on a tiny sample of it.
 
     The sample lies in the study's storage, because on a cluster no other place is known that all nodes reach.
+    ``known``: as in ``check_study``.
     """
-    sizes = check_study(spec)
+    sizes = check_study(spec, known)
     await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
     check_shared(directory.nearest(spec.storage))

@@ -19,7 +19,7 @@ from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
 from translearn.seeds import generator
 from translearn.study.data import num_sets
 from translearn.study.planning.budget import budget_of, few_steps, pretrain_batch_size, with_budget
-from translearn.study.planning.plan import Size
+from translearn.study.planning.look import Size
 from translearn.study.refits.convergence import lengths
 from translearn.training.config import TrainConfig
 

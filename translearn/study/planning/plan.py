@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Mapping
 
 from translearn.cluster.tracking.connections import tracker_faults
-from translearn.config import IngestSpec, StudySpec
+from translearn.config import StudySpec
 from translearn.data.damage import damaged_shards
 from translearn.data.dataset import open_dataset
-from translearn.data.ingest.plan import plan_ingest
 from translearn.data.manifest import MANIFEST
-from translearn.errors import DataError, TranslearnError, raise_faults
+from translearn.errors import DataError, raise_faults
 from translearn.models.sources import check_sources
 from translearn.storage.folder import Folder
-from translearn.study.data import ingest_options, is_ingested, limits
-from translearn.study.directory import changes, nearest
+from translearn.study.datasets import is_ingested
+from translearn.study.planning.look import Size, places, sizes_of, storage_faults
 
 
-@dataclass(frozen=True)
-class Size:
-    """Return how many classes, training and validation images a data set has, within the study's limits."""
-
-    num_classes: int
-    num_train: int
-    num_val: int = 0
-
-
-def check_study(spec: StudySpec) -> dict[str, Size]:
+def check_study(spec: StudySpec, known: Mapping[str, Size] | None = None) -> dict[str, Size]:
     """Check data, weights, storage and trackers; nothing is trained, and images are not decoded yet.
+
+    Args:
+        spec: The study.
+        known: The sizes that ``look`` has found: these data sets are sound.
 
     Returns:
         The size of the target's data set and of those of sources that are at hand, by ``target`` or the source's name.
@@ -37,24 +29,13 @@ def check_study(spec: StudySpec) -> dict[str, Size]:
     Raises:
         TranslearnError: Holds every fault, a line each.
     """
+    known = known or {}
     faults = check_sources([source for source in spec.sources if source.pretrain is None])
-    sizes: dict[str, Size] = {}
-    bounds = limits(spec.target.ingest, spec.target.train_per_class)
-    wanted = [("target", spec.target.data, spec.target.ingest, bounds.train)]
-    wanted += [
-        (source.name, *source.own_data, source.own_data[1].limit_per_class)
-        for source in spec.sources
-        if source.own_data
-    ]
-    for name, data, ingest, per_class in wanted:
-        try:
-            sizes[name] = _size(data, ingest, per_class)
-        except TranslearnError as error:
-            faults += [f"{name}: {line}" for line in str(error).splitlines()]
-    faults += _storage_faults(spec) + tracker_faults(spec)
-    raise_faults(faults)
+    wanted = places(spec)
+    sizes, bad = sizes_of({name: wanted[name] for name in wanted if name not in known})
+    raise_faults([*faults, *bad, *storage_faults(spec), *tracker_faults(spec)])
     raise_faults(_shard_faults(spec), DataError)
-    return sizes
+    return {**known, **sizes}
 
 
 def _shard_faults(spec: StudySpec) -> list[str]:
@@ -64,32 +45,3 @@ def _shard_faults(spec: StudySpec) -> list[str]:
     made = [folder for folder in (own / name for name in own.names()) if folder.exists(MANIFEST)]
     found = [Folder.open(data) for data in dict.fromkeys(given) if is_ingested(data)] + made
     return [line for folder in found for line in damaged_shards(open_dataset(folder))]
-
-
-def _size(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
-    counts = _ingested_counts(data) if is_ingested(data) else _planned_counts(data, ingest)
-    train, val = counts["train"], counts["val"]
-    return Size(len(train), _limited(train, per_class), _limited(val, ingest.limit_per_class))
-
-
-def _ingested_counts(data: str) -> dict[str, list[int]]:
-    return {split: list(classes.values()) for split, classes in open_dataset(data).manifest.counts.items()}
-
-
-def _planned_counts(data: str, ingest: IngestSpec) -> dict[str, list[int]]:
-    plan = plan_ingest(data, ingest_options(ingest))
-    splits = np.array(plan.listing["split"].to_pylist())
-    labels = {split: plan.listing.filter(splits == split)["label"].drop_null() for split in ("train", "val")}
-    return {split: np.bincount(found, minlength=len(plan.classes)).tolist() for split, found in labels.items()}
-
-
-def _limited(counts: list[int], per_class: int | None) -> int:
-    return sum(count if per_class is None else min(count, per_class) for count in counts)
-
-
-def _storage_faults(spec: StudySpec) -> list[str]:
-    try:
-        nearest(spec.storage).check_writable()
-        return changes(Folder.open(spec.storage) / spec.name, spec)
-    except TranslearnError as error:
-        return [f"storage: {error}"]
