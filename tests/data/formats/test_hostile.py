@@ -172,7 +172,7 @@ def test_a_table_that_names_files_outside_of_its_folder_is_refused(tmp_path, pat
         open_source(str(tmp_path / "set" / "t.csv")).listing()
     assert str(error.value) == (
         f"{tmp_path}/set/t.csv: must name paths below the table's folder, but got 1 others: {path}. "
-        "Move the table to a folder above all of its images."
+        "Name them from there, or move the table to a folder above all of its images."
     )
 
 
@@ -252,10 +252,6 @@ def test_many_bad_images_in_a_row_are_set_aside(tmp_path):
     [
         ({"path": ["a.png", "b.png"], "label": [["x"], ["y"]]}, "label: must be text or numbers, but got list<"),
         ({"path": [b"a.png", b"b.png"], "label": ["x", "y"]}, "path: must be text or numbers, but got binary"),
-        (
-            {"image": [b"", b""], "label": ["x", "y"], "id": [1, 2]},
-            "id: must be a string, but got int64. Rename the col",
-        ),
         ({"image": [1.5, 2.5], "label": ["x", "y"]}, "image: must be a struct with bytes, or binary, but got double"),
     ],
 )

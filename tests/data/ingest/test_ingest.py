@@ -133,9 +133,16 @@ def test_faults_of_options_and_ids_are_collected(tmp_path):
         "ingest.limit_per_class",
     ]
     table = tmp_path / "t.csv"
-    table.write_text("path,label\n" + "".join(f"{i // 2}.png,{'ab'[i % 2]}\n" for i in range(12)))
-    with pytest.raises(DataError, match=r"must have one row for each id, but got 6 that occur more than once: "):
+    rows = [(f"{i // 2}.png", "ab"[i % 2]) for i in range(12)] + [("x.png", "a"), ("x.png", "a")]
+    table.write_text("path,label\n" + "".join(f"{path},{label}\n" for path, label in rows))
+    with pytest.raises(DataError) as error:
         plan_ingest(str(table))
+    assert str(error.value).splitlines() == [
+        f"{table}: must have one label for each id in a split, but got 6 with several: "
+        "0.png, 1.png, 2.png, 3.png, 4.png, 5.png. Keep the row with the right one, or none of these rows.",
+        f"{table}: must have one row for each id in a split, but got 1 that occur more than once: x.png. "
+        "Delete the repeated rows.",
+    ]
 
 
 def test_an_empty_folder_and_one_class(tmp_path):

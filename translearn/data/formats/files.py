@@ -1,4 +1,4 @@
-"""Images that are files: folders of class folders, and tables of paths and labels."""
+"""Images that are files: folders of class folders, and files named one by one."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.fs as pafs
 from PIL import Image
 
-from translearn.data.bounded import check_text, open_bounded, read_texts
-from translearn.data.formats.reader import MAX_BYTES, did_you_mean, listing_table, unlabelled
+from translearn.data.formats.reader import MAX_BYTES, listing_table, unlabelled
 from translearn.data.images.pixels import FORMATS
-from translearn.data.ingest.schema import LISTING, SPLIT_NAMES
+from translearn.data.ingest.schema import SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage.folder import Folder
 from translearn.storage.uris import is_remote
 
-_COLUMNS = ("path", "label", "split")
 _NUM_THREADS = 8  # an object store answers slowly, but many at a time
 _LITTER = {"thumbs.db", "desktop.ini"}  # what file managers leave behind
 
@@ -137,88 +133,10 @@ class ImageFolder(FileReader):
         raise_faults(faults, DataError)
 
 
-@dataclass(frozen=True)
-class TableOfPaths(FileReader):
-    """A CSV or Parquet file with the columns path, label and, if wanted, split.
-
-    Paths are relative to the file's folder; an id is the path. An empty label is no label.
-
-    Attributes:
-        name: The file's name.
-        labelled: False to read the paths alone.
-    """
-
-    name: str
-    labelled: bool = True
-
-    def listing(self) -> pa.Table:
-        table, where = self._table(), self.folder.address(self.name)
-        ids = _texts(where, table, "path")
-        if ids.null_count:
-            rule = "must have a path in each row"
-            raise DataError(fault(where, rule, f"{ids.null_count} without", "Delete these rows or fill in the path."))
-        ids = [str(PurePosixPath(path)) for path in ids.to_pylist()]
-        raise_faults(_outside(where, ids), DataError)
-        if not self.labelled:
-            return unlabelled(ids)
-        labels = pc.utf8_trim_whitespace(_texts(where, table, "label"))
-        return pa.table([ids, pc.if_else(pc.equal(labels, ""), None, labels), self._splits(table), ids], schema=LISTING)
-
-    def _table(self) -> pa.Table:
-        where = self.folder.file(self.name)
-        try:
-            if self.name.endswith(".parquet"):
-                names = open_bounded(self.folder, self.name).schema_arrow.names
-                self._check_columns(names)
-                return read_texts(self.folder, self.name, [name for name in _COLUMNS if name in names])
-            columns = {name: pa.string() for name in _COLUMNS}  # so that a class may be called 007
-            convert = pacsv.ConvertOptions(column_types=columns, strings_can_be_null=True, null_values=[""])
-            with self.folder.fs.open_input_file(where) as stream:
-                table = pacsv.read_csv(stream, convert_options=convert)
-            self._check_columns(table.column_names)
-            return table
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            first = "path,label[,split]" if self.labelled else "path"
-            remedy = f"({error}) The first line of a CSV file names its columns: {first}."
-            raise DataError(fault(self.folder.address(self.name), "must be a table", "none", remedy)) from error
-
-    def _check_columns(self, names: list[str]) -> None:
-        where = self.folder.address(self.name)
-        faults = [
-            fault(where, f"must have a column {column!r}", names, did_you_mean(column, names))
-            for column in (("path", "label") if self.labelled else ("path",))
-            if column not in names
-        ]
-        raise_faults(faults, DataError)
-
-    def _splits(self, table: pa.Table) -> list[str]:
-        if "split" not in table.column_names:
-            return ["train"] * len(table)
-        names = _texts(self.folder.address(self.name), table, "split").to_pylist()
-        unknown = sorted({str(name) for name in names} - set(SPLIT_NAMES))
-        if unknown:
-            where = self.folder.address(self.name)
-            raise DataError(fault(where, "must name known splits", unknown, did_you_mean(unknown[0], SPLIT_NAMES)))
-        return [SPLIT_NAMES[name] for name in names]
-
-
 def _split_and_label(path: str, has_splits: bool) -> tuple[str, str | None]:
     *folders, _ = path.split("/")
     split = SPLIT_NAMES[folders.pop(0)] if has_splits and folders else "train"
     return split, folders[0] if folders else None
-
-
-def _texts(where: str, table: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return a column of text, or of numbers as text."""
-    check_text(f"{where}: {name}", table[name].type)
-    return table[name].cast(pa.string())
-
-
-def _outside(where: str, paths: list[str]) -> list[str]:
-    """Return a fault where a table names files outside of its folder."""
-    outside = [path for path in paths if path.startswith("/") or ".." in PurePosixPath(path).parts]
-    rule, remedy = "must name paths below the table's folder", "Move the table to a folder above all of its images."
-    return [fault(where, rule, f"{len(outside)} others: {', '.join(outside[:3])}", remedy)] if outside else []
 
 
 @functools.cache

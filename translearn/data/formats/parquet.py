@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from translearn.data.bounded import open_bounded, read_images, read_texts
-from translearn.data.formats.reader import MAX_BYTES, did_you_mean, distinct, listing_table, unlabelled
-from translearn.data.ingest.schema import SPLIT_NAMES
+from translearn.data.formats.labels import class_names, is_id, is_nameable, is_text, labels_in, names_in
+from translearn.data.formats.reader import MAX_BYTES, did_you_mean, in_order, listing_table, unlabelled
+from translearn.data.ingest.schema import LISTING, SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage.folder import Folder
 
@@ -25,8 +27,9 @@ _PREFIX = re.compile(rf"^({'|'.join(sorted(SPLIT_NAMES, key=len, reverse=True))}
 class ParquetImages:
     """Parquet files with the columns ``image`` (struct of bytes and path, or binary) and ``label``.
 
-    A label is a string or an integer, whose name is in the ``huggingface`` metadata if there is any;
-    null and negative mean none. An id is ``<split>/<row>``, unless there is a column ``id``.
+    A label is a text or a whole number, whose name is in the ``huggingface`` metadata if there is any;
+    null and negative mean none. An id is ``<split>/<row>``, unless a column ``id`` has others, which
+    are unique within a split.
 
     Attributes:
         folder: The folder of the files.
@@ -56,12 +59,13 @@ class ParquetImages:
         return self.folder.is_local
 
     def listing(self) -> pa.Table:
-        """See ``Reader``. Reads the label columns only."""
-        tables, starts = [], {split: 0 for split, _ in self.files}
-        for split, name in self.files:
-            tables.append(self._list_file(split, name, starts[split]))
-            starts[split] += len(tables[-1])
-        return pa.concat_tables(tables)
+        """See ``Reader``. Reads the columns of labels and ids only."""
+        tables = [self._list_file(split, name) for split, name in self.files]
+        listing, splits = pa.concat_tables(tables), [split for split, _ in self.files]
+        prefixes = pa.concat_arrays([pa.repeat(split, len(t)) for split, t in zip(splits, tables, strict=True)])
+        if not _are_ids(listing["id"], prefixes):
+            listing = listing.set_column(0, LISTING.field("id"), _numbered(prefixes))
+        return in_order(listing, self._class_order())
 
     def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
         """See ``Reader``. A key is ``<file>#<row group>#<row in it>``."""
@@ -69,23 +73,32 @@ class ParquetImages:
             name, group, row = key.rsplit("#", 2)
             yield _row_group(self.folder.uri, name, int(group))[int(row)]
 
-    def _list_file(self, split: str, name: str, start: int) -> pa.Table:
+    def _list_file(self, split: str, name: str) -> pa.Table:
+        """Return the rows of a file; their ids are null where it has none."""
         file, where = open_parquet(self.folder, name), self.folder.address(name)
         raise_faults(_column_faults(where, file.schema_arrow, self.labelled), DataError)
-        columns = [column for column in self._columns() if column in file.schema_arrow.names]
+        columns = self._columns(file.schema_arrow)
         with _whole(where):
-            table = read_texts(self.folder, name, columns)
+            table = read_texts(self.folder, name, columns) if columns else pa.table({})
         num = file.metadata.num_rows
-        ids = table["id"].to_pylist() if "id" in columns else [f"{split}/{start + row}" for row in range(num)]
+        ids = names_in(f"{where}: id", table["id"]) if "id" in columns else pa.nulls(num, pa.string())
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         keys = [f"{name}#{group}#{row}" for group, size in enumerate(sizes) for row in range(size)]
         if not self.labelled:
             return unlabelled(ids, keys)
-        labels = _label_names(where, table["label"].to_pylist(), self.classes or _class_label(where, file.schema_arrow))
-        return listing_table(ids, labels, ["train" if split == "all" else split] * len(ids), keys)
+        classes = self.classes or class_names(where, file.schema_arrow)
+        labels = labels_in(f"{where}: label", table["label"], classes)
+        return listing_table(ids, labels, ["train" if split == "all" else split] * num, keys)
 
-    def _columns(self) -> tuple[str, ...]:
-        return ("label", "id") if self.labelled else ("id",)
+    def _class_order(self) -> tuple[str, ...]:
+        """Return the classes in the order of the names that numbers stand for, where there are names."""
+        schemas = [(self.folder.address(name), open_parquet(self.folder, name).schema_arrow) for _, name in self.files]
+        return self.classes or next(filter(None, (class_names(*schema) for schema in schemas)), ())
+
+    def _columns(self, schema: pa.Schema) -> list[str]:
+        """Return the columns to read: an ``id`` that can be none is not read."""
+        has_ids = "id" in schema.names and is_id(schema.field("id").type)
+        return [*(["label"] if self.labelled else []), *(["id"] if has_ids else [])]
 
 
 def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
@@ -114,10 +127,11 @@ def _row_group(uri: str, name: str, group: int) -> list[bytes | str]:
         return [_content(image.as_py()) for image in images]
 
 
-def _content(image: dict[str, bytes | None] | bytes | None) -> bytes | str:
+def _content(image: dict[str, Any] | bytes | None) -> bytes | str:
     content = image.get("bytes") if isinstance(image, dict) else image
     if content is None:
-        return "has no bytes"
+        path = image.get("path") if isinstance(image, dict) else None
+        return f"has no bytes, only the path {path!r}" if path else "has no bytes"
     return content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
 
 
@@ -129,48 +143,37 @@ def _column_faults(where: str, schema: pa.Schema, labelled: bool) -> list[str]:
     ]
     if faults:
         return faults
+    remedy = "Call a column of paths path, and name the file itself." if is_text(schema.field("image").type) else ""
     if not _holds_bytes(kind := schema.field("image").type):
-        faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kind, ""))
-    if labelled and not (pa.types.is_integer(kind := schema.field("label").type) or _is_text(kind)):
-        faults.append(fault(f"{where}: label", "must be an integer or a string", kind, ""))
-    if "id" in schema.names and not _is_text(schema.field("id").type):
-        remedy = "Rename the column: without one, rows are numbered."
-        faults.append(fault(f"{where}: id", "must be a string", schema.field("id").type, remedy))
+        faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kind, remedy))
+    if labelled and not is_nameable(kind := schema.field("label").type):
+        rule = "must be text, whole numbers or categories"
+        faults.append(fault(f"{where}: label", rule, kind, "Write it as text."))
     return faults
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+def _are_ids(ids: pa.ChunkedArray, prefixes: pa.Array) -> bool:
+    """Return whether each row has an id of its own within its split."""
+    found = pa.table({"split": prefixes, "id": ids})
+    return not ids.null_count and found.group_by(["split", "id"]).aggregate([]).num_rows == len(ids)
+
+
+def _numbered(prefixes: pa.Array) -> pa.Array:
+    """Return ids ``<split>/<row>``, the rows counted from 0 within a split."""
+    counts: Counter[str] = Counter()
+    ids = []
+    for split in prefixes.to_pylist():
+        ids.append(f"{split}/{counts[split]}")
+        counts[split] += 1
+    return pa.array(ids, pa.string())
+
+
+def has_images(schema: pa.Schema) -> bool:
+    """Return whether a Parquet file holds the bytes of images."""
+    return "image" in schema.names and _holds_bytes(schema.field("image").type)
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def _class_label(where: str, schema: pa.Schema) -> tuple[str, ...]:
-    try:
-        node = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    except (ValueError, RecursionError):
-        node = None
-    for key in ("info", "features", "label"):
-        node = node.get(key, {}) if isinstance(node, dict) else None
-    names = (node.get("names") or []) if isinstance(node, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        rule, remedy = "must be a mapping with the names of the classes, or missing", "Delete or mend this metadata."
-        raise DataError(fault(f"{where}: huggingface metadata", rule, "something else", remedy))
-    return tuple(distinct(names))
-
-
-def _label_names(where: str, labels: Sequence[int | str | None], names: Sequence[str]) -> list[str | None]:
-    outside = sorted({label for label in labels if isinstance(label, int) and names and label >= len(names)})
-    if outside:
-        raise DataError(fault(f"{where}: label", f"must be below {len(names)}, the number of names", outside, ""))
-    return [_label_name(label, names) for label in labels]
-
-
-def _label_name(label: int | str | None, names: Sequence[str]) -> str | None:
-    if isinstance(label, int):
-        return None if label < 0 else names[label] if names else str(label)
-    return label.strip() or None if label is not None else None

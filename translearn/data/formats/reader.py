@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -13,6 +14,7 @@ from translearn.data.ingest.schema import LISTING
 
 #: The most bytes that an encoded image may have.
 MAX_BYTES = 256 * 2**20
+_CLASSES = b"classes"
 
 
 class Reader(Protocol):
@@ -34,19 +36,29 @@ class Reader(Protocol):
 
 
 def listing_table(
-    ids: Sequence[str],
-    labels: Sequence[str | None] | pa.Array,
+    ids: Sequence[str] | pa.Array | pa.ChunkedArray,
+    labels: Sequence[str | None] | pa.Array | pa.ChunkedArray,
     splits: Sequence[str] | pa.Array,
     keys: Sequence[str] | None = None,
 ) -> pa.Table:
     """Return a table of schema ``LISTING``; the ids serve as keys where none are given."""
-    names = pa.array(ids, pa.string())
+    names = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string())
     return pa.table([names, labels, splits, names if keys is None else keys], schema=LISTING)
 
 
-def unlabelled(ids: Sequence[str], keys: Sequence[str] | None = None) -> pa.Table:
+def unlabelled(ids: Sequence[str] | pa.Array | pa.ChunkedArray, keys: Sequence[str] | None = None) -> pa.Table:
     """Return a table of schema ``LISTING`` of images without labels."""
     return listing_table(ids, pa.nulls(len(ids), pa.string()), ["train"] * len(ids), keys)
+
+
+def in_order(listing: pa.Table, classes: Sequence[str]) -> pa.Table:
+    """Return a listing that says in which order its classes come."""
+    return listing.replace_schema_metadata({**(listing.schema.metadata or {}), _CLASSES: json.dumps(list(classes))})
+
+
+def order_of(listing: pa.Table) -> list[str]:
+    """Return the classes in the order that a listing says, those without an image too; none where it says nothing."""
+    return list(json.loads((listing.schema.metadata or {}).get(_CLASSES, b"[]")))
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -10,9 +10,10 @@ import pyarrow.fs as pafs
 
 from translearn.data.dataset import open_dataset
 from translearn.data.formats.builtin import PROCEDURES, Procedural, SklearnDigits
-from translearn.data.formats.files import ImageFiles, ImageFolder, TableOfPaths, looks_decodable
-from translearn.data.formats.parquet import ParquetImages, open_parquet
+from translearn.data.formats.files import ImageFiles, ImageFolder, looks_decodable
+from translearn.data.formats.parquet import ParquetImages, has_images, open_parquet
 from translearn.data.formats.reader import Reader, did_you_mean
+from translearn.data.formats.tables import TableOfPaths
 from translearn.data.formats.torchvision_sets import KNOWN, TorchvisionImages, default_root
 from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, fault, raise_faults
@@ -99,9 +100,9 @@ def _open_location(source: str, labelled: bool) -> Reader:
     if kind == pafs.FileType.Directory:
         return _open_folder(folder, labelled)
     above, name = folder.parent, folder.path.rpartition("/")[2]
-    if kind == pafs.FileType.File and name.endswith(".csv"):
+    if kind == pafs.FileType.File and name.lower().endswith(".csv"):
         return TableOfPaths(above, name, labelled)
-    if kind == pafs.FileType.File and name.endswith(".parquet"):
+    if kind == pafs.FileType.File and name.lower().endswith(".parquet"):
         return _open_parquet(above, name, labelled)
     if kind == pafs.FileType.File and not labelled and looks_decodable(name):
         return ImageFiles((source,))
@@ -120,12 +121,14 @@ def _open_folder(folder: Folder, labelled: bool) -> Reader:
         files = tuple((s.split, s.file) for s in manifest.shards)
         return ParquetImages(folder, files, tuple(manifest.classes), labelled)
     for inner in (folder, folder / "data"):  # Hugging Face keeps the files in data/
-        names = [name for name in inner.names() if name.endswith(".parquet")]
+        names = [name for name in inner.names() if name.lower().endswith(".parquet")]
         if names:
             return ParquetImages.of(inner, names, labelled)
     return ImageFolder(folder, labelled)
 
 
 def _open_parquet(folder: Folder, name: str, labelled: bool) -> Reader:
-    has_paths = "path" in open_parquet(folder, name).schema_arrow.names
-    return TableOfPaths(folder, name, labelled) if has_paths else ParquetImages.of(folder, [name], labelled)
+    schema = open_parquet(folder, name).schema_arrow
+    if "path" in schema.names and not has_images(schema):
+        return TableOfPaths(folder, name, labelled)
+    return ParquetImages.of(folder, [name], labelled)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from translearn.data.formats.reader import Reader
+from translearn.data.formats.reader import Reader, order_of
 from translearn.data.formats.source import open_source
 from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
 from translearn.data.ingest.inspection import inspect_batch
@@ -69,7 +69,7 @@ def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan
     raise_faults(options.faults(), DataError)
     reader = open_source(source, options.root)
     offered = reader.listing()
-    names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None})
+    names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None}, order_of(offered))
     labels = pc.index_in(offered["label"], value_set=pa.array(names, pa.string()))
     listing = _with_splits(offered.set_column(1, "label", labels), options)
     raise_faults(_faults(source, offered, listing, names), DataError)
@@ -96,17 +96,29 @@ def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:
 
 
 def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str]) -> list[str]:
-    counts = pc.value_counts(offered["id"])
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values").to_pylist()
-    faults = _name_faults(source, names)
-    if twice:
-        shown = f"{len(twice)} that occur more than once: {_some(twice)}"
-        faults.append(fault(source, "must have one row for each id", shown, "Delete the repeated rows."))
+    faults = _name_faults(source, names) + _id_faults(source, offered)
     if len(names) < 2:
         remedy = "Put each class's images into a folder named after it."
         shown = f"{len(names)} in {len(offered)} examples"
         return [*faults, fault(source, "must have labelled images of at least 2 classes", shown, remedy)]
     return faults + _class_faults(source, listing, names)
+
+
+def _id_faults(source: str, offered: pa.Table) -> list[str]:
+    rows = offered.group_by(["split", "id"], use_threads=False)
+    counts = rows.aggregate([([], "count_all"), ("label", "count_distinct")])
+    counts = counts.filter(pc.greater(counts["count_all"], 1))
+    has_two = pc.greater(counts["label_count_distinct"], 1)
+    two, same = (counts.filter(mask)["id"].to_pylist() for mask in (has_two, pc.invert(has_two)))
+    faults = []
+    if two:
+        remedy = "Keep the row with the right one, or none of these rows."
+        shown = f"{len(two)} with several: {_some(two)}"
+        faults.append(fault(source, "must have one label for each id in a split", shown, remedy))
+    if same:
+        shown = f"{len(same)} that occur more than once: {_some(same)}"
+        faults.append(fault(source, "must have one row for each id in a split", shown, "Delete the repeated rows."))
+    return faults
 
 
 def _name_faults(source: str, names: list[str]) -> list[str]:

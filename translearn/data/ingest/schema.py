@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 #: The order in which splits are written: a duplicate is known before the training split is seen.
@@ -40,7 +42,8 @@ LEAKS = pa.schema(
 )
 
 
-def class_order(names: set[str]) -> list[str]:
-    """Sort class names: as numbers where all are whole numbers, else by code point."""
-    numeric = all(name.isascii() and name.removeprefix("-").isdigit() for name in names)
-    return sorted(names, key=(lambda name: (int(name), name)) if numeric else None)
+def class_order(names: set[str], known: Sequence[str] = ()) -> list[str]:
+    """Sort class names: those of a known order first, the others as numbers where all are whole, else by code point."""
+    first, others = [name for name in known if name in names], names - set(known)
+    numeric = all(name.isascii() and name.removeprefix("-").isdigit() for name in others)
+    return first + sorted(others, key=(lambda name: (int(name), name)) if numeric else None)
