@@ -20,6 +20,7 @@ def add(commands: Commands) -> None:
     ingest.add_argument("--max-bad-fraction", type=float, default=defaults.max_bad_fraction, metavar="F")
     ingest.add_argument("--drop-leaks", action="store_true", help="leave out training images that val or test has too")
     ingest.add_argument("--limit-per-class", type=int, metavar="N", help="at most N images of each class and split")
+    ingest.add_argument("--group", metavar="REGEX", help=r"images that stay in one split: of one clip, clip(\d+)")
     add_common(ingest)
 
 
@@ -33,6 +34,7 @@ def _ingest(options: argparse.Namespace) -> dict[str, Any]:
         max_bad_fraction=options.max_bad_fraction,
         drop_leaks=options.drop_leaks,
         limit_per_class=options.limit_per_class,
+        group=options.group,
     )
     check_ingest(options.source, options.out, chosen)
     from translearn.cluster.session import session

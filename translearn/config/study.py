@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -119,6 +120,15 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def _regular_expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        remedy = r"For example clip(\d+): what it captures names the group."
+        raise _broken(f"must be a regular expression ({error})", remedy) from None
+    return pattern
+
+
 class IngestSpec(_Model):
     """Ingestion of a data set that is not ingested yet; ``limit_per_class`` holds for ingested ones too."""
 
@@ -126,6 +136,10 @@ class IngestSpec(_Model):
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     drop_leaks: bool = False
     limit_per_class: Annotated[Count | None, Field(description="images of each class and split, at most")] = None
+    group: Annotated[
+        Annotated[str, AfterValidator(_regular_expression)] | None,
+        Field(description="regular expression: what it captures of a path names the group, which stays in one split"),
+    ] = None
 
 
 class TargetSpec(_Model):

@@ -29,7 +29,7 @@ class ParquetImages:
 
     A label is a text or a whole number, whose name is in the ``huggingface`` metadata if there is any;
     null and negative mean none. An id is ``<split>/<row>``, unless a column ``id`` has others, which
-    are unique within a split.
+    are unique within a split; a column ``group`` gives the groups.
 
     Attributes:
         folder: The folder of the files.
@@ -88,7 +88,8 @@ class ParquetImages:
             return unlabelled(ids, keys)
         classes = self.classes or class_names(where, file.schema_arrow)
         labels = labels_in(f"{where}: label", table["label"], classes)
-        return listing_table(ids, labels, ["train" if split == "all" else split] * num, keys)
+        groups = names_in(f"{where}: group", table["group"]) if "group" in columns else None
+        return listing_table(ids, labels, ["train" if split == "all" else split] * num, keys, groups)
 
     def _class_order(self) -> tuple[str, ...]:
         """Return the classes in the order of the names that numbers stand for, where there are names."""
@@ -98,7 +99,9 @@ class ParquetImages:
     def _columns(self, schema: pa.Schema) -> list[str]:
         """Return the columns to read: an ``id`` that can be none is not read."""
         has_ids = "id" in schema.names and is_id(schema.field("id").type)
-        return [*(["label"] if self.labelled else []), *(["id"] if has_ids else [])]
+        has_groups = self.labelled and "group" in schema.names
+        wanted = {"label": self.labelled, "id": has_ids, "group": has_groups}
+        return [name for name, is_wanted in wanted.items() if is_wanted]
 
 
 def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:

@@ -40,10 +40,12 @@ def listing_table(
     labels: Sequence[str | None] | pa.Array | pa.ChunkedArray,
     splits: Sequence[str] | pa.Array,
     keys: Sequence[str] | None = None,
+    groups: pa.Array | pa.ChunkedArray | None = None,
 ) -> pa.Table:
     """Return a table of schema ``LISTING``; the ids serve as keys where none are given."""
     names = ids if isinstance(ids, pa.Array | pa.ChunkedArray) else pa.array(ids, pa.string())
-    return pa.table([names, labels, splits, names if keys is None else keys], schema=LISTING)
+    groups = pa.nulls(len(names), pa.string()) if groups is None else groups
+    return pa.table([names, labels, splits, names if keys is None else keys, groups], schema=LISTING)
 
 
 def unlabelled(ids: Sequence[str] | pa.Array | pa.ChunkedArray, keys: Sequence[str] | None = None) -> pa.Table:

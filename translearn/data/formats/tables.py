@@ -16,14 +16,14 @@ from translearn.data.formats.reader import did_you_mean, in_order, listing_table
 from translearn.data.ingest.schema import SPLIT_NAMES
 from translearn.errors import DataError, fault, raise_faults
 
-_COLUMNS = ("path", "label", "split")
+_COLUMNS = ("path", "label", "split", "group")
 _DRIVE = re.compile(r"[A-Za-z]:/")
 _HEAD = 10_000  # bytes of a CSV file that hold the names of the columns
 
 
 @dataclass(frozen=True)
 class TableOfPaths(FileReader):
-    """A CSV or Parquet file with the columns path, label and, if wanted, split.
+    """A CSV or Parquet file with the columns path, label and, if wanted, split and group.
 
     Paths lie below the file's folder; an id is the path from there, with slashes. An empty label is no label.
 
@@ -42,7 +42,8 @@ class TableOfPaths(FileReader):
         if not self.labelled:
             return unlabelled(ids)
         labels = labels_in(f"{self._where}: label", table["label"], classes)
-        return in_order(listing_table(ids, labels, self._splits(table)), classes)
+        groups = names_in(f"{self._where}: group", table["group"]) if "group" in table.column_names else None
+        return in_order(listing_table(ids, labels, self._splits(table), groups=groups), classes)
 
     @property
     def _where(self) -> str:
@@ -60,7 +61,7 @@ class TableOfPaths(FileReader):
             self._check_columns(table.column_names)
             return table, ()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            first = "path,label[,split]" if self.labelled else "path"
+            first = "path,label[,split][,group]" if self.labelled else "path"
             remedy = f"({error}) The first line of a CSV file names its columns: {first}."
             raise DataError(fault(self._where, "must be a table", "none", remedy)) from error
 

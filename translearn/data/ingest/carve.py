@@ -30,8 +30,7 @@ def carve_splits(
     Returns:
         The new splits. Each missing split gets its rounded part of a class, but at least one image.
     """
-    missing = [split for split in _CARVED if not (splits == split).any()]
-    whole = fractions["train"] + sum(fractions[split] for split in missing)
+    missing, whole = missing_splits(splits, fractions)
     carved = splits.copy()
     for rows in _by_class(labels, splits == "train"):
         ordered, start = rows[np.argsort(keys[rows], kind="stable")], 0
@@ -40,6 +39,12 @@ def carve_splits(
             carved[ordered[start : start + num]] = split
             start += num
     return carved
+
+
+def missing_splits(splits: np.ndarray, fractions: Mapping[str, float]) -> tuple[list[str], float]:
+    """Return the splits that have no example, and their fractions and that of train together."""
+    missing = [split for split in _CARVED if not (splits == split).any()]
+    return missing, fractions["train"] + sum(fractions[split] for split in missing)
 
 
 def first_per_class(keys: np.ndarray, labels: np.ndarray, splits: np.ndarray, limit: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from translearn.data.images.pixels import MAX_PIXELS
+from translearn.data.ingest.groups import pattern_faults
 from translearn.errors import fault
 
 
@@ -19,6 +20,8 @@ class IngestOptions:
         drop_leaks: Leave out training images that are exact duplicates of val or test images.
         limit_per_class: At most so many images of each class and split; None for all.
         max_pixels: The most pixels an image may have.
+        group: A regular expression that finds an image's group in its id; see ``groups.with_groups``. None for the
+            groups that the source has.
         root: The folder of torchvision's data sets; None for the default.
     """
 
@@ -27,6 +30,7 @@ class IngestOptions:
     drop_leaks: bool = False
     limit_per_class: int | None = None
     max_pixels: int = MAX_PIXELS
+    group: str | None = None
     root: str | None = None
 
     def recorded(self) -> dict[str, Any]:
@@ -45,4 +49,4 @@ class IngestOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 faults.append(fault(f"ingest.{name}", "must be at least 1", value, ""))
-        return faults
+        return faults + (pattern_faults("ingest.group", self.group) if self.group is not None else [])

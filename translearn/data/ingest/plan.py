@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from translearn.data.formats.reader import Reader, order_of
 from translearn.data.formats.source import open_source
 from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
+from translearn.data.ingest.carve_groups import carve_groups
+from translearn.data.ingest.groups import group_faults, group_names, with_groups, without_crossing
 from translearn.data.ingest.inspection import inspect_batch
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.schema import SPLITS, class_order
@@ -68,10 +70,13 @@ def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan
     options = options or IngestOptions()
     raise_faults(options.faults(), DataError)
     reader = open_source(source, options.root)
-    offered = reader.listing()
+    offered = with_groups(source, reader.listing(), options.group)
     names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None}, order_of(offered))
     labels = pc.index_in(offered["label"], value_set=pa.array(names, pa.string()))
     listing = _with_splits(offered.set_column(1, "label", labels), options)
+    if options.drop_leaks:
+        listing = without_crossing(listing)
+    listing = _in_order(listing, options.limit_per_class)
     raise_faults(_faults(source, offered, listing, names), DataError)
     return IngestPlan(source, options, reader, listing, tuple(names))
 
@@ -83,20 +88,36 @@ def inspected(plan: IngestPlan, batch_rows: int = 64) -> Iterator[pa.Table]:
 
 
 def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:
-    keys = example_keys(listing["id"].to_pylist())
-    labels = listing["label"].fill_null(-1).to_numpy().astype(np.int64)
+    """Carve the splits that are missing, by group where there are groups."""
     fractions = dict(zip(("train", "val", "test"), options.split, strict=True))
-    splits = carve_splits(keys, labels, np.array(listing["split"].to_pylist(), dtype="<U5"), fractions)
+    labels, splits = _labels(listing), _splits(listing)
+    if listing["group"].null_count < len(listing):
+        splits = carve_groups(group_names(listing), labels, splits, fractions)
+    else:
+        splits = carve_splits(example_keys(listing["id"].to_pylist()), labels, splits, fractions)
+    return listing.set_column(2, "split", pa.array(splits.tolist(), pa.string()))
+
+
+def _in_order(listing: pa.Table, limit: int | None) -> pa.Table:
+    """Return the splits in the order of ``SPLITS``, with at most so many images of each class."""
+    splits = _splits(listing)
     rows = np.arange(len(splits))
-    if options.limit_per_class is not None:
-        rows = first_per_class(keys, labels, splits, options.limit_per_class)
+    if limit is not None:
+        rows = first_per_class(example_keys(listing["id"].to_pylist()), _labels(listing), splits, limit)
     ordered = np.concatenate([rows[splits[rows] == split] for split in SPLITS])
-    listing = listing.set_column(2, "split", pa.array(splits.tolist(), pa.string()))
     return listing.take(pa.array(ordered)).combine_chunks()
 
 
+def _labels(listing: pa.Table) -> np.ndarray:
+    return np.asarray(listing["label"].fill_null(-1).to_numpy().astype(np.int64))
+
+
+def _splits(listing: pa.Table) -> np.ndarray:
+    return np.array(listing["split"].to_pylist(), dtype="<U5")
+
+
 def _faults(source: str, offered: pa.Table, listing: pa.Table, names: list[str]) -> list[str]:
-    faults = _name_faults(source, names) + _id_faults(source, offered)
+    faults = _name_faults(source, names) + _id_faults(source, offered) + group_faults(source, listing)
     if len(names) < 2:
         remedy = "Put each class's images into a folder named after it."
         shown = f"{len(names)} in {len(offered)} examples"
@@ -138,7 +159,8 @@ def _class_faults(source: str, listing: pa.Table, names: list[str]) -> list[str]
         missing = [name for label, name in enumerate(names) if label not in present]
         if missing:
             shown = f"{len(missing)} missing: {_some(missing)}"
-            remedy = "Classes must be the same in train, val and test; a class whose splits are carved needs 3 images."
+            least = "images of 3 groups" if listing["group"].null_count < len(listing) else "3 images"
+            remedy = f"Classes must be the same in train, val and test; a class whose splits are carved needs {least}."
             faults.append(fault(f"{source}: {split}", f"must have images of all {len(names)} classes", shown, remedy))
     return faults
 

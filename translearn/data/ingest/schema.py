@@ -12,8 +12,8 @@ SPLITS = ("test", "val", "train")
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 #: An example of a source, without image bytes. ``label`` is the class's name, null where there is none;
-#: the reader finds the image's bytes by ``key``.
-LISTING = pa.schema([("id", pa.string()), ("label", pa.string()), ("split", pa.string()), ("key", pa.string())])
+#: the reader finds the image's bytes by ``key``. Images of one ``group`` stay in one split; null for an image alone.
+LISTING = pa.schema([(name, pa.string()) for name in ("id", "label", "split", "key", "group")])
 
 #: A row of an ingested data set. ``image`` is the encoded file; ``digest`` identifies its pixels.
 ROWS = pa.schema(
