@@ -110,6 +110,10 @@ def test_leaks_are_warned_of_and_clean_differs_from_unchecked(page):
     assert "Its figures may be too good" not in without.plain
 
 
+def test_what_was_left_out_of_a_data_set_is_told_and_escaped(page):
+    assert page.text.count("bad images, left out: 2 (first: a<b>.png does not exist)") == 2  # target and source
+
+
 def test_one_near_duplicate_is_no_plural():
     evaluation = {**study().evaluation, "leaks": leaks(num_near=1)}
     assert "0 exact and 1 near duplicate." in Page(render(study(evaluation=evaluation))).plain

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from translearn.data.notes import Note
+
 #: The manifest's file name; a folder without it is no data set.
 MANIFEST = "manifest.json"
 
@@ -57,6 +59,7 @@ class Manifest(_Record):
         num_quarantined: Rows of ``quarantine.parquet``.
         num_leaks: Rows of ``leaks.parquet``: exact duplicates of an image in another split.
         leaks_dropped: The number of them that were training images and left out.
+        notes: What was left out, or done otherwise than the files say.
     """
 
     translearn: str
@@ -71,3 +74,4 @@ class Manifest(_Record):
     num_quarantined: int
     num_leaks: int
     leaks_dropped: int
+    notes: list[Note]

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from translearn.data.notes import Note
 from translearn.report.record import StudyRecord
 from translearn.report.templates import render_template
 from translearn.report.words import heading_and_lead
@@ -62,7 +63,7 @@ def _mistake(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dataset(name: str, manifest: dict[str, Any], pictures: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a manifest with its totals and its cells by class: images of each split, and of a target its pictures."""
+    """Return a manifest with its notes in words, its totals and its cells by class, a target's with pictures."""
     counts = manifest["counts"]
     of_class = {row["class"]: row for row in pictures["classes"]} if pictures else {}
     cells = [
@@ -71,7 +72,8 @@ def _dataset(name: str, manifest: dict[str, Any], pictures: dict[str, Any] | Non
     ]
     totals = {split: sum(nums.values()) for split, nums in counts.items()}
     different = {split: of["num_different"] for split, of in pictures["splits"].items()} if pictures else None
-    return {**manifest, "name": name, "totals": totals, "per_class": cells, "different": different}
+    notes = [str(Note(**note)) for note in manifest["notes"]]
+    return {**manifest, "notes": notes, "name": name, "totals": totals, "per_class": cells, "different": different}
 
 
 def _flat(nest: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

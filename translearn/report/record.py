@@ -23,7 +23,7 @@ class StudyRecord:
             val_loss, val_error, ...``; refits are called ``<candidate>-<n>``.
         mistakes: A row one of the worst mistakes: ``id, class, predicted, confidence, loss, image`` (PNG).
         datasets: Name to manifest: ``classes``, ``counts`` ({split: {class: number}}), ``num_quarantined``,
-            ``num_leaks``, ``fingerprint``, ``source``.
+            ``num_leaks``, ``notes``, ``fingerprint``, ``source``.
     """
 
     spec: dict[str, Any]

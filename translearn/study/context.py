@@ -12,8 +12,8 @@ from translearn.cluster.resources import Resources
 from translearn.config import StudySpec
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits, decode, target_dataset
-from translearn.study.datasets import limits
+from translearn.study.data import Splits, decode, target_dataset, tell_notes
+from translearn.study.datasets import is_ingested, limits
 from translearn.study.planning.budget import with_budget
 
 
@@ -58,6 +58,8 @@ def study_context(
     """
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
     dataset, size = target_dataset(spec, folder), spec.target.image_size
+    if is_ingested(spec.target.data):
+        tell_notes(spec.target.data, dataset)
     splits = decode(dataset, size, bounds, spec.seed, spec.target.images, num_sets)
     try:
         yield StudyContext(with_budget(spec, len(splits.train)), folder, splits, sources(), resources)

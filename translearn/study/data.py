@@ -40,7 +40,14 @@ def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:
     plan = plan_ingest(source, options)
     dataset = ingest(plan, out, inspected_in_parallel(plan))
     show_quarantined(source, dataset.manifest.num_quarantined)
+    tell_notes(source, dataset)
     return dataset
+
+
+def tell_notes(source: str, dataset: Dataset) -> None:
+    """Print what was left out of a data set or done otherwise, a line each."""
+    for note in dataset.manifest.notes:
+        say(f"{source}: {note}")
 
 
 def target_dataset(spec: StudySpec, folder: Folder) -> Dataset:

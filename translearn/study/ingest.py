@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from translearn.cluster.data.bulk import inspected_in_parallel
 from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.metrics import show_quarantined
-from translearn.data.ingest.ingest import LEAKS_FILE, QUARANTINE_FILE, IngestOptions, ingest, plan_ingest
+from translearn.data.ingest.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.ingest.schema import SPLITS
 from translearn.storage.folder import Folder
+from translearn.study.data import tell_notes
 
 
 def dry_run_ingest(source: str, options: IngestOptions) -> None:
@@ -38,12 +39,7 @@ def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
     show_quarantined(out, manifest.num_quarantined)
     counts = {split: dataset.num_examples(split) for split in ("train", "val", "test")}
     say(", ".join(f"{split} {count}" for split, count in counts.items()))
-    if manifest.num_quarantined:
-        say(f"{manifest.num_quarantined} bad images left out: see {dataset.folder.address(QUARANTINE_FILE)}")
-    if manifest.num_leaks:
-        what = f"{manifest.leaks_dropped} left out" if options.drop_leaks else "kept; --drop-leaks leaves them out"
-        place = dataset.folder.address(LEAKS_FILE)
-        say(f"{manifest.num_leaks} exact duplicates across splits ({what}): see {place}")
+    tell_notes(source, dataset)
     say(f"data set: {dataset.folder.uri} (fingerprint {manifest.fingerprint[:12]})")
     return {
         "out": dataset.folder.uri,

@@ -99,6 +99,8 @@ def test_too_many_bad_images_stop_with_the_table_and_without_a_manifest(tmp_path
     assert not (tmp_path / "out" / "manifest.json").exists()
     manifest = _ingest(source, tmp_path / "out", max_bad_fraction=0.05).manifest
     assert manifest.num_quarantined == 2
+    told = f"2 (first: {bad[0]['id']} {bad[0]['reason']})"
+    assert list(map(str, manifest.notes)) == [f"bad images, left out (quarantine.parquet lists them): {told}"]
 
 
 def test_leaks_are_reported_and_dropped_from_training_on_request(tmp_path):
@@ -110,6 +112,11 @@ def test_leaks_are_reported_and_dropped_from_training_on_request(tmp_path):
     ]
     assert (kept.manifest.num_leaks, kept.manifest.leaks_dropped, kept.num_examples("train")) == (1, 0, 7)
     assert (dropped.manifest.num_leaks, dropped.manifest.leaks_dropped, dropped.num_examples("train")) == (1, 1, 6)
+    first = "1 (first: train/cat/copy.png is test/dog/1.png)"
+    assert [str(*each.manifest.notes) for each in (kept, dropped)] == [
+        f"exact duplicates across splits, kept unless drop_leaks is set (leaks.parquet lists them): {first}",
+        f"exact duplicates of val or test images, left out of train (leaks.parquet lists them): {first}",
+    ]
 
 
 def test_classes_that_differ_between_splits(tmp_path):

@@ -11,6 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from translearn.data.ingest.schema import LISTING
+from translearn.data.notes import printable
 
 #: The most bytes that an encoded image may have.
 MAX_BYTES = 256 * 2**20
@@ -75,3 +76,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1, cutoff=0.5)
     hint = f"Did you mean {next(known for known in names if known.lower() == near[0])!r}? " if near else ""
     return f"{hint}Known: {', '.join(names) or 'none'}."
+
+
+def some(names: Sequence[str], most: int = 10) -> str:
+    """Return the first names, printable, for a message."""
+    return ", ".join(map(printable, names[:most])) + (", ..." if len(names) > most else "")

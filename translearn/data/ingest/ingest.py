@@ -128,4 +128,5 @@ def _manifest(plan: IngestPlan, writer: ShardWriter, tally: Tally) -> Manifest:
         num_quarantined=len(tally.quarantined),
         num_leaks=len(tally.leaks),
         leaks_dropped=tally.leaks_dropped,
+        notes=[*plan.notes, *tally.notes()],
     )

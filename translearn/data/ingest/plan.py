@@ -18,6 +18,7 @@ from translearn.data.ingest.groups import group_faults, group_names, with_groups
 from translearn.data.ingest.inspection import inspect_batch
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.schema import SPLITS, class_order
+from translearn.data.notes import Note, notes_of
 from translearn.errors import DataError, fault, raise_faults
 
 _LONGEST_NAME = 200
@@ -34,6 +35,7 @@ class IngestPlan:
         listing: id, label (int32, null where there is none), split and key of every example, the
             splits in the order test, val, train.
         classes: The names of the labels.
+        notes: What the source's reader left out, or took otherwise than it is called.
     """
 
     source: str
@@ -41,6 +43,7 @@ class IngestPlan:
     reader: Reader
     listing: pa.Table
     classes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     def batches(self, batch_rows: int) -> Iterator[pa.Table]:
         """Return the listing in slices of this many rows."""
@@ -78,7 +81,7 @@ def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan
         listing = without_crossing(listing)
     listing = _in_order(listing, options.limit_per_class)
     raise_faults(_faults(source, offered, listing, names), DataError)
-    return IngestPlan(source, options, reader, listing, tuple(names))
+    return IngestPlan(source, options, reader, listing, tuple(names), notes_of(offered))
 
 
 def inspected(plan: IngestPlan, batch_rows: int = 64) -> Iterator[pa.Table]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from translearn.data.ingest.schema import LEAKS, QUARANTINE
 from translearn.data.manifest import ImageSizes, SizeRange
+from translearn.data.notes import Note, note
 
 
 @dataclass
@@ -52,6 +53,20 @@ class Tally:
     def leaks_table(self) -> pa.Table:
         """Return the exact duplicates across splits, of schema ``LEAKS``."""
         return pa.Table.from_pylist(self.leaks, schema=LEAKS)
+
+    def notes(self) -> list[Note]:
+        """Return what was left out, and the leaks that were not."""
+        bad = [f"{row['id']} {row['reason']}" for row in self.quarantined]
+        dropped: list[str] = []
+        kept: list[str] = []
+        for row in self.leaks:
+            pair = f"{row['id']} is {row['other_id']}"
+            (dropped if self.drop_leaks and row["split"] == "train" else kept).append(pair)
+        return [
+            *note("bad images, left out (quarantine.parquet lists them)", bad),
+            *note("exact duplicates of val or test images, left out of train (leaks.parquet lists them)", dropped),
+            *note("exact duplicates across splits, kept unless drop_leaks is set (leaks.parquet lists them)", kept),
+        ]
 
     def _keep(self, row: dict[str, Any]) -> bool:
         self.num_seen += 1
