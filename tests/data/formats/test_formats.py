@@ -29,11 +29,11 @@ def test_folder_with_splits_and_a_validation_folder(tmp_path):
 
 
 def test_flat_folder_nested_and_stray_files(tmp_path):
-    files = {"cat/deep/1.png": b"", "dog/notes.txt": b"", ".DS_Store": b"", "cat/Thumbs.db": b"", "lost.jpg": b""}
+    files = {"cat/deep/1.png": b"", "dog/photo": b"", ".DS_Store": b"", "cat/Thumbs.db": b"", "lost.jpg": b""}
     write_files(tmp_path, {**files, "README.md": b""})
     assert _rows(tmp_path) == [
         ("cat/deep/1.png", "cat", "train"),
-        ("dog/notes.txt", "dog", "train"),
+        ("dog/photo", "dog", "train"),
         ("lost.jpg", None, "train"),
     ]
 
@@ -71,7 +71,8 @@ def test_parquet_of_paths_without_split(tmp_path):
         (
             "path,label,split\na,b,trian\n",
             "must name known splits, but got ['trian']. "
-            "Did you mean 'train'? Known: train, val, valid, validation, test.",
+            "Did you mean 'train'? Known: train, training, val, valid, validation, dev, eval, evaluation, test, "
+            "testing.",
         ),
         ("path,label\n,b\n", "must have a path in each row, but got 1 without. Delete these rows or fill in the path."),
     ],

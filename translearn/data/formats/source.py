@@ -10,7 +10,9 @@ import pyarrow.fs as pafs
 
 from translearn.data.dataset import open_dataset
 from translearn.data.formats.builtin import PROCEDURES, Procedural, SklearnDigits
-from translearn.data.formats.files import ImageFiles, ImageFolder, looks_decodable
+from translearn.data.formats.files import ImageFiles
+from translearn.data.formats.image_folder import ImageFolder
+from translearn.data.formats.names import looks_decodable
 from translearn.data.formats.parquet import ParquetImages, has_images, open_parquet
 from translearn.data.formats.reader import Reader, did_you_mean
 from translearn.data.formats.tables import TableOfPaths

@@ -9,7 +9,11 @@ import pyarrow as pa
 #: The order in which splits are written: a duplicate is known before the training split is seen.
 SPLITS = ("test", "val", "train")
 #: Names of splits in folders, file-name prefixes and ``split`` columns.
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 #: An example of a source, without image bytes. ``label`` is the class's name, null where there is none;
 #: the reader finds the image's bytes by ``key``. Images of one ``group`` stay in one split; null for an image alone.
