@@ -56,20 +56,26 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
         return told
     quiet()  # heavy imports wait until all is known to be good that a look at local files can tell
     from translearn.cluster.session import session
+
+    dashboard = not (options.no_dashboard or options.dry_run)
+    with session(options.address, dashboard=dashboard) as url:  # torch is imported meanwhile
+        return _at_work(options, spec, sizes, url)
+
+
+def _at_work(options: argparse.Namespace, spec: StudySpec, sizes: dict[str, Size], url: str) -> dict[str, Any]:
+    """Do the work of a command; ``url`` is that of Ray's dashboard."""
     from translearn.cluster.tracking.console import say
     from translearn.study.planning.dry_run import dry_run
     from translearn.study.run import open_study, run_study
 
     work = _work(options)
-    dashboard = not (options.no_dashboard or options.dry_run)
-    with session(options.address, dashboard=dashboard) as url:
-        if options.dry_run:
-            dry_run(spec, run_study if options.command == "report" else work, sizes)
-            return {"dry_run": True}
-        if url:
-            say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
-        with open_study(spec, _command(options), known=sizes) as study:
-            return work(study)
+    if options.dry_run:
+        dry_run(spec, run_study if options.command == "report" else work, sizes)
+        return {"dry_run": True}
+    if url:
+        say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
+    with open_study(spec, _command(options), known=sizes) as study:
+        return work(study)
 
 
 def _looked(options: argparse.Namespace, spec: StudySpec) -> tuple[dict[str, Size], dict[str, Any] | None]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import socket
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -58,6 +60,8 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     if address == "local":
         listen_here_only()
         options, start = {"include_dashboard": dashboard, "num_cpus": num_cpus}, environment(own_address())
+    # Both take seconds, and Ray's start is mostly waiting.
+    threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
     with start:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import nn
-from torchvision.transforms.v2 import functional as tv
 
 from translearn.seeds import derive_seed, uniforms
 
@@ -24,6 +23,8 @@ def to_input(images_NSSC: torch.Tensor) -> torch.Tensor:
     """Return uint8 images as normalised float32 (N, 3, S, S) in channels_last memory."""
     if images_NSSC.device.type == "cpu":
         return _to_input_in_parts(images_NSSC)
+    from torchvision.transforms.v2 import functional as tv  # takes seconds, and a CPU needs none of it
+
     x = tv.to_dtype(images_NSSC.permute(0, 3, 1, 2), torch.float32, scale=True)
     return torch.as_tensor(tv.normalize(x, list(MEAN), list(STD)))
 

@@ -12,7 +12,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model
 
 from translearn.config.archs import HEAD, STAGES
 from translearn.errors import InputError, fault
@@ -124,7 +123,7 @@ def build(arch: str, num_classes: int, seed: int) -> Network:
     generator = torch.default_generator  # the CPU's alone: torch.manual_seed would change the GPUs' too
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         generator.manual_seed(derive_seed(seed, "backbone"))
-        network = Network(arch, get_model(arch, weights=None, num_classes=num_classes))
+        network = _torchvision(arch, num_classes)
         generator.manual_seed(derive_seed(seed, "head"))
         network.head.reset_parameters()
     return network.to(memory_format=torch.channels_last)
@@ -133,4 +132,10 @@ def build(arch: str, num_classes: int, seed: int) -> Network:
 def skeleton(arch: str, num_classes: int = 1) -> Network:
     """Build a network without memory (device "meta"): names, shapes and dtypes only."""
     with torch.device("meta"):
-        return Network(arch, get_model(arch, weights=None, num_classes=num_classes))
+        return _torchvision(arch, num_classes)
+
+
+def _torchvision(arch: str, num_classes: int) -> Network:
+    from torchvision.models import get_model  # takes seconds, most of them torch._dynamo, and a driver may need none
+
+    return Network(arch, get_model(arch, weights=None, num_classes=num_classes))

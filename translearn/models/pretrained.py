@@ -7,13 +7,15 @@ import hashlib
 import re
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torchvision.models import WeightsEnum, get_model_weights
 
 from translearn.errors import WeightsError, fault
 from translearn.models.weights import State, read_state
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 
 def find_weights(arch: str, name: str) -> WeightsEnum:
@@ -22,6 +24,8 @@ def find_weights(arch: str, name: str) -> WeightsEnum:
     Raises:
         WeightsError: torchvision knows no such weights for the architecture; names the nearest ones it knows.
     """
+    from torchvision.models import get_model_weights  # takes seconds
+
     known: Any = get_model_weights(arch).__members__
     if name not in known:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
