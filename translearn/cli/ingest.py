@@ -18,7 +18,11 @@ def add(commands: Commands) -> None:
     defaults = IngestSpec()
     ingest.add_argument("--split", type=float, nargs=3, default=defaults.split, metavar=("TRAIN", "VAL", "TEST"))
     ingest.add_argument("--max-bad-fraction", type=float, default=defaults.max_bad_fraction, metavar="F")
-    ingest.add_argument("--drop-leaks", action="store_true", help="leave out training images that val or test has too")
+    ingest.add_argument(
+        "--drop-leaks",
+        action="store_true",
+        help="leave out training images that val or test has too, nearly equal ones as well",
+    )
     ingest.add_argument("--limit-per-class", type=int, metavar="N", help="at most N images of each class and split")
     ingest.add_argument("--group", metavar="REGEX", help=r"images that stay in one split: of one clip, clip(\d+)")
     add_common(ingest)

@@ -57,7 +57,7 @@ class Manifest(_Record):
             sharding nor the number of workers.
         shards: The files, in order.
         num_quarantined: Rows of ``quarantine.parquet``.
-        num_leaks: Rows of ``leaks.parquet``: exact duplicates of an image in another split.
+        num_leaks: Rows of ``leaks.parquet``: duplicates of an image in another split.
         leaks_dropped: The number of them that were training images and left out.
         notes: What was left out, or done otherwise than the files say.
     """

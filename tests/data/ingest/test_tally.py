@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sources import image
 
 from translearn.data.ingest.schema import INSPECTED
 from translearn.data.ingest.tally import Tally
@@ -15,8 +16,12 @@ ROWS = [("t1", "test", "A"), ("v1", "val", "A"), ("v2", "val", "B"), ("v3", "val
 
 
 def _table(rows: list[tuple[str, str, str]], width: int = 8) -> pa.Table:
-    columns = {"label": 0, "image": b"x", "width": width, "height": 4, "reason": None}
-    records = [{"id": name, "split": split, "digest": digest, **columns} for name, split, digest in rows]
+    columns = {"label": 0, "width": width, "height": 4, "reason": None}
+    images = {digest: image(number) for number, digest in enumerate(sorted({digest for *_, digest in rows}))}
+    records = [
+        {"id": name, "split": split, "digest": digest, "image": images[digest], **columns}
+        for name, split, digest in rows
+    ]
     return pa.Table.from_pylist(records, schema=INSPECTED)
 
 
@@ -24,8 +29,8 @@ def test_leaks_name_both_sides_and_duplicates_within_a_split_are_none():
     tally = Tally(drop_leaks=False)
     assert len(tally.kept(_table(ROWS))) == 5
     assert tally.leaks_table().to_pylist() == [
-        {"id": "v1", "split": "val", "other_id": "t1", "other_split": "test"},
-        {"id": "r1", "split": "train", "other_id": "v2", "other_split": "val"},
+        {"id": "v1", "split": "val", "other_id": "t1", "other_split": "test", "kind": "exact"},
+        {"id": "r1", "split": "train", "other_id": "v2", "other_split": "val", "kind": "exact"},
     ]
 
 

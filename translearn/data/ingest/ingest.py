@@ -43,7 +43,7 @@ def ingest(plan: IngestPlan, out: Folder, batches: Iterable[pa.Table]) -> Datase
     if out.exists(MANIFEST):
         return _finished(plan, out)
     _start(plan, out)
-    writer, tally = ShardWriter(out), Tally(plan.options.drop_leaks)
+    writer, tally = ShardWriter(out), Tally(plan.options.drop_leaks, plan.options.max_pixels)
     for batch in batches:
         for rows in by_split(tally.kept(batch)):
             writer.add(rows.select(ROWS.names).cast(ROWS))

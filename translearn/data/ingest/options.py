@@ -17,7 +17,8 @@ class IngestOptions:
     Attributes:
         split: Fractions of train, val and test where the source does not say; they sum to 1.
         max_bad_fraction: The largest part of the images, in [0, 1], that may be bad.
-        drop_leaks: Leave out training images that are exact duplicates of val or test images.
+        drop_leaks: Leave out training images that are duplicates of val or test images, exact or near, or whose group
+            is there.
         limit_per_class: At most so many images of each class and split; None for all.
         max_pixels: The most pixels an image may have.
         group: A regular expression that finds an image's group in its id; see ``groups.with_groups``. None for the

@@ -41,9 +41,8 @@ INSPECTED = pa.schema(
 )
 
 QUARANTINE = pa.schema([("id", pa.string()), ("split", pa.string()), ("reason", pa.string())])
-LEAKS = pa.schema(
-    [("id", pa.string()), ("split", pa.string()), ("other_id", pa.string()), ("other_split", pa.string())]
-)
+#: A duplicate of an image in another split; ``kind`` is exact or near.
+LEAKS = pa.schema([(name, pa.string()) for name in ("id", "split", "other_id", "other_split", "kind")])
 
 
 def class_order(names: set[str], known: Sequence[str] = ()) -> list[str]:

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from translearn.data.images.pixels import MAX_PIXELS
+from translearn.data.ingest.held_out import Duplicate, HeldOut
 from translearn.data.ingest.schema import LEAKS, QUARANTINE
+from translearn.data.ingest.shards import by_split
 from translearn.data.manifest import ImageSizes, SizeRange
 from translearn.data.notes import Note, note
 
@@ -19,10 +23,14 @@ from translearn.data.notes import Note, note
 class Tally:
     """Running counts over the inspected rows, in the order test, val, train.
 
-    Memory grows with the val and test splits' digests and with what is bad, not with the images.
+    Memory grows with the val and test splits and with what is bad, not with the training images.
+
+    Attributes:
+        drop_leaks: Leave out training images that val or test has too, nearly equal ones as well.
     """
 
     drop_leaks: bool
+    max_pixels: int = MAX_PIXELS
     num_seen: int = 0
     leaks_dropped: int = 0
     counts: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -30,13 +38,19 @@ class Tally:
     leaks: list[dict[str, Any]] = field(default_factory=list)
     _widths: Counter[int] = field(default_factory=Counter)
     _heights: Counter[int] = field(default_factory=Counter)
-    _held_out: dict[str, tuple[str, str]] = field(default_factory=dict)  # digest to (id, split) of val and test
+    _held_out: HeldOut = field(init=False)
     _hash: Any = field(default_factory=hashlib.sha256)
+
+    def __post_init__(self) -> None:
+        self._held_out = HeldOut(self.drop_leaks, self.max_pixels)
 
     def kept(self, batch: pa.Table) -> pa.Table:
         """Count a table of schema ``INSPECTED``; return its good rows, without dropped leaks."""
-        rows = batch.drop_columns(["image"]).to_pylist()
-        return batch.filter(pa.array([self._keep(row) for row in rows], pa.bool_()))
+        self.num_seen += len(batch)
+        is_bad = pc.is_valid(batch["reason"])
+        self.quarantined += batch.filter(is_bad).select(QUARANTINE.names).to_pylist()
+        good = [self._kept_of_split(rows) for rows in by_split(batch.filter(pc.invert(is_bad)))]
+        return pa.concat_tables([batch.slice(0, 0), *good])
 
     def fingerprint(self) -> str:
         """Return the SHA-256, in hex, over the (id, label, split, digest) of the kept rows."""
@@ -51,7 +65,7 @@ class Tally:
         return pa.Table.from_pylist(self.quarantined, schema=QUARANTINE)
 
     def leaks_table(self) -> pa.Table:
-        """Return the exact duplicates across splits, of schema ``LEAKS``."""
+        """Return the duplicates across splits, of schema ``LEAKS``: near ones where ``drop_leaks`` is set."""
         return pa.Table.from_pylist(self.leaks, schema=LEAKS)
 
     def notes(self) -> list[Note]:
@@ -62,34 +76,30 @@ class Tally:
         for row in self.leaks:
             pair = f"{row['id']} is {row['other_id']}"
             (dropped if self.drop_leaks and row["split"] == "train" else kept).append(pair)
+        which = "duplicates between val and test, kept"
+        if not self.drop_leaks:
+            which = "exact duplicates across splits, kept unless drop_leaks is set"
         return [
             *note("bad images, left out (quarantine.parquet lists them)", bad),
-            *note("exact duplicates of val or test images, left out of train (leaks.parquet lists them)", dropped),
-            *note("exact duplicates across splits, kept unless drop_leaks is set (leaks.parquet lists them)", kept),
+            *note("duplicates of val or test images, left out of train (leaks.parquet lists them)", dropped),
+            *note(f"{which} (leaks.parquet lists them)", kept),
         ]
 
-    def _keep(self, row: dict[str, Any]) -> bool:
-        self.num_seen += 1
-        if row["reason"] is not None:
-            self.quarantined.append({name: row[name] for name in QUARANTINE.names})
-            return False
-        if self._leaks(row) and self.drop_leaks and row["split"] == "train":
+    def _kept_of_split(self, rows: pa.Table) -> pa.Table:
+        records = rows.drop_columns(["image"]).to_pylist()
+        others = self._held_out.duplicates(rows)
+        return rows.filter(pa.array(map(self._keep, records, others), pa.bool_()))
+
+    def _keep(self, row: dict[str, Any], other: Duplicate | None) -> bool:
+        if other:
+            self.leaks.append({"id": row["id"], "split": row["split"], **other._asdict()})
+        if other and self.drop_leaks and row["split"] == "train":
             self.leaks_dropped += 1
             return False
         self.counts[row["split"], row["label"]] += 1
         self._widths[row["width"]] += 1
         self._heights[row["height"]] += 1
         self._hash.update(f"{row['id']}\x1f{row['label']}\x1f{row['split']}\x1f{row['digest']}\n".encode())
-        return True
-
-    def _leaks(self, row: dict[str, Any]) -> bool:
-        own = row["id"], row["split"]
-        other = self._held_out.get(row["digest"])
-        if other is None and row["split"] != "train":
-            self._held_out[row["digest"]] = own
-        if other is None or other[1] == row["split"]:
-            return False
-        self.leaks.append(dict(zip(LEAKS.names, own + other, strict=True)))
         return True
 
 
