@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from translearn.cli.options import Commands, add_json, quiet
+from translearn.machine import allowed_cpus
 
 #: From so many images on a local Ray is worth its start, on a machine of more cores than one process decodes with.
 _MANY, _MOST_THREADS = 10_000, 8
@@ -53,7 +54,7 @@ def _predict(options: argparse.Namespace) -> dict[str, Any]:
 
 def _address(given: str | None, num_images: int) -> str | None:
     """Return the Ray to predict on; None for this process alone, which decodes with eight threads at most."""
-    many = num_images >= _MANY and len(os.sched_getaffinity(0)) > _MOST_THREADS
+    many = num_images >= _MANY and allowed_cpus() > _MOST_THREADS
     return given or os.environ.get("RAY_ADDRESS") or ("local" if many else None)
 
 
@@ -91,5 +92,5 @@ def _predictions(request: Request, address: str | None) -> Iterator[Iterator[pa.
     from translearn.deploy.model import load_model
     from translearn.training.precision import prepare_process
 
-    prepare_process(len(os.sched_getaffinity(0)))
+    prepare_process(allowed_cpus())
     yield predicted(load_model(request.folder.uri), request.reader, request.listing, request.top)

@@ -15,6 +15,9 @@ from typing import Any
 import ray
 from ray._private import ray_constants
 
+from translearn.cluster.address import LOCAL_RAY, check_address, find_address, joining
+from translearn.cluster.local import local_options, prepare_process
+
 # Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
 LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -47,22 +50,27 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
         address: A cluster's address, ``auto``, or ``local``. None: ``RAY_ADDRESS`` (which ``ray job submit``
             sets), else a new local Ray that listens on 127.0.0.1 only and ends with the session.
         dashboard: Whether a new local Ray has a dashboard.
-        num_cpus: CPUs of a new local Ray; all of the machine's when None.
+        num_cpus: CPUs of a new local Ray; those that this process may use when None.
+
+    Raises:
+        InputError: No cluster answers at the address, or it is of other versions; no local Ray can start.
     """
     if ray.is_initialized():  # a caller's own session, for example a test's
         yield ""
         return
     _prepare_environment()
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    where, address = find_address(address)
+    check_address(where, address)
     # A local Ray's processes inherit this environment; those of a cluster are told.
     options: dict[str, Any] = {"runtime_env": {"env_vars": _QUICK}}
     start: AbstractContextManager[None] = nullcontext()
-    if address == "local":
+    if address == LOCAL_RAY:
         listen_here_only()
-        options, start = {"include_dashboard": dashboard, "num_cpus": num_cpus}, environment(own_address())
+        prepare_process()
+        options, start = {"include_dashboard": dashboard, **local_options(num_cpus)}, environment(own_address())
     # Both take seconds, and Ray's start is mostly waiting.
     threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
-    with start:
+    with joining(where, address), start:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     try:
         yield context.dashboard_url or ""

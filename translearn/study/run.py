@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from translearn.cluster.cuda import check_cuda
 from translearn.cluster.data.shared import share
 from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
@@ -85,6 +86,7 @@ def open_study(
     check_study(spec, known)
     await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
+    check_cuda(resources)
     check_shared(directory.nearest(spec.storage))
     with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
         study = Study(spec, directory.open_study(spec, command), resources, tuning or {})

@@ -142,15 +142,20 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_where_the_address_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")  # of a cluster, not of its jobs
     assert address_of(None) == "http://127.0.0.1:8265"
+    monkeypatch.setenv("RAY_ADDRESS", "http://ray:8265")
+    assert address_of(None) == "http://ray:8265"
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://head:8265")
     assert address_of(None) == "http://head:8265"
     assert address_of("https://other") == "https://other"
-    with pytest.raises(InputError) as caught:
-        address_of("head:6379")
-    assert str(caught.value) == (
-        "--address: must be the address of a Ray dashboard, but got 'head:6379'. For example http://127.0.0.1:8265."
-    )
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "head:8265")
+    for given, where, found in ((None, "RAY_API_SERVER_ADDRESS", "head:8265"), ("head:6379", "--address", "head:6379")):
+        with pytest.raises(InputError) as caught:
+            address_of(given)
+        assert str(caught.value) == (
+            f"{where}: must be the address of a Ray dashboard, but got '{found}'. For example http://127.0.0.1:8265."
+        )
 
 
 @pytest.fixture

@@ -18,20 +18,34 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from translearn.cluster.jobs.reach import check_reachable
+from translearn.cluster.local import bypass_proxies
 from translearn.config import load_spec
 from translearn.config.provenance import VARIABLE, source_commit
 from translearn.errors import InputError, TranslearnError, fault
 
-_DEFAULT_ADDRESS = "http://127.0.0.1:8265"
+_DEFAULT_ADDRESS, _SCHEMES = "http://127.0.0.1:8265", ("http://", "https://")
 _PACKAGE = Path(__file__).parents[2]
 
 
 def address_of(address: str | None) -> str:
-    """Return the address of a job interface: the given one, else ``RAY_API_SERVER_ADDRESS``, else port 8265 here."""
-    found = address or os.environ.get("RAY_API_SERVER_ADDRESS") or _DEFAULT_ADDRESS
-    if not found.startswith(("http://", "https://")):
+    """Return the address of a job interface.
+
+    The given one, else ``RAY_API_SERVER_ADDRESS``, else a ``RAY_ADDRESS`` that is one, as `ray job submit` takes it,
+    else port 8265 here.
+
+    Raises:
+        InputError: It is none; says where it stands.
+    """
+    of_ray = os.environ.get("RAY_ADDRESS", "")
+    given = {
+        "--address": address,
+        "RAY_API_SERVER_ADDRESS": os.environ.get("RAY_API_SERVER_ADDRESS"),
+        "RAY_ADDRESS": of_ray if of_ray.startswith(_SCHEMES) else None,
+    }
+    where, found = next(((name, value) for name, value in given.items() if value), ("", _DEFAULT_ADDRESS))
+    if not found.startswith(_SCHEMES):
         rule, remedy = "must be the address of a Ray dashboard", f"For example {_DEFAULT_ADDRESS}."
-        raise InputError(fault("--address", rule, repr(found), remedy))
+        raise InputError(fault(where, rule, repr(found), remedy))
     return found
 
 
@@ -43,6 +57,7 @@ def connected(address: str | None = None) -> JobSubmissionClient:
         TranslearnError: Nobody answers there, or asks for another token.
     """
     where = address_of(address)
+    bypass_proxies()  # for a tunnel to this machine
     try:
         return JobSubmissionClient(where)
     except AuthenticationError as error:

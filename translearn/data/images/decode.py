@@ -18,6 +18,7 @@ from translearn.data.images.image_set import ImageSet
 from translearn.data.images.pixels import MAX_PIXELS, open_rgb
 from translearn.data.ingest.carve import example_keys
 from translearn.errors import DataError, fault
+from translearn.machine import allowed_cpus
 from translearn.seeds import generator
 
 _MAX_THREADS = 8
@@ -118,10 +119,10 @@ def num_threads() -> int:
     """Return the number of decoding threads: this process's share of its node, at most 8.
 
     OMP_NUM_THREADS gives the share: Ray sets it to a task's CPUs, ``precision.prepare_process`` to a worker's.
-    Where it is not set, the share is the cores that this process may run on.
+    Where it is not set, the share is the cores that this process may use.
     """
     share = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, min(_MAX_THREADS, int(share) if share.isdigit() else len(os.sched_getaffinity(0))))
+    return max(1, min(_MAX_THREADS, int(share) if share.isdigit() else allowed_cpus()))
 
 
 def decoded(selection: Selection, shards: slice = slice(None), threads: int | None = None) -> Iterator[np.ndarray]:
