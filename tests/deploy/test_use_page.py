@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sources import image, write_files
 
+import translearn
 from translearn.cli import main
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import read_info
@@ -34,10 +35,26 @@ def place(model_path, tmp_path, monkeypatch):
 def test_the_examples_of_the_page_run(place, capsys):
     commands = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
     for command in commands:
-        assert main(shlex.split(command)[1:]) == 0
+        if command.startswith("translearn predict"):
+            assert main(shlex.split(command)[1:]) == 0
     assert len((place / "predictions.csv").read_text().splitlines()) == 3
     names: dict = {}
     for block in re.findall(r"```python\n(.*?)```", PAGE, re.S):
+        if "onnxruntime" in block:  # a test below
+            continue
         exec(compile(block, "docs/use.md", "exec"), names)
     assert len(names["frame"]) == 2
     assert "('cat', " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_example_of_an_onnx_file_runs(place):
+    pytest.importorskip("onnx")
+    [command] = re.findall(r"^translearn export .*", PAGE, re.M)
+    assert main([*shlex.split(command)[1:], "--check", "photos"]) == 0
+    [block] = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.S) if "onnxruntime" in block]
+    names: dict = {"model": translearn.load_model("runs/pets/model")}
+    exec(compile(block, "docs/use.md", "exec"), names)
+    expected = names["model"].predict("photos/a.jpg").probabilities
+    assert abs(names["probabilities"] - expected).max() < 1e-5
+    assert names["classes"] == ["cat", "dog"]

@@ -16,14 +16,13 @@ from translearn.deploy.predictions import table_of
 
 _READ_AT_ONCE = 32  # encoded images in memory, times two
 
-_Block = tuple[list[str], list[np.ndarray | str]]
+_Block = tuple[pa.Table, list[np.ndarray | str]]
 
 
 def predicted(model: Model, reader: Reader, listing: pa.Table, top: int | None = None) -> Iterator[pa.Table]:
     """Yield the predictions for all images of a listing, in order, a batch at a time.
 
-    A thread reads ahead and others decode, during computation; memory holds some batches, whatever the number of
-    images.
+    Reading and decoding go on during computation; memory holds some batches, whatever the number of images.
 
     Args:
         model: The model.
@@ -34,13 +33,21 @@ def predicted(model: Model, reader: Reader, listing: pa.Table, top: int | None =
     Yields:
         Tables of ``predictions.schema``; an image that cannot be read has a reason.
     """
+    for rows, images in decoded_blocks(model, reader, listing):
+        yield _classified(model, rows["id"].to_pylist(), images, top)
+
+
+def decoded_blocks(model: Model, reader: Reader, listing: pa.Table) -> Iterator[_Block]:
+    """Yield the rows of a listing, a batch at a time, with their preprocessed images, or reasons why there are none.
+
+    A thread reads ahead and others decode.
+    """
     with ThreadPoolExecutor(num_threads()) as pool:
 
         def block(rows: pa.Table) -> _Block:
-            return rows["id"].to_pylist(), list(_decoded(model, reader, rows["key"].to_pylist(), pool))
+            return rows, list(_decoded(model, reader, rows["key"].to_pylist(), pool))
 
-        for ids, images in read_ahead(_slices(listing, model.batch_size), block):
-            yield _classified(model, ids, images, top)
+        yield from read_ahead(_slices(listing, model.batch_size), block)
 
 
 def _decoded(model: Model, reader: Reader, keys: list[str], pool: ThreadPoolExecutor) -> Iterator[np.ndarray | str]:

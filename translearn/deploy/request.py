@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 import pyarrow as pa
 
 from translearn.data.formats.reader import Reader
 from translearn.data.formats.source import IMAGES, open_images
+from translearn.deploy.new_file import new_file
 from translearn.deploy.output import WRITERS
 from translearn.deploy.predictions import schema
 from translearn.errors import InputError, fault
@@ -60,7 +60,7 @@ def check_request(
     faults: list[str] = []
     described = _kept(faults, lambda: _described(model))
     images = _kept(faults, lambda: _images(sources))
-    place = _kept(faults, lambda: _place(out, overwrite))
+    place = _kept(faults, lambda: new_file(out, WRITERS, overwrite, "predictions.csv"))
     if described and top is not None:
         _kept(faults, lambda: schema(described[1].classes, top))
     if faults or not (described and images and place):
@@ -87,14 +87,3 @@ def _images(sources: Sequence[str]) -> tuple[Reader, pa.Table]:
     if not len(listing):
         raise InputError(fault(sources[0], f"must be {IMAGES}", "no image in it", ""))
     return reader, listing
-
-
-def _place(out: str, overwrite: bool) -> tuple[Folder, str]:
-    folder, name = Folder.holding(out)
-    ending = PurePosixPath(name).suffix
-    if ending not in WRITERS:
-        raise InputError(fault("--out", f"must end in {', '.join(WRITERS)}", repr(out), "For example predictions.csv."))
-    if not overwrite and folder.exists(name):
-        remedy = "Name another file, or give --overwrite."
-        raise InputError(fault("--out", "must name a new file", f"{out}, which exists", remedy))
-    return folder, name

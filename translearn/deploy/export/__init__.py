@@ -1,0 +1,1 @@
+"""A trained model in a file for other runtimes: ONNX, torch.export, TorchScript."""
