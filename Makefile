@@ -25,7 +25,7 @@ test: lint ## Style, types, import directions, and every test but the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not ray" $(ARGS) $(OR_NONE)
 	$(BIN)/python -m pytest -m "not slow and ray" $(ARGS) $(OR_NONE)
 
-test-all: export EXTRAS = dev,mlflow,onnx,wandb
+test-all: export EXTRAS = dev,mlflow,onnx,serve,wandb
 test-all: lint ## The same with the slow tests, and with the libraries of extras
 	$(BIN)/python -m pytest -n $(JOBS) -m "not ray" $(ARGS) $(OR_NONE)
 	$(BIN)/python -m pytest -m ray $(ARGS) $(OR_NONE)

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from translearn.cli import export, ingest, predict, study, submit
+from translearn.cli import export, ingest, predict, serve, study, submit
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError
 from translearn.storage.uris import masked
 
@@ -46,6 +46,6 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     whole = argparse.ArgumentParser(prog="translearn", description=sys.modules["translearn"].__doc__)
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (ingest, study, submit, predict, export):
+    for command in (ingest, study, submit, predict, export, serve):
         command.add(commands)
     return whole

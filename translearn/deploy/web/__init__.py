@@ -1,0 +1,1 @@
+"""A trained model behind HTTP: requests, answers and a page; knows nothing of Ray."""
