@@ -11,12 +11,14 @@ import yaml
 import translearn
 from translearn.config import StudySpec, load_spec, parse_spec
 from translearn.errors import SpecError, StorageError
+from translearn.storage.folder import Folder
 from translearn.study.directory import PROVENANCE, SPEC, changes, dump_spec, open_study
 
 
 def spec_of(storage: Path, **more: Any) -> StudySpec:
     source = {"name": "imagenet", "arch": "resnet18", "weights": "DEFAULT"}
-    return parse_spec({"name": "pets", "storage": str(storage), "target": {"data": "x"}, "sources": [source], **more})
+    fields = {"name": "pets", "storage": str(storage), "target": {"data": str(storage / "x")}, "sources": [source]}
+    return parse_spec({**fields, **more})
 
 
 def test_a_new_study_says_what_it_is_and_who_made_it(tmp_path: Path) -> None:
@@ -49,6 +51,16 @@ def test_a_study_that_broke_off_before_its_provenance_is_opened_again(tmp_path: 
     folder = open_study(spec_of(tmp_path), "")
     folder.remove_file(PROVENANCE)
     assert open_study(spec_of(tmp_path), "").exists(PROVENANCE)
+
+
+def test_a_study_goes_on_after_it_was_moved_together_with_its_data(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    open_study(spec_of(before), "")
+    before.rename(after)
+    folder = Folder.open(after / "pets")
+    assert changes(folder, spec_of(after)) == []
+    (line,) = changes(folder, spec_of(after, target={"data": str(after / "y")}))
+    assert line.startswith(f"target.data: must stay '{before}/x' as in {after}/pets/spec.yaml, but got '{after}/y'. ")
 
 
 def test_the_trackers_of_a_study_may_change(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ def _submit(options: argparse.Namespace) -> int:
     if (options.study is None) == (options.attach is None):
         raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
     if options.study:
-        check_reachable(load_spec(options.study, options.set))  # before Ray is imported, which takes seconds
+        spec = load_spec(options.study, options.set, as_written=True)
+        check_reachable(spec)  # before Ray is imported, which takes seconds
     from translearn.cluster.jobs.submit import address_of, submit
     from translearn.cluster.jobs.watch import how_to_attach, tell, watch
 

@@ -9,23 +9,31 @@ from typing import Any
 import yaml
 
 from translearn.config.check import parse_spec
+from translearn.config.paths import with_absolute_paths
 from translearn.config.study import StudySpec
 from translearn.errors import SpecError, fault, raise_faults
 
 
-def load_spec(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> StudySpec:
+def load_spec(path: str | Path, overrides: list[str] | tuple[str, ...] = (), *, as_written: bool = False) -> StudySpec:
     """Return the study in a YAML file, with ``a.b=c`` overrides applied.
+
+    Relative paths in the file begin at its folder, so that they mean the same wherever the command runs; those of
+    overrides begin where it runs, as others on a command line.
 
     Args:
         path: The study file.
         overrides: Dotted paths and YAML values, for example ``search.trials=8``.
+        as_written: True to leave relative paths as they are.
 
     Raises:
         SpecError: Holds every fault, a line each: dotted path, rule, value, remedy.
     """
     tree = _read_yaml(Path(path))
+    if not as_written:
+        storage = {"storage": StudySpec.model_fields["storage"].default}
+        tree = with_absolute_paths({**storage, **tree}, Path(path).parent.absolute())
     raise_faults([line for override in overrides for line in _apply(tree, override)], SpecError)
-    return parse_spec(tree)
+    return parse_spec(tree if as_written else with_absolute_paths(tree, Path.cwd()))
 
 
 class _Loader(yaml.SafeLoader):

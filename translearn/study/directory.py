@@ -14,6 +14,7 @@ import yaml
 
 import translearn
 from translearn.config import StudySpec
+from translearn.config.paths import from_storage
 from translearn.config.provenance import source_commit
 from translearn.errors import SpecError, fault, raise_faults
 from translearn.storage.file_systems import HASTY
@@ -64,13 +65,14 @@ def changes(folder: Folder, spec: StudySpec) -> list[str]:
     """Return a line for each field that differs from the spec of the study in the folder; none where it is new."""
     if not folder.exists(SPEC):
         return []
-    old = _flat(_old_spec(folder))
-    new = _flat(spec.model_dump(mode="json"))
+    was, now = _old_spec(folder), spec.model_dump(mode="json")
+    old, new = _flat(was), _flat(now)
+    before, after = _flat(from_storage(was)), _flat(from_storage(now))  # a move of all together changes nothing
     remedy = f"Use another `name`, or delete {folder.uri} to start again."
     return [
         fault(path, f"must stay {old.get(path)!r} as in {folder.address(SPEC)}", repr(new.get(path)), remedy)
         for path in sorted(old.keys() | new.keys())
-        if old.get(path) != new.get(path) and not path.startswith(_FREE)
+        if old.get(path) != new.get(path) and before.get(path) != after.get(path) and not path.startswith(_FREE)
     ]
 
 

@@ -100,7 +100,7 @@ def submit(
         >>> watch(job_id).code  # doctest: +SKIP
         0
     """
-    spec = load_spec(Path(study), tuple(overrides))
+    spec = load_spec(Path(study), tuple(overrides), as_written=True)
     check_reachable(spec)
     client = client or connected(address)
     job_id = f"{spec.name}-{uuid.uuid4().hex[:8]}"
