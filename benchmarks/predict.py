@@ -30,7 +30,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as tv
 
 from translearn.cli import main
-from translearn.data.images.pixels import FORMATS, MAX_PIXELS
+from translearn.data.images.large import MAX_PIXELS
+from translearn.data.images.pixels import FORMATS
 from translearn.data.transforms import MEAN, STD
 from translearn.deploy.bulk import predicted  # noqa: F401 - so that both have imported all before the clock starts
 from translearn.deploy.model import load_model

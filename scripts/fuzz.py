@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["translearn", "PIL", "yaml"]):
     from PIL import Image
 
     from translearn.config import load_spec
-    from translearn.data.images.pixels import FORMATS, open_rgb
+    from translearn.data.images.pixels import FORMATS, Decoding, open_rgb
     from translearn.errors import SpecError, WeightsError
     from translearn.models.weights import parse_state
 
@@ -55,7 +55,7 @@ def weights(content: bytes) -> None:
 def image(content: bytes) -> None:
     """An encoded image. Decoders raise anything, which ingest keeps as the reason; only time and memory count."""
     with suppress(Exception):
-        open_rgb(content, max_pixels=1_000_000)
+        open_rgb(content, Decoding(max_pixels=1_000_000))
 
 
 def _archive(program: bytes) -> bytes:

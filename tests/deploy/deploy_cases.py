@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from translearn.data.images.pixels import FORMATS, MAX_PIXELS
+from translearn.data.images.large import MAX_PIXELS
+from translearn.data.images.pixels import FORMATS
 from translearn.data.transforms import MEAN, STD
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import ModelInfo

@@ -15,7 +15,8 @@ from torchvision.models import resnet18
 from torchvision.transforms.v2 import functional as tv
 
 import translearn
-from translearn.data.images.pixels import FORMATS, MAX_PIXELS
+from translearn.data.images.large import MAX_PIXELS
+from translearn.data.images.pixels import FORMATS
 from translearn.data.transforms import MEAN, STD
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import ModelInfo
@@ -32,7 +33,7 @@ def theirs(path: Path, p: dict[str, Any]) -> torch.Tensor:
     with Image.open(path, formats=p["formats"]) as image:
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I"):
-            grey = np.clip(np.asarray(image).astype(np.int64), 0, 65535) // 257
+            grey = np.clip(np.asarray(image).astype(np.int64), 0, p["white"]) * 255 // p["white"]
             image = Image.fromarray(grey.astype(np.uint8))
         if image.has_transparency_data:
             behind = Image.new("RGBA", image.size, (*p["background"], 255))
@@ -126,5 +127,14 @@ def test_the_images_would_show_a_step_that_is_left_out(folder, monkeypatch, forg
 def test_the_words_name_what_the_fields_say(folder):
     p = json.loads((folder / "model" / "model.json").read_text())["info"]["preprocessing"]
     words = " ".join(p["steps"])
-    for said in (*p["formats"], p["max_pixels"], 3 * SIZE, "EXIF", "257", "(255, 255, 255)", "bilinear", *p["mean"]):
+    for said in (
+        *p["formats"],
+        p["max_pixels"],
+        3 * SIZE,
+        "EXIF",
+        p["white"],
+        "(255, 255, 255)",
+        "bilinear",
+        *p["mean"],
+    ):
         assert str(said) in words

@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
     )
     ingest.add_argument("--limit-per-class", type=int, metavar="N", help="at most N images of each class and split")
     ingest.add_argument("--group", metavar="REGEX", help=r"images that stay in one split: of one clip, clip(\d+)")
+    ingest.add_argument("--max-pixels", type=int, default=defaults.max_pixels, metavar="N", help="width times height")
     add_common(ingest)
 
 
@@ -39,6 +40,7 @@ def _ingest(options: argparse.Namespace) -> dict[str, Any]:
         drop_leaks=options.drop_leaks,
         limit_per_class=options.limit_per_class,
         group=options.group,
+        max_pixels=options.max_pixels,
     )
     check_ingest(options.source, options.out, chosen)
     from translearn.cluster.session import session

@@ -135,6 +135,7 @@ class IngestSpec(_Model):
     split: Split = (0.7, 0.15, 0.15)
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     drop_leaks: bool = False
+    max_pixels: Annotated[Count, Field(description="width times height of an image, at most")] = 89_478_485
     limit_per_class: Annotated[Count | None, Field(description="images of each class and split, at most")] = None
     group: Annotated[
         Annotated[str, AfterValidator(_regular_expression)] | None,

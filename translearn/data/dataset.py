@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from translearn.data.images.pixels import Decoding
 from translearn.data.manifest import MANIFEST, Manifest, Shard
 from translearn.errors import DataError, StorageError, fault, raise_faults
 from translearn.storage.folder import Folder
@@ -26,6 +27,11 @@ class Dataset:
 
     folder: Folder
     manifest: Manifest
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of its images."""
+        return Decoding(self.manifest.options["max_pixels"], self.manifest.white)
 
     def num_examples(self, split: str) -> int:
         """Return the number of images of a split."""

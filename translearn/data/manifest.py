@@ -53,6 +53,7 @@ class Manifest(_Record):
         classes: Class names; a label is a position in this list.
         counts: Split to class to number of images.
         image_sizes: In pixels, upright.
+        white: The value of pixels of more than 8 bits that becomes white.
         fingerprint: SHA-256 over the (id, label, split, digest) of all rows in order: depends on neither
             sharding nor the number of workers.
         shards: The files, in order.
@@ -69,6 +70,7 @@ class Manifest(_Record):
     classes: list[str]
     counts: dict[str, dict[str, int]]
     image_sizes: ImageSizes
+    white: Annotated[int, Field(ge=1)]
     fingerprint: str
     shards: list[Shard]
     num_quarantined: int

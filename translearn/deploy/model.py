@@ -12,7 +12,8 @@ from PIL import Image
 
 from translearn.data.formats.files import read_file
 from translearn.data.images.decode import decode_image, num_threads, square
-from translearn.data.images.pixels import MAX_PIXELS, reason, upright_rgb
+from translearn.data.images.large import MAX_PIXELS
+from translearn.data.images.pixels import Decoding, reason, upright_rgb
 from translearn.deploy.classifier import Classifier
 from translearn.deploy.predictions import Predictions
 from translearn.errors import InputError, fault, raise_faults
@@ -56,6 +57,11 @@ class Model:
         return self.info.preprocessing.image_size
 
     @property
+    def decoding(self) -> Decoding:
+        """The decoding of images, as of those that the model was trained on."""
+        return Decoding(self.info.preprocessing.max_pixels or MAX_PIXELS, self.info.preprocessing.white)
+
+    @property
     def batch_size(self) -> int:
         """The most images of a forward pass."""
         return _BATCH_SIZES.get(next(self.network.parameters()).device.type, 64)
@@ -66,7 +72,8 @@ class Model:
         Args:
             image: A path or an address (``s3://``), encoded bytes, a Pillow image, or an array: uint8 of shape (H, W),
                 (H, W, 3) or (H, W, 4), or uint16 (H, W). A Pillow image and an array count with the pixels they have;
-                of a large JPEG file evaluation, and so this method, decodes fewer.
+                of a large JPEG file evaluation, and so this method, decodes fewer, of one of 16-bit colours it reads
+                all bits.
 
         Returns:
             uint8, shape (S, S, 3), R, G, B.
@@ -136,10 +143,10 @@ class Model:
         if isinstance(image, str | os.PathLike):
             image = _content(image)
         if isinstance(image, bytes):
-            return decode_image(image, self.image_size, self.info.preprocessing.max_pixels or MAX_PIXELS)
+            return decode_image(image, self.image_size, self.decoding)
         if isinstance(image, np.ndarray):
             image = Image.fromarray(image)
-        return square(upright_rgb(image), self.image_size)
+        return square(upright_rgb(image, self.decoding.white), self.image_size)
 
 
 def load_model(path: str | os.PathLike[str], device: str = "auto") -> Model:

@@ -17,10 +17,10 @@ class Preprocessing(BaseModel):
         mean: Subtracted from each of R, G, B, in [0, 1].
         std: The divisor of each of R, G, B after that.
         formats: Names, as Pillow has them, of the formats that are read; the bytes of a file tell its format.
-        max_pixels: The most pixels (width times height) of an image; None for no limit.
+        max_pixels: The most pixels (width times height) of an image; None for the usual limit.
         frame: Which frame of a file with several.
         exif_orientation: The image is turned upright first.
-        grey_16_bit: Conversion of 16-bit grey to 8 bits.
+        white: The value of pixels of more than 8 bits that becomes white, 255; 65535 where all 16 bits are used.
         background: R, G and B behind transparent pixels.
         jpeg_scaling: A JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size as long as the shorter side keeps this
             multiple of ``image_size``.
@@ -44,7 +44,7 @@ class Preprocessing(BaseModel):
     max_pixels: int | None = None
     frame: Literal["first"] = "first"
     exif_orientation: Literal[True] = True
-    grey_16_bit: Literal["value // 257"] = "value // 257"
+    white: int = 65535
     background: tuple[int, int, int] = (255, 255, 255)
     jpeg_scaling: int = 3
     crop: Literal["central square"] = "central square"
@@ -67,8 +67,8 @@ def with_steps(given: Preprocessing) -> Preprocessing:
         f"A JPEG file may be decoded by libjpeg's scaling at 1/8, 1/4 or 1/2 of its size, the smallest whose sides are "
         f"at least {least} pixels; decoding it whole instead changes pixels by a few levels of 255 at most.",
         "Turn the image upright by its EXIF orientation.",
-        "Grey of more than 8 bits: clip to 0..65535, divide by 257, round down, and repeat the value for R, G and B. "
-        "Colours of 16 bits: keep the upper 8.",
+        f"Grey of more than 8 bits: clip to 0..{given.white}, multiply by 255, divide by {given.white}, round down, "
+        f"and repeat the value for R, G and B. Colours of 16 bits: {_colours(given.white)}.",
         f"Transparency, of a palette too: composite over the opaque colour {given.background}. All else: convert to "
         "RGB of 8 bits.",
         "Cut out the central square whose side is the shorter side of the image; its corner may lie between pixels.",
@@ -78,3 +78,7 @@ def with_steps(given: Preprocessing) -> Preprocessing:
         f"The input is float32 of shape (N, 3, {size}, {size}).",
     )
     return given.model_copy(update={"steps": steps})
+
+
+def _colours(white: int) -> str:
+    return "keep the upper 8" if white == 65535 else "the same for each, and for alpha"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import translearn
 from translearn.cluster.data.predict import Model
 from translearn.cluster.training.worker import FAILED
 from translearn.config import StudySpec
-from translearn.data.images.pixels import FORMATS, MAX_PIXELS
+from translearn.data.dataset import Dataset
+from translearn.data.images.pixels import FORMATS
 from translearn.data.transforms import MEAN, STD
 from translearn.errors import TranslearnError
 from translearn.models.model_dir import load_model, save_model
@@ -23,13 +23,23 @@ from translearn.storage.uris import split
 CARD, LABELS = "README.md", "labels.txt"
 
 
-def model_info(arch: str, classes: Sequence[str], spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
-    """Return the content of ``model.json`` for a model that this study trains, but for its errors."""
-    size = spec.target.image_size
-    fields = Preprocessing(image_size=size, mean=MEAN, std=STD, formats=FORMATS, max_pixels=MAX_PIXELS)
+def model_info(arch: str, data: Dataset, spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
+    """Return the content of ``model.json`` for a model that this study trains on a data set, but for its errors."""
+    size, decoding = spec.target.image_size, data.decoding
+    fields = Preprocessing(
+        image_size=size,
+        mean=MEAN,
+        std=STD,
+        formats=FORMATS,
+        max_pixels=decoding.max_pixels,
+        white=decoding.white,
+    )
     own = {"translearn": translearn.__version__, "study": spec.name, "seed": spec.seed}
     return ModelInfo(
-        arch=arch, classes=tuple(classes), preprocessing=with_steps(fields), provenance={**own, **provenance}
+        arch=arch,
+        classes=tuple(data.manifest.classes),
+        preprocessing=with_steps(fields),
+        provenance={**own, **provenance},
     )
 
 

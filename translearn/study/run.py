@@ -137,7 +137,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
         arch, epochs = context.sources[source].arch, context.spec.search.epochs
         config = TrainConfig(freeze_depth, lr, epochs, spec.seed, context.spec.train)
         task = share(context.task({source: context.sources[source]}))
-        job = Job(run, task, source, config, model_info(arch, context.classes, spec, setting))
+        job = Job(run, task, source, config, model_info(arch, context.splits.dataset, spec, setting))
         with board("fine-tune", 1, epochs, spec.name) as shown:
             followers = (shown.follow, run_tracker(spec, "finetune", [job]))
             train_jobs([job], out, study.resources, spec.cluster.checkpoint_interval_s, followers)

@@ -129,7 +129,7 @@ def _job(source: SourceSpec, spec: StudySpec, folder: Folder) -> Job:
         "weight_decay": config.train.weight_decay,
         "epochs": config.epochs,
     }
-    return Job(source.name, task, source.name, config, model_info(source.arch, classes, spec, origin))
+    return Job(source.name, task, source.name, config, model_info(source.arch, dataset, spec, origin))
 
 
 def _train_spec(source: SourceSpec, spec: StudySpec, num_train: int) -> TrainSpec:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sources import image, write_files
 
-from translearn.data.images.pixels import FORMATS, open_rgb
+from translearn.data.images.pixels import FORMATS, Decoding, open_rgb
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.plan import inspected, plan_ingest
 
@@ -124,4 +124,4 @@ def test_a_changed_image_is_decoded_or_raises_an_ordinary_error(
         content = content[:at] + new + content[at + length :] or b"\0"
     with warnings.catch_warnings(), suppress(Exception):  # of which ingest makes the reason
         warnings.simplefilter("ignore")
-        open_rgb(content, max_pixels=10**6)
+        open_rgb(content, Decoding(max_pixels=10**6))

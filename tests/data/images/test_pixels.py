@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from translearn.data.images.pixels import encode_png, open_rgb
+from translearn.data.images.pixels import Decoding, encode_png, open_rgb
 
 
 def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -64,13 +64,13 @@ def test_exif_orientation_is_honoured():
 def test_limit_of_pixels_is_read_from_the_header():
     header = encode_png(np.zeros((3, 5), dtype=np.uint8))
     cut = header[:45]  # no pixel data, so decoding would fail otherwise
-    with pytest.raises(ValueError, match=r"^has 15 pixels, more than 14$"):
-        open_rgb(cut, max_pixels=14)
+    with pytest.raises(ValueError, match=r"^has 15 pixels, more than max_pixels, 14$"):
+        open_rgb(cut, Decoding(max_pixels=14))
 
 
 def test_a_bomb_beyond_pillows_own_limit_has_the_same_reason():
     bomb = _encoded(Image.new("1", (20_000, 10_000)), "PNG")
-    with pytest.raises(ValueError, match=r"^has 200000000 pixels, more than 89478485$"):
+    with pytest.raises(ValueError, match=r"^has 200000000 pixels, more than max_pixels, 89478485$"):
         open_rgb(bomb)
 
 

@@ -50,7 +50,7 @@ def test_reasons_of_bad_images():
     assert found == {
         "text.png": "is not an image in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP",
         "empty.png": "is not an image in one of the formats BMP, GIF, JPEG, PNG, PPM, TIFF, WEBP",
-        "large.png": "has 40000 pixels, more than 10000",
+        "large.png": "has 40000 pixels, more than max_pixels, 10000",
         "gone.png": "does not exist",
     }
 

@@ -12,11 +12,12 @@ from sources import image
 from translearn.data.ingest.schema import INSPECTED
 from translearn.data.ingest.tally import Tally
 
+SEEN = {"lows": [0] * 3, "highs": [255] * 3, "deep": False, "frames": False}
 ROWS = [("t1", "test", "A"), ("v1", "val", "A"), ("v2", "val", "B"), ("v3", "val", "B"), ("r1", "train", "B")]
 
 
 def _table(rows: list[tuple[str, str, str]], width: int = 8) -> pa.Table:
-    columns = {"label": 0, "width": width, "height": 4, "reason": None}
+    columns = {"label": 0, "width": width, "height": 4, "reason": None, **SEEN}
     images = {digest: image(number) for number, digest in enumerate(sorted({digest for *_, digest in rows}))}
     records = [
         {"id": name, "split": split, "digest": digest, "image": images[digest], **columns}

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from translearn.data.dataset import Dataset
 from translearn.data.images.image_set import ImageSet
-from translearn.data.images.pixels import MAX_PIXELS, open_rgb
+from translearn.data.images.pixels import USUAL, Decoding, loaded_rgb, opened
 from translearn.data.ingest.carve import example_keys
 from translearn.errors import DataError, fault
 from translearn.machine import allowed_cpus
@@ -56,9 +56,9 @@ class Selection:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def max_pixels(self) -> int:
-        """The most pixels of an image that are decoded."""
-        return int(self.dataset.manifest.options.get("max_pixels", MAX_PIXELS))
+    def decoding(self) -> Decoding:
+        """The decoding of the data set's images."""
+        return self.dataset.decoding
 
     def per_shard(self) -> list[np.ndarray]:
         """Return the selected rows of each of the split's shards, counted from the shard's first."""
@@ -69,7 +69,7 @@ class Selection:
     def fingerprint(self) -> str:
         """Return the SHA-256, in hex, of all that the decoded bits depend on: files, rows, size and decoder."""
         shards = [shard.sha256 for shard in self.dataset.shards(self.split)]
-        facts = f"{shards} {self.image_size} {self.max_pixels} {PIL.__version__}"
+        facts = f"{shards} {self.image_size} {self.decoding} {PIL.__version__}"
         return hashlib.sha256(facts.encode() + self.rows.tobytes()).hexdigest()
 
 
@@ -142,33 +142,34 @@ def decoded(selection: Selection, shards: slice = slice(None), threads: int | No
             contents = dataset.table(shard)["image"].take(pa.array(rows))
             for first in range(0, len(rows), step):
                 block = contents.slice(first, step).to_pylist()
-                yield decode_images(block, selection.image_size, selection.max_pixels, threads)
+                yield decode_images(block, selection.image_size, selection.decoding, threads)
 
 
 def decode_images(
-    contents: list[bytes], image_size: int, max_pixels: int = MAX_PIXELS, threads: int | None = None
+    contents: list[bytes], image_size: int, decoding: Decoding = USUAL, threads: int | None = None
 ) -> np.ndarray:
     """Decode several images in parallel, as ``decode_image`` does: uint8, shape (N, S, S, 3)."""
     images = np.empty((len(contents), image_size, image_size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(threads or num_threads()) as pool:
-        for row, image in enumerate(pool.map(lambda content: decode_image(content, image_size, max_pixels), contents)):
+        for row, image in enumerate(pool.map(lambda content: decode_image(content, image_size, decoding), contents)):
             images[row] = image
     return images
 
 
-def decode_image(content: bytes, image_size: int, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_image(content: bytes, image_size: int, decoding: Decoding = USUAL) -> np.ndarray:
     """Decode an image to a square: its short side scaled to ``image_size``, then cropped at the centre.
 
     Args:
         content: An encoded image.
         image_size: The side of the result, in pixels.
-        max_pixels: The most pixels that are decoded; ValueError beyond.
+        decoding: Of the image's data set; ValueError beyond its ``max_pixels``.
 
     Returns:
         uint8, shape (image_size, image_size, 3), RGB; bilinear with antialiasing.
     """
     # Three times the size that is needed is indistinguishable from the whole: Pillow's advice for drafts.
-    return square(open_rgb(content, max_pixels, draft_size=3 * image_size), image_size)
+    with opened(content, decoding.max_pixels) as image:
+        return square(loaded_rgb(image, content, decoding.white, draft_size=3 * image_size), image_size)
 
 
 def square(image: Image.Image, image_size: int) -> np.ndarray:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-#: Pillow's own limit against decompression bombs: a quarter of a GiB of grey pixels.
-MAX_PIXELS = 89_478_485
+from translearn.data.images.deep import WHITE, deep_values, is_deep, is_deep_grey, to_8_bits
+from translearn.data.images.large import MAX_PIXELS, room_for
+
 # The limit is ours, from the header and before decoding, so that it can be set for each data set and
 # is the same for every image; Pillow's would warn at one number of pixels and raise at the double.
 Image.MAX_IMAGE_PIXELS = None
@@ -27,39 +31,82 @@ _WHITE = (255, 255, 255, 255)
 _OURS, _LONGEST = ("has ", "is not an image ", "does not exist", "cannot be read "), 200
 
 
-def open_rgb(content: bytes, max_pixels: int = MAX_PIXELS, draft_size: int | None = None) -> Image.Image:
-    """Decode a whole image.
+@dataclass(frozen=True)
+class Decoding:
+    """The decoding of a data set's images, as far as it differs between data sets.
+
+    Attributes:
+        max_pixels: The most pixels (width times height) of an image.
+        white: The value of pixels of more than 8 bits that becomes white.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    white: int = WHITE
+
+
+#: Of images that belong to no data set.
+USUAL = Decoding()
+
+
+@contextmanager
+def opened(content: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Open an image by its header, and check it; of large images one at a time is open on a node.
 
     Args:
         content: An encoded image in one of ``FORMATS``, which its bytes tell; of several frames, the first.
-        max_pixels: The most pixels (width times height) that are decoded.
+        max_pixels: The most pixels (width times height).
+
+    Yields:
+        The image, not loaded yet.
+
+    Raises:
+        ValueError: It is in no format of ``FORMATS``, has more pixels than ``max_pixels``, or scans without end.
+    """
+    with _identified(content) as image:
+        num_pixels = image.width * image.height
+        if num_pixels > max_pixels:
+            raise ValueError(f"has {num_pixels} pixels, more than max_pixels, {max_pixels}")
+        if image.format in ("JPEG", "MPO") and (num_scans := content.count(_SCAN)) > _MOST_SCANS:
+            raise ValueError(f"has {num_scans} scans, more than {_MOST_SCANS}")
+        with room_for(num_pixels):
+            yield image
+
+
+def open_rgb(content: bytes, decoding: Decoding = USUAL) -> Image.Image:
+    """Decode a whole image; see ``opened`` and ``loaded_rgb``."""
+    with opened(content, decoding.max_pixels) as image:
+        return loaded_rgb(image, content, decoding.white)
+
+
+def loaded_rgb(image: Image.Image, content: bytes, white: int, draft_size: int | None = None) -> Image.Image:
+    """Load an opened image.
+
+    Args:
+        image: Opened from ``content``.
+        content: An encoded image.
+        white: The value of pixels of more than 8 bits that becomes white; of colours the upper 8 bits, where it is
+            that of all 16 bits.
         draft_size: The least side, in pixels, that is needed: JPEG files may be decoded to a smaller size, several
             times faster. None for the full size.
 
     Returns:
-        The image in mode RGB, turned upright by its EXIF orientation. Transparent pixels lie on white;
-        16-bit grey is scaled to 8 bits.
+        The image in mode RGB, turned upright by its EXIF orientation. Transparent pixels lie on white.
 
     Raises:
-        ValueError: It is in no format of ``FORMATS``, has more pixels than ``max_pixels``, floating-point pixels, or
-            scans without end.
+        ValueError: It has floating-point pixels.
         Exception: Any of Pillow's on damaged files: mostly OSError, but decoders differ.
     """
-    with _opened(content) as image:
-        num_pixels = image.width * image.height
-        if num_pixels > max_pixels:
-            raise ValueError(f"has {num_pixels} pixels, more than {max_pixels}")
-        if image.format in ("JPEG", "MPO") and (num_scans := content.count(_SCAN)) > _MOST_SCANS:
-            raise ValueError(f"has {num_scans} scans, more than {_MOST_SCANS}")
-        if draft_size is not None:
-            image.draft("RGB", (draft_size, draft_size))
-        image.load()
-        return upright_rgb(image)
+    if white != WHITE and is_deep(image):
+        return _to_rgb(to_8_bits(deep_values(image, content), white), white)
+    if draft_size is not None:
+        image.draft("RGB", (draft_size, draft_size))
+    image.load()
+    return upright_rgb(image, white)
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Return an opened image as ``open_rgb`` does. Raises ValueError where its pixels are floating-point numbers."""
-    return _to_rgb(ImageOps.exif_transpose(image))
+def upright_rgb(image: Image.Image, white: int = WHITE) -> Image.Image:
+    """Return a loaded image as ``loaded_rgb`` does. Raises ValueError where its pixels are floating-point numbers."""
+    return _to_rgb(ImageOps.exif_transpose(image), white)
 
 
 def reason(error: Exception) -> str:
@@ -68,8 +115,7 @@ def reason(error: Exception) -> str:
     return text if text.startswith(_OURS) else f"cannot be decoded ({text[:_LONGEST] or type(error).__name__})"
 
 
-def _opened(content: bytes) -> Image.Image:
-    """Open an image by its header."""
+def _identified(content: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
@@ -83,17 +129,12 @@ def encode_png(image: Image.Image | np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, white: int) -> Image.Image:
     if image.mode == "F":
         raise ValueError("has floating-point pixels, whose range is not defined")
-    if image.mode.startswith("I"):
-        return _grey_16_to_8(image).convert("RGB")
+    if is_deep_grey(image):
+        return to_8_bits(np.asarray(image), white).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), rgba).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _grey_16_to_8(image: Image.Image) -> Image.Image:
-    grey = np.asarray(image).astype(np.int64)
-    return Image.fromarray((np.clip(grey, 0, 65535) // 257).astype(np.uint8))

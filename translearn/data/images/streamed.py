@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from translearn.data.images.decode import Selection, decode_image, num_threads
 from translearn.data.images.examples import as_rows
+from translearn.data.images.pixels import Decoding
 from translearn.data.images.selected import SelectedImages
 from translearn.data.manifest import Shard
 from translearn.errors import DataError, fault
@@ -31,13 +32,13 @@ class ShardReader:
         folder: That of the data set.
         files: Paths of the shards on its file system.
         image_size: The side to which images are decoded, in pixels.
-        max_pixels: The most pixels of an image that are decoded.
+        decoding: Of the data set's images.
     """
 
     folder: Folder
     files: tuple[str, ...]
     image_size: int
-    max_pixels: int
+    decoding: Decoding
 
     def read(self, places: np.ndarray) -> np.ndarray:
         """Read and decode images at places as in ``StreamedImages``, in parallel: uint8, shape (n, S, S, 3)."""
@@ -52,7 +53,7 @@ class ShardReader:
         file, first, length = place.tolist()
         with self.folder.fs.open_input_file(self.files[file]) as stream:
             content = stream.read_at(length, first)
-        return decode_image(content, self.image_size, self.max_pixels)
+        return decode_image(content, self.image_size, self.decoding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ def stream(selection: Selection) -> StreamedImages:
         if len(rows)
     ]
     files = tuple(folder.file(shard.file) for shard in shards)
-    reader = ShardReader(folder, files, selection.image_size, selection.max_pixels)
+    reader = ShardReader(folder, files, selection.image_size, selection.decoding)
     return StreamedImages(selection, reader, np.concatenate(places))
 
 

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from translearn.data.images.decode import decode_images
-from translearn.data.images.pixels import MAX_PIXELS
+from translearn.data.images.deep import white_of
+from translearn.data.images.large import MAX_PIXELS
+from translearn.data.images.pixels import Decoding
 from translearn.data.ingest.near_duplicates import SIZE, Prints, near_duplicates, prints
 
 
@@ -58,7 +61,10 @@ class HeldOut:
         return None if other is None or other[1] == split else Duplicate(*other, "exact")
 
     def _similar(self, rows: pa.Table, split: str) -> list[Duplicate | None]:
-        own = prints([decode_images(rows["image"].to_pylist(), SIZE, self.max_pixels)])
+        # The data set's white is not known yet; prints are the same for any scale that leaves details.
+        peak = pc.max(pc.list_flatten(rows.filter(rows["deep"])["highs"])).as_py() or 0
+        decoding = Decoding(self.max_pixels, white_of(peak))
+        own = prints([decode_images(rows["image"].to_pylist(), SIZE, decoding)])
         found: list[Duplicate | None] = [None] * len(rows)
         for other in [name for name in self._prints if name != split]:
             for row, place in near_duplicates(own, self._merged(other)).tolist()[::-1]:

@@ -98,7 +98,8 @@ def _start(plan: IngestPlan, out: Folder) -> None:
 def _faults(plan: IngestPlan, out: Folder, tally: Tally) -> list[str]:
     faults, num_bad, limit = [], len(tally.quarantined), plan.options.max_bad_fraction
     if num_bad > limit * tally.num_seen:
-        remedy = f"See {out.address(QUARANTINE_FILE)} for the path and reason of each, or raise --max-bad-fraction."
+        raised = f"--max-bad-fraction{_or_pixels(tally)}"
+        remedy = f"See {out.address(QUARANTINE_FILE)} for the path and reason of each, or raise {raised}."
         shown = f"{num_bad} of {tally.num_seen} ({num_bad / tally.num_seen:.1%}; first: {_first_bad(tally)})"
         faults.append(fault(plan.source, f"must have at most {limit:.1%} bad images", shown, remedy))
     for split, classes in class_counts(tally.counts, SPLITS, plan.classes).items():
@@ -107,11 +108,15 @@ def _faults(plan: IngestPlan, out: Folder, tally: Tally) -> list[str]:
             remedy = f"See {QUARANTINE_FILE} and {LEAKS_FILE} in {out.uri} for what was left out."
             shown = f"none of {', '.join(empty)}"
             faults.append(fault(f"{plan.source}: {split}", "must have a good image of each class", shown, remedy))
-    return faults
+    return faults + tally.odd.faults(plan.source)
 
 
 def _first_bad(tally: Tally) -> str:
     return f"{tally.quarantined[0]['id']} {tally.quarantined[0]['reason']}"
+
+
+def _or_pixels(tally: Tally) -> str:
+    return " or --max-pixels" if any("max_pixels" in row["reason"] for row in tally.quarantined) else ""
 
 
 def _manifest(plan: IngestPlan, writer: ShardWriter, tally: Tally) -> Manifest:
@@ -123,6 +128,7 @@ def _manifest(plan: IngestPlan, writer: ShardWriter, tally: Tally) -> Manifest:
         classes=list(plan.classes),
         counts=class_counts(tally.counts, ("train", "val", "test"), plan.classes),
         image_sizes=tally.image_sizes(),
+        white=tally.odd.white,
         fingerprint=tally.fingerprint(),
         shards=writer.shards,
         num_quarantined=len(tally.quarantined),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from translearn.data.images.pixels import MAX_PIXELS
+from translearn.data.images.large import MAX_PIXELS
 from translearn.data.ingest.groups import pattern_faults
 from translearn.errors import fault
 
@@ -20,7 +20,7 @@ class IngestOptions:
         drop_leaks: Leave out training images that are duplicates of val or test images, exact or near, or whose group
             is there.
         limit_per_class: At most so many images of each class and split; None for all.
-        max_pixels: The most pixels an image may have.
+        max_pixels: The most pixels (width times height) of an image.
         group: A regular expression that finds an image's group in its id; see ``groups.with_groups``. None for the
             groups that the source has.
         root: The folder of torchvision's data sets; None for the default.

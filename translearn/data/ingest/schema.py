@@ -30,12 +30,18 @@ ROWS = pa.schema(
     ]
 )
 
-#: A row after inspection: good where ``reason`` is null, else without image, digest and size.
+#: A row after inspection: good where ``reason`` is null, else without image, digest and what follows. ``lows`` and
+#: ``highs``: the least and largest value of each channel; of a ``deep`` image, of more than 8 bits, before scaling.
+#: ``frames``: there are several.
 INSPECTED = pa.schema(
     [
         *[pa.field(field.name, field.type) for field in ROWS],
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("lows", pa.list_(pa.int64())),
+        ("highs", pa.list_(pa.int64())),
+        ("deep", pa.bool_()),
+        ("frames", pa.bool_()),
         ("reason", pa.string()),
     ]
 )

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from translearn.data.images.pixels import MAX_PIXELS
+from translearn.data.images.large import MAX_PIXELS
 from translearn.data.ingest.held_out import Duplicate, HeldOut
+from translearn.data.ingest.oddities import Oddities
 from translearn.data.ingest.schema import LEAKS, QUARANTINE
 from translearn.data.ingest.shards import by_split
 from translearn.data.manifest import ImageSizes, SizeRange
@@ -38,6 +39,7 @@ class Tally:
     leaks: list[dict[str, Any]] = field(default_factory=list)
     _widths: Counter[int] = field(default_factory=Counter)
     _heights: Counter[int] = field(default_factory=Counter)
+    odd: Oddities = field(default_factory=Oddities)
     _held_out: HeldOut = field(init=False)
     _hash: Any = field(default_factory=hashlib.sha256)
 
@@ -69,7 +71,7 @@ class Tally:
         return pa.Table.from_pylist(self.leaks, schema=LEAKS)
 
     def notes(self) -> list[Note]:
-        """Return what was left out, and the leaks that were not."""
+        """Return what was left out, the leaks that were not, and what is done with odd images."""
         bad = [f"{row['id']} {row['reason']}" for row in self.quarantined]
         dropped: list[str] = []
         kept: list[str] = []
@@ -83,6 +85,7 @@ class Tally:
             *note("bad images, left out (quarantine.parquet lists them)", bad),
             *note("duplicates of val or test images, left out of train (leaks.parquet lists them)", dropped),
             *note(f"{which} (leaks.parquet lists them)", kept),
+            *self.odd.notes(),
         ]
 
     def _kept_of_split(self, rows: pa.Table) -> pa.Table:
@@ -97,6 +100,7 @@ class Tally:
             self.leaks_dropped += 1
             return False
         self.counts[row["split"], row["label"]] += 1
+        self.odd.see(row)
         self._widths[row["width"]] += 1
         self._heights[row["height"]] += 1
         self._hash.update(f"{row['id']}\x1f{row['label']}\x1f{row['split']}\x1f{row['digest']}\n".encode())

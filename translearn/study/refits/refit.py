@@ -101,7 +101,7 @@ def refit_job(context: StudyContext, candidate: Candidate, run: str, task: Share
     }
     train = spec.train.model_copy(update={"weight_decay": trial["weight_decay"]})
     config = TrainConfig(trial["freeze_depth"], trial["lr"], epochs, seed, train)
-    return Job(run, task, trial["source"], config, model_info(trial["arch"], context.classes, spec, provenance))
+    return Job(run, task, trial["source"], config, model_info(trial["arch"], context.splits.dataset, spec, provenance))
 
 
 def add_refit_curves(folder: Folder, runs: list[str]) -> None:

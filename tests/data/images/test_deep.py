@@ -1,0 +1,62 @@
+"""All bits of a file are read, and become 8 by the value that is white."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from deep_images import png_16, tiff, tiff_16
+from PIL import Image
+
+from translearn.data.images.deep import deep_values, is_deep, white_of
+from translearn.data.images.pixels import Decoding, encode_png, open_rgb, opened
+
+GREY = np.random.default_rng(0).integers(0, 4096, (5, 7)).astype(np.uint16)
+COLOURS = np.random.default_rng(1).integers(0, 4096, (5, 7, 3)).astype(np.uint16)
+ALPHA = np.concatenate([COLOURS, np.full((5, 7, 1), 4095, np.uint16)], axis=2)
+FILES = {
+    "png": (encode_png(Image.fromarray(GREY)), GREY),
+    "tiff": (tiff(GREY), GREY),
+    "32 bits": (tiff(GREY.astype(np.int32) << 8), GREY.astype(np.int64) << 8),
+    "colours": (png_16(COLOURS), COLOURS),
+    "alpha": (png_16(ALPHA), ALPHA),
+    "tiff of colours": (tiff_16(COLOURS, packed=False), COLOURS),
+    "packed tiff of colours": (tiff_16(COLOURS, packed=True), COLOURS),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_all_bits_are_read_and_scaled(kind):
+    content, expected = FILES[kind]
+    with opened(content) as image:
+        assert is_deep(image)
+        assert np.array_equal(deep_values(image, content), expected)
+    white = white_of(int(expected.max()))
+    rgb = np.asarray(open_rgb(content, Decoding(white=white)))
+    scaled = expected.astype(np.int64) * 255 // white
+    assert np.array_equal(rgb, np.repeat(scaled[..., None], 3, axis=2) if scaled.ndim == 2 else scaled[..., :3])
+
+
+def test_where_all_16_bits_are_used_colours_keep_the_upper_8():
+    assert np.array_equal(np.asarray(open_rgb(png_16(COLOURS * 16))), COLOURS // 16)
+
+
+def test_images_of_8_bits_know_no_white():
+    pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    assert np.array_equal(np.asarray(open_rgb(encode_png(pixels), Decoding(white=1023))), pixels)
+
+
+def test_a_value_above_white_is_white():
+    content = tiff(np.full((4, 4), 60_000, np.uint16))
+    assert open_rgb(content, Decoding(white=4095)).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_deep_images_are_turned_upright():
+    image = Image.fromarray(GREY)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    image.save(stream, format="PNG", exif=exif)
+    with opened(stream.getvalue()) as image:
+        assert np.array_equal(deep_values(image, stream.getvalue()), np.rot90(GREY, -1))
