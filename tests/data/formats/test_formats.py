@@ -96,6 +96,30 @@ def test_hugging_face_folder_with_class_names_and_splits(tmp_path):
     assert list(reader.read(keys)) == [image(number) for number in range(8)]
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("Training.parquet", "Testing.parquet"),
+        ("my_train.parquet", "my_test.parquet"),
+        ("TRAIN-0.parquet", "eval-0.parquet"),
+    ],
+)
+def test_files_that_speak_of_splits_in_other_words(tmp_path, train, test):
+    hugging_face(tmp_path / train, ["a", "b"])
+    hugging_face(tmp_path / test, ["a", "b"], 2)
+    split = "val" if "eval" in test else "test"
+    assert sorted(row[2] for row in _rows(tmp_path)) == sorted(["train", "train", split, split])
+    assert {row[2] for row in _rows(tmp_path / test)} == {"train"}  # alone it is all that there is
+    hugging_face(tmp_path / "more.parquet", ["a"])
+    with pytest.raises(DataError, match=r"must all speak of a split .* but got \['more.parquet'\]"):
+        open_source(str(tmp_path))
+
+
+def test_splits_of_a_table_in_other_words(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label,split\na.png,a,Training\nb.png,b, TEST\nc.png,c,dev\n")
+    assert [split for _, _, split in _rows(tmp_path / "t.csv")] == ["train", "test", "val"]
+
+
 @pytest.mark.parametrize("labels", [[2, 10], ["2", "10"]])
 def test_single_file_with_plain_labels(tmp_path, labels):
     path = hugging_face(tmp_path / "images.parquet", labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -11,20 +10,10 @@ from functools import cached_property
 from itertools import combinations
 
 from translearn.data.formats.reader import some
-from translearn.data.ingest.schema import SPLIT_NAMES
+from translearn.data.ingest.schema import SPLIT_NAMES, split_of
 from translearn.errors import fault
 
 _HALF = 0.5
-
-
-def split_of(name: str) -> str | None:
-    """Return the split that a folder's name speaks of, as one of its words.
-
-    >>> [split_of(name) for name in ("Training", "seg_test", "dev", "train2017", "invalid")]
-    ['train', 'test', 'val', 'train', None]
-    """
-    found = {SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", name.casefold()) if word in SPLIT_NAMES}
-    return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True)

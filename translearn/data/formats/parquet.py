@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,9 @@ import pyarrow.parquet as pq
 from translearn.data.bounded import open_bounded, read_images, read_texts
 from translearn.data.formats.labels import class_names, is_id, is_nameable, is_text, labels_in, names_in
 from translearn.data.formats.reader import MAX_BYTES, did_you_mean, in_order, listing_table, unlabelled
-from translearn.data.ingest.schema import LISTING, SPLIT_NAMES
+from translearn.data.ingest.schema import LISTING, split_of
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage.folder import Folder
-
-_PREFIX = re.compile(rf"^({'|'.join(sorted(SPLIT_NAMES, key=len, reverse=True))})(?![A-Za-z0-9])")
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,15 @@ class ParquetImages:
 
     @classmethod
     def of(cls, folder: Folder, names: Sequence[str], labelled: bool = True) -> ParquetImages:
-        """Return the reader of files whose names all begin with a split (train-, validation-, test-) or none."""
-        found = {name: match[1] for name in names if (match := _PREFIX.match(name))}
+        """Return the reader of files whose names all speak of a split (train-, validation-, test-) or none.
+
+        A single file is all that there is, whatever it is called.
+        """
+        found = {name: split for name in names if len(names) > 1 and (split := split_of(name))}
         if found and len(found) < len(names):
-            rule, others = "must all begin with a split (train-, validation-, test-) or none", set(names) - set(found)
+            rule, others = "must all speak of a split (train-, validation-, test-) or none", set(names) - set(found)
             raise DataError(fault(f"{folder.uri}: file names", rule, sorted(others), "Rename or move these files."))
-        files = tuple((SPLIT_NAMES[found[name]] if found else "all", name) for name in names)
+        files = tuple((found.get(name, "all"), name) for name in names)
         return cls(folder, files, labelled=labelled)
 
     @property

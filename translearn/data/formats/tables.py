@@ -108,11 +108,12 @@ class TableOfPaths(FileReader):
         if "split" not in table.column_names:
             return ["train"] * len(table)
         names = names_in(f"{self._where}: split", table["split"]).to_pylist()
-        unknown = sorted({str(name) for name in names} - set(SPLIT_NAMES))
+        words = {name: str(name).strip().casefold() for name in set(names)}
+        unknown = sorted(str(name) for name, word in words.items() if word not in SPLIT_NAMES)
         if unknown:
             remedy = did_you_mean(unknown[0], SPLIT_NAMES)
             raise DataError(fault(self._where, "must name known splits", unknown, remedy))
-        return [SPLIT_NAMES[name] for name in names]
+        return [SPLIT_NAMES[words[name]] for name in names]
 
 
 def _leads_out(path: str) -> bool:

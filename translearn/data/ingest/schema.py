@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -56,3 +57,13 @@ def class_order(names: set[str], known: Sequence[str] = ()) -> list[str]:
     first, others = [name for name in known if name in names], names - set(known)
     numeric = all(name.isascii() and name.removeprefix("-").isdigit() for name in others)
     return first + sorted(others, key=(lambda name: (int(name), name)) if numeric else None)
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a name of a folder or file speaks of, as one of its words.
+
+    >>> [split_of(name) for name in ("Training", "seg_test", "dev", "train2017", "invalid")]
+    ['train', 'test', 'val', 'train', None]
+    """
+    found = {SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", name.casefold()) if word in SPLIT_NAMES}
+    return found.pop() if len(found) == 1 else None
