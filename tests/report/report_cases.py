@@ -218,7 +218,13 @@ def _sources() -> list[dict[str, Any]]:
 
 def _manifest(classes: list[str]) -> dict[str, Any]:
     counts = {split: dict.fromkeys(classes, num) for split, num in (("train", 3), ("val", 30), ("test", 120))}
-    extra = {"num_quarantined": 2, "num_leaks": 1, "fingerprint": "ab12" * 16, "source": "sklearn:digits"}
+    extra = {
+        "num_quarantined": 2,
+        "num_leaks": 1,
+        "num_conflicts": 3,
+        "fingerprint": "ab12" * 16,
+        "source": "sklearn:digits",
+    }
     extra |= {"notes": [{"what": "bad images, left out", "count": 2, "first": "a<b>.png does not exist"}]}
     return {"classes": classes, "counts": counts, **extra}
 

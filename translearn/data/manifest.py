@@ -60,6 +60,7 @@ class Manifest(_Record):
         num_quarantined: Rows of ``quarantine.parquet``.
         num_leaks: Rows of ``leaks.parquet``: duplicates of an image in another split.
         leaks_dropped: The number of them that were training images and left out.
+        num_conflicts: Pictures of ``conflicts.parquet``: those that are there under several labels.
         notes: What was left out, or done otherwise than the files say.
     """
 
@@ -76,4 +77,5 @@ class Manifest(_Record):
     num_quarantined: int
     num_leaks: int
     leaks_dropped: int
+    num_conflicts: int
     notes: list[Note]

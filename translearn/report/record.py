@@ -23,7 +23,8 @@ class StudyRecord:
             val_loss, val_error, ...``; refits are called ``<candidate>-<n>``.
         mistakes: A row one of the worst mistakes: ``id, class, predicted, confidence, loss, image`` (PNG).
         datasets: Name to manifest: ``classes``, ``counts`` ({split: {class: number}}), ``num_quarantined``,
-            ``num_leaks``, ``notes``, ``fingerprint``, ``source``.
+            ``num_leaks``, ``num_conflicts``, ``notes``, ``fingerprint``, ``source``.
+        warnings: Lines on data that changed since the study ingested it.
     """
 
     spec: dict[str, Any]
@@ -34,3 +35,4 @@ class StudyRecord:
     curves: pa.Table
     mistakes: pa.Table
     datasets: dict[str, dict[str, Any]]
+    warnings: tuple[str, ...] = ()

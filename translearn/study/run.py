@@ -30,6 +30,7 @@ from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
 from translearn.study.data import num_sets, target_dataset
+from translearn.study.data_changes import data_warnings
 from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
 from translearn.study.lock.lock import only_driver
@@ -58,12 +59,14 @@ class Study:
         folder: Its directory.
         resources: What it may use of the cluster.
         tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the spec.
+        warnings: How its data changed since it was ingested.
     """
 
     spec: StudySpec
     folder: Folder
     resources: Resources
     tuning: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -89,7 +92,10 @@ def open_study(
     check_cuda(resources)
     check_shared(directory.nearest(spec.storage))
     with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
-        study = Study(spec, directory.open_study(spec, command), resources, tuning or {})
+        changed = tuple(data_warnings(spec))
+        study = Study(spec, directory.open_study(spec, command), resources, tuning or {}, changed)
+        for line in changed:
+            say(f"Warning: {line}")
         study.folder.sweep()
         with tracking(spec, study.folder.uri, study.folder.read_json(directory.PROVENANCE)["started"]):
             yield study
@@ -150,7 +156,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
 def run_evaluate(study: Study) -> dict[str, Any]:
     """Everything up to the figures of ``evaluation.json``."""
     evaluation = _evaluated(study)
-    _tell(evaluation)
+    _tell(study, evaluation)
     track_result(study.spec, evaluation, {"model": study.folder.address(directory.MODEL)})
     return closing(evaluation)
 
@@ -165,8 +171,8 @@ def _evaluated(study: Study) -> dict[str, Any]:
         return evaluate_study(context, left, reasons)
 
 
-def _tell(evaluation: dict[str, Any]) -> None:
-    for line in evaluation["summary"]:
+def _tell(study: Study, evaluation: dict[str, Any]) -> None:
+    for line in [*(f"Warning: {line}" for line in study.warnings), *evaluation["summary"]]:
         say(line)
 
 
@@ -194,6 +200,7 @@ def run_report(study: Study) -> dict[str, Any]:
         curves=folder.read_table(directory.CURVES),
         mistakes=folder.read_table(directory.MISTAKES),
         datasets=_manifests(study),
+        warnings=study.warnings,
     )
     try:
         page = render(record).encode()
@@ -211,7 +218,7 @@ def run_study(study: Study) -> dict[str, Any]:
     try:
         places |= run_report(study)
     finally:  # the figures are told also where no page can be made of them
-        _tell(evaluation)
+        _tell(study, evaluation)
         track_result(study.spec, evaluation, places)
     return {**closing(evaluation), **places}
 

@@ -13,6 +13,7 @@ from sources import hugging_face, image, write_files
 
 from translearn.data.formats.source import open_source
 from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
+from translearn.data.notes import notes_of
 from translearn.errors import DataError
 from translearn.storage.folder import Folder
 
@@ -21,6 +22,10 @@ HEAD = {"info": {"features": {"label": {"names": ["zebra", "ant", "moth"], "_typ
 
 def _rows(source: object) -> list[tuple]:
     return [(row["id"], row["label"], row["split"]) for row in open_source(str(source)).listing().to_pylist()]
+
+
+def _notes(source: object) -> list[str]:
+    return list(map(str, notes_of(open_source(str(source)).listing())))
 
 
 def _with_ids(file, ids: list, start: int, **more) -> None:
@@ -51,6 +56,8 @@ def test_ids_that_restart_in_each_split_are_ids(tmp_path, kind):
 def test_a_column_id_that_tells_no_rows_apart_is_not_taken(tmp_path, ids):
     _with_ids(tmp_path / "x.parquet", ids, 0)
     assert [row[0] for row in _rows(tmp_path / "x.parquet")] == ["all/0", "all/1", "all/2", "all/3"]
+    told = "files whose column id is not read, as it does not tell rows apart: 1 (first: x.parquet)"
+    assert _notes(tmp_path / "x.parquet") == [told]
 
 
 def test_embedded_bytes_win_over_a_column_path(tmp_path):
@@ -59,6 +66,8 @@ def test_embedded_bytes_win_over_a_column_path(tmp_path):
     reader = open_source(str(file))
     assert _rows(file) == [("a", "ant", "train"), ("b", "bee", "train")]
     assert list(reader.read(reader.listing()["key"].to_pylist())) == [image(0), image(1)]
+    told = "files whose column path is not read, as the images are in the file: 1 (first: x.parquet)"
+    assert _notes(file) == [told]
     assert open_source(str(file), labelled=False).listing()["id"].to_pylist() == ["a", "b"]
 
 
@@ -86,6 +95,7 @@ def test_paths_made_on_windows_and_absolute_ones_below_the_table(tmp_path):
         "dog/3.png",
         "dog/4.png",
     ]
+    assert _notes(tmp_path / "T.CSV") == ["paths with backslashes, read as slashes: 3 (first: cat\\1.png)"]
 
 
 @pytest.mark.parametrize(
@@ -165,12 +175,23 @@ def test_class_label_gives_the_names_in_their_order(tmp_path, labels):
     assert plan_ingest(dataset.folder.uri).classes == ("zebra", "ant", "moth")
 
 
+def test_a_test_split_without_labels_is_left_out_and_carved(tmp_path):
+    hugging_face(tmp_path / "Train-0.parquet", [0, 1] * 10, 0, ["ant", "bee"])
+    hugging_face(tmp_path / "Test-0.parquet", [-1] * 5, 20, ["ant", "bee"])
+    plan = plan_ingest(str(tmp_path))
+    assert len(plan.listing) == 20
+    told = "images of test without labels, left out; test is taken from train: 5 (first: test/0)"
+    assert list(map(str, plan.notes)) == [told]
+
+
 def test_class_label_of_a_table_of_paths(tmp_path):
     table = pa.table({"path": [f"{number}.png" for number in range(12)], "label": [2, 0] * 6})
     pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(HEAD)}), tmp_path / "t.parquet")
     write_files(tmp_path, {f"{number}.png": image(number) for number in range(12)})
     plan = plan_ingest(str(tmp_path / "t.parquet"))
     assert plan.classes == ("zebra", "moth")
+    [left_out] = map(str, plan.notes)
+    assert left_out == "classes that the source names without an image, left out: 1 (first: ant)"
     assert plan.listing.filter(plan.listing["label"].to_numpy() == 0)["id"].to_pylist()[0] in {
         f"{number}.png" for number in range(1, 12, 2)
     }

@@ -114,6 +114,10 @@ def test_splits_of_the_source_that_tear_a_group_apart_are_refused_or_mended(tmp_
     )
     plan = plan_ingest(source, IngestOptions(drop_leaks=True))
     assert len(plan.listing) == 19
+    assert list(map(str, plan.notes)) == [
+        "training images whose group is in val or test, left out: 1 (first: 12.png)",
+        "groups of images, each in one split: 5 (first: p0)",
+    ]
     assert _splits_of_groups(plan)["p3"] == {"test"}
 
 
@@ -134,6 +138,15 @@ def test_a_pattern_that_finds_no_group_is_refused(tmp_path):
         with pytest.raises(DataError) as error:
             plan_ingest(str(source), IngestOptions(group=pattern))
         assert str(error.value) == f"ingest.group: {message}"
+
+
+def test_images_without_a_group_are_told(tmp_path):
+    source = write_files(_clips(tmp_path), {"a/lone.png": image(900), "b/lone.png": image(901)})
+    plan = plan_ingest(str(source), IngestOptions(group=r"clip(\d+)"))
+    assert list(map(str, plan.notes)) == [
+        "groups of images, each in one split: 20 (first: 0)",
+        "images without a group, each taken for one of its own: 2 (first: a/lone.png)",
+    ]
 
 
 def test_a_pattern_beside_a_column_is_refused(tmp_path):

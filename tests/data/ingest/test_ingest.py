@@ -112,7 +112,7 @@ def test_leaks_are_reported_and_dropped_from_training_on_request(tmp_path):
     assert (kept.manifest.num_leaks, kept.manifest.leaks_dropped, kept.num_examples("train")) == (1, 0, 7)
     assert (dropped.manifest.num_leaks, dropped.manifest.leaks_dropped, dropped.num_examples("train")) == (1, 1, 6)
     first = "1 (first: train/cat/copy.png is test/dog/1.png)"
-    assert [str(*each.manifest.notes) for each in (kept, dropped)] == [
+    assert [str(each.manifest.notes[0]) for each in (kept, dropped)] == [
         f"exact duplicates across splits, kept unless drop_leaks is set (leaks.parquet lists them): {first}",
         f"duplicates of val or test images, left out of train (leaks.parquet lists them): {first}",
     ]

@@ -16,6 +16,7 @@ from translearn.data.bounded import open_bounded, read_images, read_texts
 from translearn.data.formats.labels import class_names, is_id, is_nameable, is_text, labels_in, names_in
 from translearn.data.formats.reader import MAX_BYTES, did_you_mean, in_order, listing_table, unlabelled
 from translearn.data.ingest.schema import LISTING, split_of
+from translearn.data.notes import Note, note, noted
 from translearn.errors import DataError, fault, raise_faults
 from translearn.storage.folder import Folder
 
@@ -63,9 +64,20 @@ class ParquetImages:
         tables = [self._list_file(split, name) for split, name in self.files]
         listing, splits = pa.concat_tables(tables), [split for split, _ in self.files]
         prefixes = pa.concat_arrays([pa.repeat(split, len(t)) for split, t in zip(splits, tables, strict=True)])
-        if not _are_ids(listing["id"], prefixes):
+        has_ids = _are_ids(listing["id"], prefixes)
+        if not has_ids:
             listing = listing.set_column(0, LISTING.field("id"), _numbered(prefixes))
-        return in_order(listing, self._class_order())
+        return noted(in_order(listing, self._class_order()), self._notes(has_ids))
+
+    def _notes(self, has_ids: bool) -> list[Note]:
+        """Return which columns that have a meaning elsewhere are not taken."""
+        schemas = {name: open_parquet(self.folder, name).schema_arrow for _, name in self.files}
+        with_paths = [name for name, schema in schemas.items() if "path" in schema.names]
+        with_ids = [name for name, schema in schemas.items() if "id" in schema.names and not has_ids]
+        return [
+            *note("files whose column path is not read, as the images are in the file", with_paths),
+            *note("files whose column id is not read, as it does not tell rows apart", with_ids),
+        ]
 
     def read(self, keys: Sequence[str]) -> Iterator[bytes | str]:
         """See ``Reader``. A key is ``<file>#<row group>#<row in it>``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from translearn.data.bounded import open_bounded, read_texts
@@ -14,6 +15,7 @@ from translearn.data.formats.files import FileReader
 from translearn.data.formats.labels import class_names, labels_in, names_in
 from translearn.data.formats.reader import did_you_mean, in_order, listing_table, unlabelled
 from translearn.data.ingest.schema import SPLIT_NAMES
+from translearn.data.notes import note, noted
 from translearn.errors import DataError, fault, raise_faults
 
 _COLUMNS = ("path", "label", "split", "group")
@@ -43,7 +45,8 @@ class TableOfPaths(FileReader):
             return unlabelled(ids)
         labels = labels_in(f"{self._where}: label", table["label"], classes)
         groups = names_in(f"{self._where}: group", table["group"]) if "group" in table.column_names else None
-        return in_order(listing_table(ids, labels, self._splits(table), groups=groups), classes)
+        listing = in_order(listing_table(ids, labels, self._splits(table), groups=groups), classes)
+        return noted(listing, note("paths with backslashes, read as slashes", _windows(table["path"])))
 
     @property
     def _where(self) -> str:
@@ -114,6 +117,12 @@ class TableOfPaths(FileReader):
             remedy = did_you_mean(unknown[0], SPLIT_NAMES)
             raise DataError(fault(self._where, "must name known splits", unknown, remedy))
         return [SPLIT_NAMES[words[name]] for name in names]
+
+
+def _windows(paths: pa.ChunkedArray) -> list[str]:
+    """Return the paths with backslashes, as they are."""
+    texts = paths.cast(pa.string())
+    return list(texts.filter(pc.match_substring(texts, "\\")).to_pylist())
 
 
 def _leads_out(path: str) -> bool:

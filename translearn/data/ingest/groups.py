@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from translearn.data.ingest.schema import LISTING, SPLITS
+from translearn.data.notes import Note, note, noted
 from translearn.errors import DataError, fault
 
 
@@ -65,10 +66,24 @@ def crossing(listing: pa.Table) -> list[str]:
 
 
 def without_crossing(listing: pa.Table) -> pa.Table:
-    """Return a listing without the training images whose group is also in val or test."""
+    """Return a listing without the training images whose group is also in val or test, with a note on these."""
     is_train = pc.equal(listing["split"], "train")
     held_out = pc.unique(listing.filter(pc.invert(is_train))["group"]).drop_null()
-    return listing.filter(pc.invert(pc.and_(is_train, pc.is_in(listing["group"], value_set=held_out))))
+    crosses = pc.and_(is_train, pc.is_in(listing["group"], value_set=held_out))
+    left_out = note(
+        "training images whose group is in val or test, left out", listing.filter(crosses)["id"].to_pylist()
+    )
+    return noted(listing.filter(pc.invert(crosses)), left_out)
+
+
+def group_notes(listing: pa.Table) -> list[Note]:
+    """Return how many groups there are, and how many images have none where others have one."""
+    names = sorted(pc.unique(listing["group"].drop_null()).to_pylist())
+    alone = listing.filter(pc.is_null(listing["group"]))["id"].to_pylist() if names else []
+    return [
+        *note("groups of images, each in one split", names),
+        *note("images without a group, each taken for one of its own", alone),
+    ]
 
 
 def group_faults(source: str, listing: pa.Table) -> list[str]:

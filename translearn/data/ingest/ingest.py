@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from translearn import __version__
 from translearn.data.dataset import Dataset, open_dataset
+from translearn.data.ingest.conflicts import conflict_notes, label_conflicts, num_conflicts
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.plan import IngestPlan, inspected, plan_ingest
 from translearn.data.ingest.schema import ROWS, SPLITS
@@ -20,9 +21,11 @@ from translearn.storage.folder import Folder
 
 __all__ = ["IngestOptions", "IngestPlan", "check_out", "ingest", "inspected", "plan_ingest"]
 
-QUARANTINE_FILE, LEAKS_FILE = "quarantine.parquet", "leaks.parquet"
+QUARANTINE_FILE, LEAKS_FILE, CONFLICTS_FILE = "quarantine.parquet", "leaks.parquet", "conflicts.parquet"
 _STARTED = "ingest-started.json"  # so that only what an ingest left half done is ever deleted
-_OURS = re.compile(rf"(test|val|train)-\d{{5}}\.parquet|{QUARANTINE_FILE}|{LEAKS_FILE}|{_STARTED}|\..*\.part")
+_OURS = re.compile(
+    rf"(test|val|train)-\d{{5}}\.parquet|{QUARANTINE_FILE}|{LEAKS_FILE}|{CONFLICTS_FILE}|{_STARTED}|\..*\.part"
+)
 
 
 def ingest(plan: IngestPlan, out: Folder, batches: Iterable[pa.Table]) -> Dataset:
@@ -51,7 +54,9 @@ def ingest(plan: IngestPlan, out: Folder, batches: Iterable[pa.Table]) -> Datase
     out.write_table(QUARANTINE_FILE, tally.quarantine_table())
     out.write_table(LEAKS_FILE, tally.leaks_table())
     raise_faults(_faults(plan, out, tally), DataError)
-    out.write_json(MANIFEST, _manifest(plan, writer, tally).model_dump(mode="json"))
+    conflicts = label_conflicts(out, writer.shards, plan.classes)
+    out.write_table(CONFLICTS_FILE, conflicts)
+    out.write_json(MANIFEST, _manifest(plan, writer, tally, conflicts).model_dump(mode="json"))
     out.remove_file(_STARTED)
     return open_dataset(out)
 
@@ -119,7 +124,7 @@ def _or_pixels(tally: Tally) -> str:
     return " or --max-pixels" if any("max_pixels" in row["reason"] for row in tally.quarantined) else ""
 
 
-def _manifest(plan: IngestPlan, writer: ShardWriter, tally: Tally) -> Manifest:
+def _manifest(plan: IngestPlan, writer: ShardWriter, tally: Tally, conflicts: pa.Table) -> Manifest:
     return Manifest(
         translearn=__version__,
         source=plan.source,
@@ -134,5 +139,6 @@ def _manifest(plan: IngestPlan, writer: ShardWriter, tally: Tally) -> Manifest:
         num_quarantined=len(tally.quarantined),
         num_leaks=len(tally.leaks),
         leaks_dropped=tally.leaks_dropped,
-        notes=[*plan.notes, *tally.notes()],
+        num_conflicts=num_conflicts(conflicts),
+        notes=[*plan.notes, *tally.notes(), *conflict_notes(conflicts)],
     )

@@ -14,11 +14,12 @@ from translearn.data.formats.reader import Reader, order_of
 from translearn.data.formats.source import open_source
 from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
 from translearn.data.ingest.carve_groups import carve_groups
-from translearn.data.ingest.groups import group_faults, group_names, with_groups, without_crossing
+from translearn.data.ingest.groups import group_faults, group_names, group_notes, with_groups, without_crossing
 from translearn.data.ingest.inspection import inspect_batch
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.schema import SPLITS, class_order
-from translearn.data.notes import Note, notes_of
+from translearn.data.ingest.unlabelled import without_unlabelled_splits
+from translearn.data.notes import Note, note, notes_of
 from translearn.errors import DataError, fault, raise_faults
 
 _LONGEST_NAME = 200
@@ -73,21 +74,28 @@ def plan_ingest(source: str, options: IngestOptions | None = None) -> IngestPlan
     options = options or IngestOptions()
     raise_faults(options.faults(), DataError)
     reader = open_source(source, options.root)
-    offered = with_groups(source, reader.listing(), options.group)
+    offered = without_unlabelled_splits(with_groups(source, reader.listing(), options.group))
     names = class_order(set(pc.unique(offered["label"]).to_pylist()) - {None}, order_of(offered))
     labels = pc.index_in(offered["label"], value_set=pa.array(names, pa.string()))
     listing = _with_splits(offered.set_column(1, "label", labels), options)
     if options.drop_leaks:
         listing = without_crossing(listing)
+    notes = [*notes_of(listing), *group_notes(listing), *_class_notes(order_of(offered), names)]
     listing = _in_order(listing, options.limit_per_class)
     raise_faults(_faults(source, offered, listing, names), DataError)
-    return IngestPlan(source, options, reader, listing, tuple(names), notes_of(offered))
+    return IngestPlan(source, options, reader, listing, tuple(names), tuple(notes))
 
 
 def inspected(plan: IngestPlan, batch_rows: int = 64) -> Iterator[pa.Table]:
     """Read and check the plan's examples batch by batch; yield tables of schema ``INSPECTED``."""
     for batch in plan.batches(batch_rows):
         yield inspect_batch(batch, plan.reader, plan.options.max_pixels)
+
+
+def _class_notes(order: list[str], names: list[str]) -> list[Note]:
+    return note(
+        "classes that the source names without an image, left out", [name for name in order if name not in names]
+    )
 
 
 def _with_splits(listing: pa.Table, options: IngestOptions) -> pa.Table:

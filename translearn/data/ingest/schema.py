@@ -51,6 +51,9 @@ QUARANTINE = pa.schema([("id", pa.string()), ("split", pa.string()), ("reason", 
 #: A duplicate of an image in another split; ``kind`` is exact or near.
 LEAKS = pa.schema([(name, pa.string()) for name in ("id", "split", "other_id", "other_split", "kind")])
 
+#: An image whose picture, by its digest, is also there under another label.
+CONFLICTS = pa.schema([(name, pa.string()) for name in ("digest", "id", "split", "label")])
+
 
 def class_order(names: set[str], known: Sequence[str] = ()) -> list[str]:
     """Sort class names: those of a known order first, the others as numbers where all are whole, else by code point."""

@@ -13,6 +13,7 @@ from translearn.cluster.tracking.console import say
 from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
+from translearn.study.data_changes import at_hand
 from translearn.study.planning.estimate import plan_lines
 from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
@@ -46,7 +47,8 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any], known: Mapping[str, S
 
 def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
     """Return the study on a few images, with few trials and one epoch, under a name that no study has."""
-    target = spec.target.model_copy(update={"ingest": _few(spec.target.ingest, sizes["target"])})
+    data = at_hand(spec, "target", spec.target.data)
+    target = spec.target.model_copy(update={"data": data, "ingest": _few(spec.target.ingest, sizes["target"])})
     name = f"{spec.name}-dry-run-{uuid.uuid4().hex[:8]}"
     trials = len(spec.sources) + len(spec.archs)
     return spec.model_copy(
@@ -54,7 +56,7 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
             "name": name,
             "storage": directory.nearest(spec.storage).address(name),  # its own: studies leave more there
             "target": target,
-            "sources": tuple(_tiny_source(source, sizes) for source in spec.sources),
+            "sources": tuple(_tiny_source(spec, source, sizes) for source in spec.sources),
             "search": spec.search.model_copy(update={"trials": trials, "epochs": 1, "grace_epochs": 1}),
             "refit": spec.refit.model_copy(
                 update={"candidates": 1, "seeds": 1, "epochs": 1, "baseline_cap": 1, "label_seeds": 1}
@@ -63,11 +65,12 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
     )
 
 
-def _tiny_source(source: SourceSpec, sizes: dict[str, Size]) -> SourceSpec:
+def _tiny_source(spec: StudySpec, source: SourceSpec, sizes: dict[str, Size]) -> SourceSpec:
     if source.pretrain is None:
         return source.model_copy(update={"data": None})  # all of it would be looked at
     ingest = _few(source.pretrain.ingest, sizes[source.name])
-    return source.model_copy(update={"pretrain": source.pretrain.model_copy(update={"epochs": 1, "ingest": ingest})})
+    changed = {"data": at_hand(spec, source.name, source.pretrain.data), "epochs": 1, "ingest": ingest}
+    return source.model_copy(update={"pretrain": source.pretrain.model_copy(update=changed)})
 
 
 def _few(ingest: IngestSpec, size: Size) -> IngestSpec:

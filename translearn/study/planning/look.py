@@ -14,6 +14,7 @@ from translearn.data.ingest.plan import plan_ingest
 from translearn.errors import TranslearnError, fault, raise_faults
 from translearn.storage.folder import Folder
 from translearn.storage.uris import is_remote
+from translearn.study.data_changes import at_hand, replaced_faults
 from translearn.study.datasets import ingest_options, is_ingested, is_place, limits
 from translearn.study.directory import changes, nearest
 from translearn.study.lock.lock import check_free
@@ -50,12 +51,15 @@ def look(spec: StudySpec, alone: bool = True) -> dict[str, Size]:
 
 
 def places(spec: StudySpec) -> dict[str, tuple[str, IngestSpec, int | None]]:
-    """Return the data sets of a study: location, ingestion, and the most training images of a class."""
+    """Return the data sets of a study: location, ingestion, and the most training images of a class.
+
+    The location is that of the study's own copy where it has one: then nothing needs the data itself.
+    """
     bounds = limits(spec.target.ingest, spec.target.train_per_class)
     own = {source.name: source.own_data for source in spec.sources if source.own_data}
     return {
-        "target": (spec.target.data, spec.target.ingest, bounds.train),
-        **{name: (data, ingest, ingest.limit_per_class) for name, (data, ingest) in own.items()},
+        "target": (at_hand(spec, "target", spec.target.data), spec.target.ingest, bounds.train),
+        **{name: (at_hand(spec, name, data), ingest, ingest.limit_per_class) for name, (data, ingest) in own.items()},
     }
 
 
@@ -79,10 +83,10 @@ def size_of(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
 
 
 def storage_faults(spec: StudySpec) -> list[str]:
-    """Return a line for a storage that cannot be written, and for each field that differs from the study there."""
+    """Return a line for a storage that cannot be written, and for what differs from the study there."""
     try:
         nearest(spec.storage).check_writable()
-        return changes(Folder.open(spec.storage) / spec.name, spec)
+        return changes(Folder.open(spec.storage) / spec.name, spec) or replaced_faults(spec)
     except TranslearnError as error:
         return [f"storage: {error}"]
 
