@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from translearn.cluster.data.placed import remove_images
 from translearn.cluster.data.shared import Task
 from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
 from translearn.study.data import Splits, decode, target_dataset, tell_notes
 from translearn.study.datasets import is_ingested, limits
+from translearn.study.evaluation.target_check import check_target
 from translearn.study.planning.budget import with_budget
 
 
@@ -60,6 +62,8 @@ def study_context(
     dataset, size = target_dataset(spec, folder), spec.target.image_size
     if is_ingested(spec.target.data):
         tell_notes(spec.target.data, dataset)
+    for line in check_target(spec, folder, dataset)["warnings"]:
+        say(f"Warning: {line}")
     splits = decode(dataset, size, bounds, spec.seed, spec.target.images, num_sets)
     try:
         yield StudyContext(with_budget(spec, len(splits.train)), folder, splits, sources(), resources)

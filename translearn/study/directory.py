@@ -24,7 +24,7 @@ SPEC, PROVENANCE = "spec.yaml", "provenance.json"
 SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
 RANKING, RANKING_TABLE, LEAKS = "ranking.json", "ranking.parquet", "leaks.json"
 EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
-TEST_READS, MISTAKES = "test_reads.json", "mistakes.parquet"
+TEST_READS, MISTAKES, TARGET_CHECK = "test_reads.json", "mistakes.parquet", "target_check.json"
 _FREE = "cluster.trackers."  # they change nothing in a study
 _PACKAGES = ("torch", "torchvision", "ray", "pyarrow", "numpy", "optuna")
 

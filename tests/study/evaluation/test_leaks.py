@@ -18,7 +18,7 @@ from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.plan import inspected, plan_ingest
 from translearn.evaluation.verdict.sentences import leak_sentences
 from translearn.storage.folder import Folder
-from translearn.study.evaluation import leaks
+from translearn.study.evaluation import leaks, seen
 from translearn.study.evaluation.leaks import check_leaks
 
 NUM = 6
@@ -130,7 +130,7 @@ def test_a_target_of_a_matrix_looks_for_the_sources_data_in_the_study_that_has_t
 def test_what_was_found_is_read_again(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec, folder = study(sets, [pretrained(sets, "leaky")]), Folder.open(tmp_path / "study")
     first = check_leaks(spec, folder)
-    monkeypatch.setattr(leaks, "prints", None)
+    monkeypatch.setattr(seen, "prints", None)
     assert check_leaks(spec, folder) == first
     assert json.loads((tmp_path / "study" / "leaks.json").read_text()) == first
 
@@ -148,5 +148,5 @@ def test_labels_play_no_part(sets: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
     spec = study(sets, [pretrained(sets, "leaky")])
     seeing = check_leaks(spec, Folder.open(tmp_path / "seeing"))
-    monkeypatch.setattr(leaks, "select_split", blind)
+    monkeypatch.setattr(seen, "select_split", blind)
     assert check_leaks(spec, Folder.open(tmp_path / "blind")) == seeing

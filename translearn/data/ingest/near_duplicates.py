@@ -12,7 +12,7 @@ import numpy as np
 from scipy.fft import dctn
 
 #: Side of the images that are hashed, in pixels, and of the small copies.
-SIZE, _SMALL = 32, 16
+SIZE, SMALL = 32, 16
 #: Most differing bits of the hash's 63, and least correlation of the small copies, of a pair.
 MAX_BITS, MIN_CORRELATION = 10, 0.98
 _FREQUENCIES = 8
@@ -60,8 +60,8 @@ def _prints(images_NSSC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     waves = dctn(grey_NSS, axes=(1, 2))[:, :_FREQUENCIES, :_FREQUENCIES].reshape(len(grey_NSS), -1)
     bits = np.zeros(waves.shape, dtype=bool)
     bits[:, 1:] = waves[:, 1:] > np.median(waves[:, 1:], axis=1, keepdims=True)
-    step = SIZE // _SMALL
-    copies = grey_NSS.reshape(-1, _SMALL, step, _SMALL, step).mean((2, 4)).round().astype(np.uint8)
+    step = SIZE // SMALL
+    copies = grey_NSS.reshape(-1, SMALL, step, SMALL, step).mean((2, 4)).round().astype(np.uint8)
     return np.packbits(bits, axis=1).view(np.uint64)[:, 0], copies.reshape(len(copies), -1)
 
 
@@ -76,11 +76,12 @@ def _candidates(ours: Prints, theirs: Prints) -> Iterator[np.ndarray]:
 
 def _correlation(ours: Prints, theirs: Prints, pairs: np.ndarray) -> np.ndarray:
     """Return the correlation of each pair's small copies, float32 in [-1, 1]; 0 where one has a single colour."""
-    left, right = _standard(ours.copies[pairs[:, 0]]), _standard(theirs.copies[pairs[:, 1]])
+    left, right = standard(ours.copies[pairs[:, 0]]), standard(theirs.copies[pairs[:, 1]])
     return np.asarray((left * right).sum(axis=1))
 
 
-def _standard(copies: np.ndarray) -> np.ndarray:
+def standard(copies: np.ndarray) -> np.ndarray:
+    """Return small copies, uint8 of shape (N, D), as float32 of mean 0 and length 1; zeros where all is one colour."""
     x = copies.astype(np.float32)
     x -= x.mean(axis=1, keepdims=True)
     length = np.linalg.norm(x, axis=1, keepdims=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from translearn.evaluation.verdict.confused import confused_sentences
 from translearn.evaluation.verdict.outcome import NOT_COMPARED, NOT_LEARNED
 from translearn.evaluation.verdict.transfer import HELPED
 
@@ -20,6 +21,7 @@ def next_steps(evaluation: dict[str, Any]) -> list[str]:
     return [
         *_steps(evaluation),
         *_seeds(evaluation),
+        *confused_sentences(evaluation["classification"]["confusion"], evaluation["classes"]),
         *_pictures(evaluation),
         *_labels(evaluation),
         *_cheaper(evaluation),

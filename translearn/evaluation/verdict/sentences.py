@@ -53,7 +53,8 @@ def _further(evaluation: dict[str, Any]) -> list[str]:
 
 
 def _warnings(evaluation: dict[str, Any]) -> list[str]:
-    found = [f"{_WARNING}{line}" for line in (evaluation.get("budget") or {}).get("warnings", [])]
+    sections = [evaluation.get(name) or {} for name in ("target_check", "budget")]
+    found = [f"{_WARNING}{line}" for section in sections for line in section.get("warnings", [])]
     if evaluation["test_reads"] > 1:
         found.insert(0, read_again_sentence(evaluation["test_reads"]))
     found += [line for line in leak_sentences(evaluation.get("leaks")) if line.startswith(_WARNING)]

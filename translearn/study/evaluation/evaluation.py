@@ -23,6 +23,7 @@ from translearn.study.evaluation.leaks import check_leaks
 from translearn.study.evaluation.pictures import picture_counts, pictures_of
 from translearn.study.evaluation.reading import Reading, read_test
 from translearn.study.evaluation.sections import candidate_rows, dynamics_of, labels_of
+from translearn.study.evaluation.target_check import check_target
 from translearn.study.models import load, publish
 from translearn.study.planning.budget import budget_of
 from translearn.study.ranking.rank_card import ranking_figures
@@ -73,6 +74,7 @@ def evaluate_study(
         "forgetting_by_depth": forgotten_by_depth(spec, folder, sources, depths, len(splits.val), resources),
         "ranking": ranking_figures(folder, trials),
         "leaks": check_leaks(spec, folder),
+        "target_check": check_target(spec, folder, splits.dataset),
     }
     pictures = {split: pictures_of(spec, splits.dataset, split) for split in ("train", "val", "test")}
     on_val = _predictions(models, splits.val, pictures["val"], resources)
