@@ -8,7 +8,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from translearn.cli import export, ingest, predict, serve, study, submit
+from translearn import __version__
+from translearn.cli import export, ingest, init, predict, serve, study, submit
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError
 from translearn.storage.uris import masked
 
@@ -45,7 +46,8 @@ def _failed(options: argparse.Namespace, message: str, code: int) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     whole = argparse.ArgumentParser(prog="translearn", description=sys.modules["translearn"].__doc__)
+    whole.add_argument("--version", action="version", version=f"translearn {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (ingest, study, submit, predict, export, serve):
+    for command in (init, ingest, study, submit, predict, export, serve):
         command.add(commands)
     return whole

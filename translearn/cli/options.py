@@ -23,9 +23,9 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="end with one line of JSON")
 
 
-def add_study(command: argparse.ArgumentParser, nargs: str | None = None) -> None:
+def add_study(command: argparse.ArgumentParser, nargs: str | None = None, help_text: str = "a study file") -> None:
     """Add a study file and the overrides of its fields."""
-    command.add_argument("study", metavar="STUDY.yaml", nargs=nargs)
+    command.add_argument("study", metavar="STUDY.yaml", nargs=nargs, help=help_text)
     command.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a field")
 
 

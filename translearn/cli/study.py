@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     for name, help_text in _STUDY_COMMANDS.items():
         command = commands.add_parser(name, help=help_text)
         command.set_defaults(do=_study)
-        add_study(command)
+        add_study(command, help_text="a study file; or images, for which one is written")
         command.add_argument("--no-dashboard", action="store_true", help="start a local Ray without its dashboard")
         add_common(command)
         if name == "pretrain":
@@ -48,6 +48,7 @@ def add(commands: Commands) -> None:
 
 
 def _study(options: argparse.Namespace) -> dict[str, Any]:
+    options.study = _study_file(options.study)
     spec = load_spec(options.study, options.set)
     _check_pretrain(options, spec)
     _check_finetune(options, spec)
@@ -60,6 +61,17 @@ def _study(options: argparse.Namespace) -> dict[str, Any]:
     dashboard = not (options.no_dashboard or options.dry_run)
     with session(options.address, dashboard=dashboard) as url:  # torch is imported meanwhile
         return _at_work(options, spec, sizes, url)
+
+
+def _study_file(given: str) -> str:
+    """Return a study file as it is given, and that of a source of images, which is written where there is none."""
+    from translearn.study.start.file import found_or_init, names_images
+
+    if not names_images(given):
+        return given
+    path, said = found_or_init(given)
+    print(said, flush=True)
+    return str(path)
 
 
 def _at_work(options: argparse.Namespace, spec: StudySpec, sizes: dict[str, Size], url: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import dctn
 
 #: Side of the images that are hashed, in pixels, and of the small copies.
 SIZE, SMALL = 32, 16
@@ -57,6 +56,8 @@ def near_duplicates(ours: Prints, theirs: Prints) -> np.ndarray:
 
 def _prints(images_NSSC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     grey_NSS = images_NSSC.astype(np.float32) @ _LUMA
+    from scipy.fft import dctn  # a look at local files imports this module, and needs none of it
+
     waves = dctn(grey_NSS, axes=(1, 2))[:, :_FREQUENCIES, :_FREQUENCIES].reshape(len(grey_NSS), -1)
     bits = np.zeros(waves.shape, dtype=bool)
     bits[:, 1:] = waves[:, 1:] > np.median(waves[:, 1:], axis=1, keepdims=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
+from translearn.config.names import as_name
 from translearn.errors import InputError, TranslearnError, fault, raise_faults
 from translearn.evaluation.gain_matrix import asymmetries, gain_rows
 from translearn.report.matrix_page import doubts, render_matrix
@@ -80,7 +80,7 @@ def find_targets(spec: StudySpec, directory: str | None, named: Sequence[str]) -
     found = _listed(spec, directory) if directory else {}
     faults, options = [], [text.partition("=") for text in named]
     for name, equals, data in options:
-        if not (name and equals and data) or name != _name(name):
+        if not (name and equals and data) or name != as_name(name):
             rule = "must be NAME=DATA, with letters, digits, '.', '_' and '-' in NAME"
             faults.append(fault("--target", rule, f"{name}{equals}{data}", "For example digits=sklearn:digits."))
         elif name in found:
@@ -132,18 +132,13 @@ def _listed(spec: StudySpec, directory: str) -> dict[str, str]:
         raise InputError(fault("--targets", "must be a directory", directory, "Name one that holds data sets."))
     found: dict[str, str] = {}
     for entry in folder.names():
-        name, data = _name(PurePosixPath(entry).stem), join(directory, entry)
+        name, data = as_name(PurePosixPath(entry).stem), join(directory, entry)
         lines = _faults(spec, name, data)
         if lines or name in found:
             say(f"left out: {data}: {lines[0] if lines else f'there is a target {name} already'}")
         else:
             found[name] = data
     return found
-
-
-def _name(text: str) -> str:
-    """Return a text in the form of a study's name."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", text).lstrip("._-")[:64]
 
 
 def _faults(spec: StudySpec, name: str, data: str) -> list[str]:
