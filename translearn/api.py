@@ -87,14 +87,21 @@ def run(
     Raises:
         TranslearnError: As the command; its message is what the command prints.
     """
-    from translearn.cluster.session import session
-    from translearn.study.result import Result
-    from translearn.study.run import open_study, run_study
+    from translearn.storage.folder import Folder
+    from translearn.study.done import ended
+    from translearn.study.planning.look import look
 
-    tuning = {"search_alg": search_alg, "scheduler": scheduler}
-    with session(address, dashboard=dashboard), open_study(study, "translearn.run", tuning) as opened:
-        run_study(opened)
-        return Result(opened.folder)
+    if not ended(study):
+        sizes = look(study)
+        from translearn.cluster.session import session
+        from translearn.study.run import open_study, run_study
+
+        tuning = {"search_alg": search_alg, "scheduler": scheduler}
+        with session(address, dashboard=dashboard), open_study(study, "translearn.run", tuning, sizes) as opened:
+            run_study(opened)
+    from translearn.study.result import Result
+
+    return Result(Folder.open(study.storage) / study.name)
 
 
 def load_result(path: str | os.PathLike[str]) -> Result:

@@ -21,7 +21,7 @@ from translearn.study.lock.lock import only_driver
 def test_nothing_is_written_into_a_study_that_another_command_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for check in ("check_study", "plan_resources", "check_shared"):
+    for check in ("check_study", "plan_resources", "check_cuda", "check_shared"):
         monkeypatch.setattr(run, check, lambda *_: None)
     folder, source = Folder.open(tmp_path), {"name": "imagenet", "arch": "resnet18", "weights": "DEFAULT"}
     spec = parse_spec({"name": "pets", "storage": folder.path, "target": {"data": "x"}, "sources": [source]})

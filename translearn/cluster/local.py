@@ -33,11 +33,8 @@ def local_options(num_cpus: int | None = None) -> dict[str, Any]:
     """
     options: dict[str, Any] = {"num_cpus": num_cpus or allowed_cpus()}
     if (memory := allowed_memory()) < get_system_memory():  # which knows the outermost cgroup alone
-        part, least = (
-            ray_constants.DEFAULT_OBJECT_STORE_MEMORY_PROPORTION,
-            ray_constants.OBJECT_STORE_MINIMUM_MEMORY_BYTES,
-        )
-        store = max(int(part * memory), least)
+        part = int(ray_constants.DEFAULT_OBJECT_STORE_MEMORY_PROPORTION * memory)
+        store = max(part, ray_constants.OBJECT_STORE_MINIMUM_MEMORY_BYTES)
         options |= {"object_store_memory": store, "_memory": max(memory - store, 0)}
     return options
 
@@ -114,10 +111,8 @@ def _is_open(folder: Path) -> bool:
 
 def _keeps_token() -> bool:
     """Return whether Ray has a token, or needs none, or can make one at home."""
-    if os.environ.get("RAY_AUTH_MODE", "token") != "token" or os.environ.keys() & {
-        "RAY_AUTH_TOKEN",
-        "RAY_AUTH_TOKEN_PATH",
-    }:
+    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if given or os.environ.get("RAY_AUTH_MODE", "token") != "token":
         return True
     try:
         folder = Path.home() / ".ray"
