@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["translearn", "PIL", "yaml"]):
     from translearn.config import load_spec
     from translearn.data.images.pixels import FORMATS, Decoding, open_rgb
     from translearn.errors import SpecError, WeightsError
-    from translearn.models.weights import parse_state
+    from translearn.models.checkpoints.files import parse_content
 
 _ROOT = Path(__file__).parents[1]
 _LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=4096", "-print_final_stats=1"]
@@ -46,7 +46,7 @@ def weights(content: bytes) -> None:
     kind, content = content[:1], content[1:]
     name = "a.safetensors" if kind == b"s" else "a.pth"
     try:
-        parse_state(_archive(content) if kind == b"p" else content, name)
+        parse_content(_archive(content) if kind == b"p" else content, name)
     except WeightsError as error:
         if len(str(error)) > _LONGEST_MESSAGE:
             raise RuntimeError("the message has no end") from error

@@ -117,7 +117,11 @@ def test_every_fault_comes_at_once_with_path_rule_value_and_nearest_name(tmp_pat
         ("search.freeze_depth", [], "must have at least 1 item, but got []."),
         ("sources", [], "must have at least 1 item, but got []."),
         ("sources.0.arch", "zzz", None),
-        ("sources.0.int", 3, "is not a known key. Known here: arch, checkpoint, data, name, pretrain, weights."),
+        (
+            "sources.0.int",
+            3,
+            "is not a known key. Known here: arch, checkpoint, data, name, prefix, pretrain, weights.",
+        ),
         ("train.momentum", True, "must be a valid number, but got True."),
         ("train.augment", "flip", None),
         ("storage", "x" * 300, ""),
@@ -170,6 +174,16 @@ def test_a_range_of_refit_workers_ascends_and_comes_back_from_its_file() -> None
         "seed: must be greater than or equal to 0, but got -1.",
         "cluster.refit_workers: must be [lowest, highest], but got [3, 2]. Swap them.",
     ]
+
+
+def test_what_tells_how_a_checkpoint_is_read_needs_a_checkpoint() -> None:
+    source = {**SMALLEST["sources"][0], "prefix": "module."}
+    with pytest.raises(SpecError) as raised:
+        parse_spec({**SMALLEST, "sources": [source]})
+    assert str(raised.value) == (
+        "sources.0.prefix: must be left out of a source without a checkpoint, but got 'module.'. "
+        "It tells how a checkpoint is read."
+    )
 
 
 def test_every_source_and_scratch_get_a_trial() -> None:

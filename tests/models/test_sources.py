@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,37 @@ def test_a_checkpoint_file_becomes_a_source(tmp_path: Path, state: dict[str, Ten
     assert (source.name, source.arch, source.kind) == ("birds", "resnet18", "checkpoint")
     assert (source.classes, source.source_error) == (None, None)
     assert source.fingerprint == fingerprint(state)
-    assert source.provenance == {"checkpoint": str(file)}
+    prefix = "state_dict." if ending == "pth" else ""
+    assert source.provenance == {"checkpoint": str(file), "prefix": prefix, "left_out": []}
+    assert source.notes[-1] == "has a head of 2 classes, which a new one replaces on the target"
+    assert source.notes[:-1] == (("takes the weights after 'state_dict.'",) if prefix else ())
+
+
+def test_a_checkpoint_of_torchvisions_training_script_becomes_a_source(
+    tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    half = {name: one.half() if one.is_floating_point() else one for name, one in state.items()}
+    averaged = {f"module.{name}": one for name, one in half.items()} | {"n_averaged": torch.tensor(3)}
+    raw = {name: one + 1 for name, one in half.items()}
+    content = {
+        "model": raw,
+        "optimizer": torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1).state_dict(),
+        "lr_scheduler": {"milestones": Counter([30, 60]), "last_epoch": 89},
+        "epoch": 89,
+        "args": argparse.Namespace(model="resnet18", lr=0.1),
+        "model_ema": averaged,
+    }
+    torch.save(content, tmp_path / "checkpoint.pth")
+    source = obtain(_spec(tmp_path / "checkpoint.pth"))
+    assert source.fingerprint == fingerprint(half)
+    assert source.notes == (
+        "takes the weights after 'model_ema.module.', averaged over training, not 'model.'",
+        "leaves out model (122), model_ema.n_averaged, optimizer (1), lr_scheduler (2), epoch, args",
+        "does not build collections.Counter, argparse.Namespace",
+        "has a head of 2 classes, which a new one replaces on the target",
+    )
+    chosen = SourceSpec(name="raw", arch="resnet18", checkpoint=str(tmp_path / "checkpoint.pth"), prefix="model")
+    assert obtain(chosen).fingerprint == fingerprint(raw)
 
 
 def test_a_model_directory_becomes_a_source_that_knows_its_task(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -13,9 +13,8 @@ import torch
 from translearn.cluster.data.shared import Shared, Task, fetch, share
 from translearn.cluster.resources import Resources
 from translearn.config import StudySpec
-from translearn.config.archs import HEAD
 from translearn.data.images.image_set import ImageSet
-from translearn.models.load import fit_faults, load_source
+from translearn.models.load import fit_faults, head_width, load_source
 from translearn.models.network import Network, build, skeleton
 from translearn.models.sources import Source
 from translearn.ranking.domains import Distances, domain_distances
@@ -91,8 +90,7 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
 def _network(source: Source, device: torch.device) -> tuple[Network, bool]:
     """Return the source's network, and whether its head is its own."""
     assert source.state is not None
-    weight = source.state.get(f"{HEAD[source.arch][-1]}.weight")
-    num_classes = 1 if weight is None else len(weight)
+    num_classes = head_width(skeleton(source.arch), source.state) or 1
     has_head = not fit_faults(skeleton(source.arch, num_classes), source.state, keep_head=True)
     network = build(source.arch, num_classes, seed=0)
     load_source(network, source.state, keep_head=has_head, where=f"sources.{source.name}")

@@ -20,6 +20,7 @@ def faults_between_values(tree: dict[str, Any]) -> list[str]:
         if isinstance(source, dict)
     }
     origins = [line for index, source in sources.items() for line in _origin_faults(index, source)]
+    origins += [line for index, source in sources.items() for line in _checkpoint_faults(index, source)]
     names, archs = (_texts(sources, key) for key in ("name", "arch"))
     search = _section(tree, "search")
     across = (
@@ -50,6 +51,13 @@ def _origin_faults(index: int, source: dict[str, Any]) -> list[str]:
     rule = f"must have exactly one of {', '.join(_ORIGINS[:-1])} and {_ORIGINS[-1]}"
     got = " and ".join(given) or "none of them"
     return [fault(f"sources.{index}", rule, got, "Scratch needs no entry: it is always added.")]
+
+
+def _checkpoint_faults(index: int, source: dict[str, Any]) -> list[str]:
+    """Return a line for each field that is of checkpoints only, in a source of another origin."""
+    given = [key for key in ("prefix",) if source.get(key) is not None and source.get("checkpoint") is None]
+    rule, remedy = "must be left out of a source without a checkpoint", "It tells how a checkpoint is read."
+    return [fault(f"sources.{index}.{key}", rule, repr(source[key]), remedy) for key in given]
 
 
 def _name_faults(names: list[str]) -> list[str]:

@@ -168,6 +168,7 @@ class PretrainSpec(_Model):
 class SourceSpec(_Model):
     """A candidate source: exactly one of weights, checkpoint and pretrain.
 
+    ``prefix``: what stands before the backbone's names in a checkpoint; ``null``: found.
     ``data``: the training data of weights or a checkpoint, where they are available.
     """
 
@@ -175,6 +176,7 @@ class SourceSpec(_Model):
     arch: Annotated[str, AfterValidator(_known_arch)]
     weights: str | None = None
     checkpoint: Location | None = None
+    prefix: Annotated[str | None, Field(max_length=1000)] = None
     pretrain: PretrainSpec | None = None
     data: Location | None = None
 

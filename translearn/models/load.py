@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from translearn.config.archs import HEAD, STAGES
+from translearn.config.archs import HEAD
 from translearn.errors import WeightsError, fault, raise_faults
-from translearn.models.network import Network, skeleton
+from translearn.models.network import Network
 from translearn.models.weights import non_finite
 
-_NUM_SHOWN = 5
+#: The remedy for tensors that do not fit.
+WHOLE = "It must hold the whole backbone under torchvision's names; a head may be left out."
+
+_NUM_SHOWN, _LONGEST_SHOWN = 5, 100
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -49,7 +52,7 @@ def load_source(
         WeightsError: As ``fit_faults`` says. The network is unchanged then.
     """
     raise_faults(fit_faults(network, state, keep_head=keep_head, where=where), WeightsError)
-    given = _wanted(network.arch, state, keep_head)
+    given = state if keep_head else without_head(network, state)
     network.load_state_dict(given, strict=False)
     names = tuple(network.state_dict())
     return LoadAccount(
@@ -59,14 +62,26 @@ def load_source(
 
 
 def fit_faults(
-    network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False, where: str = "weights"
+    network: Network,
+    state: Mapping[str, Tensor],
+    *,
+    keep_head: bool = False,
+    where: str = "weights",
 ) -> list[str]:
     """Return the faults of tensors for a network: missing or unexpected names, other shapes or kinds, NaN or infinity.
 
-    The network may be without memory (device "meta"). Where another architecture fits better, the fault names it.
+    The network may be without memory (device "meta").
     """
-    expected = _wanted(network.arch, network.state_dict(), keep_head)
-    given = _wanted(network.arch, state, keep_head)
+    got = misfits(network, state, keep_head=keep_head)
+    if got:
+        return [fault(where, f"must fit {network.arch}, name by name", got, WHOLE)]
+    return _finite_faults(state if keep_head else without_head(network, state), where)
+
+
+def misfits(network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False) -> str:
+    """Return in words the names of both sides that do not fit: missing, unexpected, of another shape or kind."""
+    both = (network.state_dict(), state)
+    expected, given = both if keep_head else (without_head(network, one) for one in both)
     unlike = [_difference(name, expected[name], given[name]) for name in expected if name in given]
     lists = {
         # Files from before PyTorch 0.4.1 have no step counters; nothing depends on them.
@@ -74,15 +89,19 @@ def fit_faults(
         "unexpected": [name for name in given if name not in expected],
         "different": [text for text in unlike if text],
     }
-    got = "; ".join(f"{len(names)} {kind}: {_capped(names)}" for kind, names in lists.items() if names)
-    if got:
-        return [fault(where, f"must fit {network.arch}, name by name", got, _nearest(network.arch, state))]
-    return _finite_faults(given, where)
+    return "; ".join(f"{len(names)} {kind}: {_capped(names)}" for kind, names in lists.items() if names)
 
 
-def _wanted(arch: str, state: Mapping[str, Tensor], keep_head: bool) -> dict[str, Tensor]:
-    head = () if keep_head else tuple(f"{module}." for module in HEAD[arch])
+def without_head(network: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors that are not under the names of the network's head."""
+    head = tuple(f"{module}." for module in HEAD[network.arch])
     return {name: tensor for name, tensor in state.items() if not name.startswith(head)}
+
+
+def head_width(network: Network, state: Mapping[str, Tensor]) -> int | None:
+    """Return the number of classes of the head in a source's tensors; None where they have none."""
+    weight = state.get(f"{HEAD[network.arch][-1]}.weight")
+    return None if weight is None else len(weight)
 
 
 def _difference(name: str, expected: Tensor, given: Tensor) -> str:
@@ -100,21 +119,6 @@ def _finite_faults(state: Mapping[str, Tensor], where: str) -> list[str]:
     return [fault(where, "must hold finite numbers only", f"NaN or infinity in {_capped(bad)}", "Train it again.")]
 
 
-def _nearest(arch: str, state: Mapping[str, Tensor]) -> str:
-    fits = {other: _fit(other, state) for other in STAGES}
-    best = max(fits, key=lambda other: fits[other])
-    if fits[best] > max(fits[arch], 0.5):
-        return f"It fits {best} better: set `arch: {best}`."
-    return "It must hold the whole backbone under torchvision's names; a head may be left out."
-
-
-def _fit(arch: str, state: Mapping[str, Tensor]) -> float:
-    """Return the share of names, of either side's backbone, that both have with the same shape: 0 to 1."""
-    ours = {(name, t.shape) for name, t in _wanted(arch, skeleton(arch).state_dict(), False).items()}
-    theirs = {(name, t.shape) for name, t in _wanted(arch, state, False).items()}
-    return len(ours & theirs) / len(ours | theirs)
-
-
 def _capped(names: list[str]) -> str:
     rest = len(names) - _NUM_SHOWN
-    return ", ".join(names[:_NUM_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(name[:_LONGEST_SHOWN] for name in names[:_NUM_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

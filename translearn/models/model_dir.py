@@ -12,8 +12,9 @@ import safetensors.torch
 from torch import Tensor
 
 from translearn.errors import WeightsError, fault
+from translearn.models.checkpoints.files import parse_content
 from translearn.models.model_info import MARKER, Marker, ModelInfo, read_file, read_marker
-from translearn.models.weights import State, non_finite, parse_state
+from translearn.models.weights import State, non_finite
 from translearn.storage.folder import Folder
 
 __all__ = ["MARKER", "TENSORS", "ModelInfo", "load_model", "save_model"]
@@ -50,4 +51,4 @@ def load_model(folder: Folder) -> tuple[State, ModelInfo]:
     if digest != marker.sha256:
         rule, remedy = f"must have the SHA-256 in {MARKER}, {marker.sha256[:12]}…", "Copy or train the model again."
         raise WeightsError(fault(folder.address(TENSORS), rule, f"{digest[:12]}…", remedy))
-    return parse_state(content, folder.address(TENSORS)), marker.info
+    return parse_content(content, folder.address(TENSORS)).tensors, marker.info

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from translearn.errors import WeightsError, fault
-from translearn.models.weights import State, read_state
+from translearn.models.checkpoints.files import read_content
+from translearn.models.weights import State
 
 if TYPE_CHECKING:
     from torchvision.models import WeightsEnum
@@ -55,7 +56,7 @@ def pretrained_state(entry: WeightsEnum) -> State:
     if expected and not digest.startswith(expected[1]):
         rule = f"must have a SHA-256 that begins with {expected[1]}"
         raise WeightsError(fault(str(file), rule, digest[: len(expected[1])], "Delete it to have it downloaded again."))
-    return read_state(file)
+    return read_content(file).tensors
 
 
 def _download(entry: WeightsEnum, file: Path) -> None:

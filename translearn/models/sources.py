@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 from translearn.config import SCRATCH, SourceSpec
 from translearn.errors import TranslearnError, WeightsError, fault, raise_faults
-from translearn.models.load import LoadAccount, fit_faults, load_source
+from translearn.models.checkpoints.files import read_content
+from translearn.models.checkpoints.selection import select
+from translearn.models.load import LoadAccount, fit_faults, head_width, load_source
 from translearn.models.model_dir import load_model
 from translearn.models.model_info import MARKER
 from translearn.models.network import Network, build, skeleton
 from translearn.models.pretrained import find_weights, pretrained_state
-from translearn.models.weights import State, fingerprint, read_state
+from translearn.models.weights import State, fingerprint
 from translearn.storage.folder import Folder
 
 Kind = Literal["weights", "checkpoint", "pretrain", "scratch"]
@@ -35,6 +37,7 @@ class Source:
         source_error: Error on the source task's held-out images, 0 to 1, as its maker reports it; None where unknown.
         fingerprint: Of ``state``, see ``models.weights.fingerprint``; None for scratch.
         provenance: Its location and its maker's records; JSON.
+        notes: What was taken of its file and what was not, in words.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Source:
     source_error: float | None = None
     fingerprint: str | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def scratch(arch: str, name: str = SCRATCH) -> Source:
@@ -56,8 +60,8 @@ def obtain(spec: SourceSpec) -> Source:
     """Read a source of kind "weights" or "checkpoint", and check it against its architecture.
 
     Args:
-        spec: With ``weights`` (a name in torchvision) or ``checkpoint`` (a .safetensors, .pth or .pt file, or a
-            directory as ``save_model`` writes it; local, ``s3://`` or ``gs://``).
+        spec: With ``weights`` (a name in torchvision) or ``checkpoint`` (a file as ``files.read_content`` takes it, or
+            a directory as ``save_model`` writes it; local, ``s3://`` or ``gs://``).
 
     Raises:
         WeightsError: It is missing, unsafe, damaged, or does not fit ``spec.arch``.
@@ -68,8 +72,7 @@ def obtain(spec: SourceSpec) -> Source:
     assert spec.checkpoint is not None, "a pre-trained source is read by from_model_dir"
     if Folder.open(spec.checkpoint).exists(MARKER):
         return from_model_dir(spec.name, Folder.open(spec.checkpoint), arch=spec.arch, kind="checkpoint")
-    state = read_state(spec.checkpoint)
-    return _verified(Source(spec.name, spec.arch, "checkpoint", state, provenance={"checkpoint": spec.checkpoint}))
+    return _from_file(spec, spec.checkpoint)
 
 
 def from_model_dir(name: str, folder: Folder, *, arch: str | None = None, kind: Kind = "pretrain") -> Source:
@@ -116,6 +119,23 @@ def initial_network(source: Source, num_classes: int, seed: int) -> tuple[Networ
     if source.state is None:
         return network, LoadAccount(loaded=(), reinitialised=tuple(network.state_dict()))
     return network, load_source(network, source.state, where=f"sources.{source.name}")
+
+
+def _from_file(spec: SourceSpec, path: str) -> Source:
+    backbone = skeleton(spec.arch)
+    found = select(backbone, read_content(path), f"sources.{spec.name}", spec.prefix)
+    width = head_width(backbone, found.state)
+    head = "has no head" if width is None else f"has a head of {width} classes, which a new one replaces on the target"
+    return _verified(
+        Source(
+            spec.name,
+            spec.arch,
+            "checkpoint",
+            found.state,
+            provenance={"checkpoint": path, "prefix": found.prefix, "left_out": list(found.left_out)},
+            notes=(*found.words(), head),
+        )
+    )
 
 
 def _from_torchvision(spec: SourceSpec, name: str) -> Source:

@@ -45,6 +45,9 @@ def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: 
     _pretrain([source for source in wanted if source.pretrain], spec, folder, resources)
     sources = {source.name: found.get(source.name) or _pretrained(source, folder) for source in wanted}
     raise_faults(_replaced(sources, folder), WeightsError)
+    for source in found.values():
+        if source.notes:
+            say(f"{source.name}: {'; '.join(source.notes)}")
     if only is None:
         sources |= {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
         if not folder.exists(SOURCES):

@@ -9,11 +9,13 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,8 +23,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from translearn.errors import WeightsError
-from translearn.models.pickle_scan import MOST_VALUES
-from translearn.models.weights import parse_state, read_state
+from translearn.models.checkpoints.files import parse_content, read_content
+from translearn.models.checkpoints.scan import MOST_VALUES
 
 STATE = {"conv.weight": torch.arange(6.0).reshape(2, 3), "bn.num_batches_tracked": torch.tensor(7)}
 LONGEST_MESSAGE = 500
@@ -53,7 +55,7 @@ def refusal(content: bytes, name: str = "a.pth") -> str:
     """Why it is refused: shortly, and at once."""
     started = time.process_time()
     with pytest.raises(WeightsError) as caught:
-        parse_state(content, name)
+        parse_content(content, name)
     assert time.process_time() - started < 20
     assert len(str(caught.value)) < LONGEST_MESSAGE
     return str(caught.value)
@@ -124,6 +126,77 @@ def test_calls_that_only_take_memory_are_refused(call: bytes, named: str) -> Non
     assert f"but got the Python object {named}." in refusal(archive(call * 100))
 
 
+class Trap:
+    """Building it, or giving it its state, creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __new__(cls, path: Path = Path("new")) -> Trap:
+        path.touch()
+        return super().__new__(cls)
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        state["path"].touch()
+
+
+@pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_an_object_beside_tensors_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int, legacy: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trap, stream = Trap(tmp_path / "trap"), io.BytesIO()
+    torch.save(
+        {"state_dict": STATE, "args": trap}, stream, pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy
+    )
+    (tmp_path / "trap").unlink()
+    found = parse_content(stream.getvalue(), "a.pth")
+    assert found.tensors.keys() == {f"state_dict.{name}" for name in STATE}
+    assert found.others == ("args",)
+    assert f"{__name__}.Trap" in found.objects
+    assert not list(tmp_path.iterdir())
+    stream.seek(0)
+    torch.load(stream, weights_only=False)
+    assert list(tmp_path.iterdir()), "the trap itself does not work"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        b"\x8c\x02os\x8c\x06system\x93\x8c\x04true\x85R",  # by the opcode of protocol 4
+        b"\x8c\x02os\x94\x8c\x06system\x94h\x00h\x01\x93\x8c\x04true\x85R",  # by names from before
+        b"cbuiltins\ngetattr\ncos\n_Environ\nX\x06\x00\x00\x00system\x86R",
+        b"cargparse\nNamespace\n)\x81)R",  # calls an object
+        b"ctorch.storage\n_load_from_bytes\nC\x04aaaa\x85R",
+        b"(cos\nsystem\nX\x04\x00\x00\x00trueo",
+        b"(X\x04\x00\x00\x00trueios\nsystem\n",
+    ],
+)
+def test_a_call_is_refused_in_whatever_words(call: bytes) -> None:
+    assert "must hold plain tensors only, but got" in refusal(archive(b"}X\x01\x00\x00\x00a" + call + b"s"))
+
+
+def test_a_tensor_with_a_state_is_refused() -> None:
+    assert "must hold plain tensors only" in refusal(
+        edited(saved({"a": torch.zeros(1)}), lambda program: program[:-2] + b"(K\x00K\x01K\x01tbs.")
+    )
+
+
+def test_a_name_that_hides_a_mark_does_not_hide_values() -> None:
+    program = b"]\x94(\x8c\x01a(\x8c\x01b\x93" + b"h\x00h\x00\x86" * 30 + b"e"
+    assert "must be a whole PyTorch file, but got" in refusal(archive(program))
+
+
+def test_names_that_are_cut_out_and_wanted_again_take_no_time() -> None:
+    text = b"X" + struct.pack("<I", 400) + b"a" * 400
+    again = b"h\x00h\x01\x93" + b"h\x00h\x01"
+    found = refusal(archive(b"](" + text + b"\x94" + text + b"\x94\x93" + again * 5_000 + b"e"))
+    assert "must hold plain tensors only, but got the Python object aaaa" in found
+    kept = b"".join(b"r" + struct.pack("<I", key) for key in range(2, 100_000))
+    assert "a pickle of something else" in refusal(archive(b"X\x01\x00\x00\x00a" + kept + b"h\x02\x93"))
+
+
 def test_a_storage_longer_than_its_file_is_refused_before_memory_is_taken() -> None:
     content = saved({"a": torch.arange(200)}, legacy=True)
     for large in (b"J\x00\x00\x00\x7f", b"\x8a\x08" + (2**50).to_bytes(8, "little")):
@@ -137,8 +210,8 @@ def test_checkpoints_as_training_leaves_them_are_read() -> None:
     rest = {"optimizer": adam, "lr_scheduler": schedule, "classes": ("ant",) * 1000, "shape": torch.Size([1])}
     for legacy in (False, True):
         content = saved({"model": model.state_dict(), "epoch": 3, "dtype": torch.float32, **rest}, legacy)
-        assert parse_state(content, "a.pth").keys() == model.state_dict().keys()
-        assert parse_state(saved(dict(model.named_parameters()), legacy), "a.pth").keys()
+        assert parse_content(content, "a.pth").tensors.keys() == {f"model.{name}" for name in model.state_dict()}
+        assert parse_content(saved(dict(model.named_parameters()), legacy), "a.pth").tensors
 
 
 @pytest.mark.parametrize("prefix", ["../", "../../../../tmp/", "/tmp/", "..\\"])
@@ -157,7 +230,7 @@ def test_a_tar_file_as_weights_is_refused_and_written_nowhere(tmp_path: Path) ->
             tar.addfile(tarfile.TarInfo(name))
     assert_nothing_is_written(inner, tmp_path)
     with pytest.raises(WeightsError, match="must be a whole PyTorch file"):
-        read_state(inner / "a.pth")
+        read_content(inner / "a.pth")
 
 
 def assert_nothing_is_written(folder: Path, root: Path) -> None:
@@ -169,7 +242,7 @@ def assert_nothing_is_written(folder: Path, root: Path) -> None:
     before = files()
     with pytest.MonkeyPatch.context() as environment, suppress(WeightsError):
         environment.chdir(folder)
-        read_state(folder / "a.pth")
+        read_content(folder / "a.pth")
     assert not [name for name in files() - before if "data" in name or "up" in name or "version" in name]
     assert {path.name for path in root.rglob("*")} == {"a", "b", "a.pth"}
 
@@ -181,7 +254,15 @@ def test_an_archive_that_could_be_read_in_two_ways_is_refused() -> None:
     assert "must be a whole PyTorch file, but got" in refusal(stream.getvalue())
 
 
+def training() -> bytes:
+    """A checkpoint with objects, in a newer protocol."""
+    stream, rest = io.BytesIO(), {"args": Namespace(lr=0.1), "best": np.float64(1), "names": {"a"}}
+    torch.save({"model": STATE, **rest}, stream, pickle_protocol=4)
+    return stream.getvalue()
+
+
 SEEDS = {
+    "training.pth": training(),
     "zip.pth": saved({"state_dict": STATE, "epoch": 3}),
     "legacy.pth": saved(STATE, legacy=True),
     "bare.pth": pickle.dumps({"a": [1, (2.5, None)], "b": ("x", True)}, protocol=2),
@@ -204,7 +285,7 @@ def mutated(content: bytes, edits: list[tuple[str, int, int, int]]) -> bytes:
 def loaded_or_refused(content: bytes, name: str) -> None:
     message = ""
     try:
-        parse_state(content, name)
+        parse_content(content, name)
     except WeightsError as error:
         message = str(error)
     assert len(message) < LONGEST_MESSAGE
@@ -217,9 +298,11 @@ def test_a_changed_file_is_read_or_refused(name: str, edits: list[tuple[str, int
 
 
 @settings(max_examples=300, deadline=5000)
-@given(EDITS)
-def test_a_changed_pickle_in_a_whole_archive_is_read_or_refused(edits: list[tuple[str, int, int, int]]) -> None:
-    loaded_or_refused(edited(SEEDS["zip.pth"], lambda program: mutated(program, edits)), "a.pth")
+@given(st.sampled_from(["zip.pth", "training.pth"]), EDITS)
+def test_a_changed_pickle_in_a_whole_archive_is_read_or_refused(
+    name: str, edits: list[tuple[str, int, int, int]]
+) -> None:
+    loaded_or_refused(edited(SEEDS[name], lambda program: mutated(program, edits)), "a.pth")
 
 
 @settings(max_examples=200, deadline=5000)
