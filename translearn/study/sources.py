@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from translearn.cluster.data.piped import is_piped, piped
@@ -24,6 +25,7 @@ from translearn.study.datasets import ingest_options, limits
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.planning.budget import pretrain_batch_size
+from translearn.study.source_errors import absurd_line, measured_errors
 from translearn.study.tables import SOURCE_SCHEMA, table
 from translearn.training.config import TrainConfig
 
@@ -49,10 +51,29 @@ def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: 
         if source.notes:
             say(f"{source.name}: {'; '.join(source.notes)}")
     if only is None:
+        sources = _with_errors(sources, spec, folder, resources)
         sources |= {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
         if not folder.exists(SOURCES):
             folder.write_table(SOURCES, table([_row(source, folder) for source in sources.values()], SOURCE_SCHEMA))
     return sources
+
+
+def _with_errors(
+    sources: dict[str, Source], spec: StudySpec, folder: Folder, resources: Resources
+) -> dict[str, Source]:
+    """Return the sources with their errors: those that their makers report, else as measured here, once a study."""
+    if folder.exists(SOURCES):
+        known = {row["name"]: row["source_error"] for row in folder.read_table(SOURCES).to_pylist()}
+        return {name: replace(source, source_error=known[name]) for name, source in sources.items()}
+    given = {source.name: source_dataset(source, folder) for source in spec.sources if source.data}
+    datasets = {name: dataset for name, dataset in given.items() if dataset}
+    errors = measured_errors(sources, datasets, spec, resources)
+    for name, error in errors.items():
+        say(f"{name}: {100 * error.value:.1f} % error on {error.num_examples} images of its own data")
+        if error.is_absurd:
+            say(absurd_line(name, error))
+    missing = {name: error.value for name, error in errors.items() if sources[name].source_error is None}
+    return sources | {name: replace(sources[name], source_error=error) for name, error in missing.items()}
 
 
 def _replaced(sources: dict[str, Source], folder: Folder) -> list[str]:
