@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -55,3 +57,23 @@ def test_another_process_that_holds_the_room_is_waited_for(monkeypatch, tmp_path
 def test_large_images_are_decoded_by_many_threads_as_by_one():
     images = decode_images([CONTENT] * 20, 2, Decoding(max_pixels=12), threads=8)
     assert np.array_equal(images, decode_images([CONTENT] * 20, 2, Decoding(max_pixels=12), threads=1))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
+def test_memory_is_that_of_one_large_image_at_any_number_of_threads():
+    script = """
+import resource, sys
+from PIL import Image
+from translearn.data.images import large
+from translearn.data.images.decode import decode_images
+from translearn.data.images.pixels import encode_png
+large.MAX_PIXELS, side = 10, 5000
+content = encode_png(Image.new("RGBA", (side, side)))
+used = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = used()
+decode_images([content] * 8, 32, threads=8)
+print((used() - before) / side**2)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 30  # bytes a pixel

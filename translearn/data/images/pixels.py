@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from translearn.data.images.deep import WHITE, deep_values, is_deep, is_deep_grey, to_8_bits
 from translearn.data.images.large import MAX_PIXELS, room_for
@@ -17,6 +17,9 @@ from translearn.data.images.large import MAX_PIXELS, room_for
 # The limit is ours, from the header and before decoding, so that it can be set for each data set and
 # is the same for every image; Pillow's would warn at one number of pixels and raise at the double.
 Image.MAX_IMAGE_PIXELS = None
+# As PILLOW_BLOCK_SIZE. glibc keeps freed blocks of up to 32 MiB for the thread that had them, so that eight threads
+# would hold eight large images; above, it returns them.
+_imaging.set_block_size(2**30)
 # A damaged file can warn 65,535 times, in every log; what matters of it is raised.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -68,7 +71,7 @@ def opened(content: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image
             raise ValueError(f"has {num_pixels} pixels, more than max_pixels, {max_pixels}")
         if image.format in ("JPEG", "MPO") and (num_scans := content.count(_SCAN)) > _MOST_SCANS:
             raise ValueError(f"has {num_scans} scans, more than {_MOST_SCANS}")
-        with room_for(num_pixels):
+        with room_for(num_pixels), closing(image):
             yield image
 
 
