@@ -75,6 +75,7 @@ def evaluation(
         else None,
         "ranking": ranking(),
         "leaks": leaks(),
+        "target_check": target_check(),
         "candidates": [_candidate(role, trial) for role, trial in made.items()],
         "left_out": {},
         "budget": {"refit_steps": 500, "enough_steps": 500, "warnings": []},
@@ -83,6 +84,14 @@ def evaluation(
     longer = {"times_the_steps": 4, "steps": 2000, "cap": 5, "is_at_cap": False} if "converged" in errors else None
     counts = [320 // len(classes)] * len(classes)
     return evaluate(test, validation, classes, num_per_class=counts, trials=made, convergence=longer, more=more)
+
+
+def target_check(*warnings: str, name: str = "test/1.png") -> dict[str, Any]:
+    """The section ``target_check``: two duplicates of test images in train, and none of validation images."""
+    pairs = [{"train_image": "train/7.png", "image": name, "kind": kind} for kind in ("exact", "near")]
+    row = {"split": "test", "num": 300, "num_exact": 1, "num_near": 1, "num_other_label": 0, "pairs": pairs}
+    none = {"split": "val", "num": 80, "num_exact": 0, "num_near": 0, "num_other_label": 0, "pairs": []}
+    return {"leaks": [row, none], "num_conflicts": 3, "mirrored": [], "warnings": list(warnings)}
 
 
 def _pictures(classes: list[str]) -> dict[str, Any]:

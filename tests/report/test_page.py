@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 from ranking_cases import leaks, ranking
-from report_cases import DIGITS, study
+from report_cases import DIGITS, study, target_check
 
 from translearn.report.page import render
 from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
@@ -117,6 +117,19 @@ def test_what_was_left_out_of_a_data_set_is_told_and_escaped(page):
 def test_one_near_duplicate_is_no_plural():
     evaluation = {**study().evaluation, "leaks": leaks(num_near=1)}
     assert "0 exact and 1 near duplicate." in Page(render(study(evaluation=evaluation))).plain
+
+
+def test_warnings_of_the_target_and_of_its_data_are_on_the_page():
+    check = target_check("of the target's 300 test images 1 exact", name=WICKED[0])
+    record = study(evaluation={**study().evaluation, "target_check": check}, warnings=("target: pets has changed",))
+    html = render(record)
+    found = Page(html)
+    for line in ("of the target's 300 test images 1 exact", "target: pets has changed"):
+        assert line in found.plain
+    assert "Test images and their duplicates in train: 1 exact and 1 near duplicate of 300" in found.plain
+    assert "Validation images and their duplicates" not in found.plain
+    assert "Pictures under several labels: 3." in found.plain
+    assert WICKED[0] not in html
 
 
 def test_names_of_a_ranking_and_of_leaks_are_escaped():

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 LEFT = {
     *("spec.yaml", "provenance.json", "sources.parquet", "trials.parquet", "curves.parquet"),
     *("evaluation.json", "report.html", "model", "sources", "refit", "search", "data"),
-    *("test_reads.json", "mistakes.parquet", "ranking.json", "ranking.parquet", "leaks.json"),
+    *("test_reads.json", "mistakes.parquet", "ranking.json", "ranking.parquet", "leaks.json", "target_check.json"),
 }
 
 
