@@ -57,13 +57,28 @@ def run_trials(
     task, folder = context.task(context.sources), context.folder
     with board("trials", spec.search.trials, epochs, spec.name) as shown:
 
-        def show(run: str, _: Mapping[str, Any], result: Mapping[str, Any], is_over: bool) -> None:
-            shown.update(run, dict(result), status_of(dict(result), epochs) if is_over else "running")
+        def show(run: str, config: Mapping[str, Any], result: Mapping[str, Any], is_over: bool) -> None:
+            row = {**result, "name": _short(config)}
+            shown.update(run, row, status_of(row, epochs) if is_over else "running")
 
         found = run_search(
-            spec, task, folder, resources, first, on_result=show, callbacks=trial_callbacks(spec), kind=kind, **tuning
+            spec,
+            task,
+            folder,
+            resources,
+            first,
+            on_result=show,
+            on_waiting=lambda run, config: shown.expect(run, name=_short(config)),
+            callbacks=trial_callbacks(spec),
+            kind=kind,
+            **tuning,
         )
     keep_trials(found, folder, task.num_classes, epochs, earlier)
+
+
+def _short(config: Mapping[str, Any]) -> str:
+    """Return the name of a trial in a table, where its end may be cut."""
+    return f"d{config['freeze_depth']} lr {config['lr']:.1e} {config['source']}"
 
 
 def kept_trials(folder: Folder) -> list[dict[str, Any]]:

@@ -124,6 +124,8 @@ def _pretrain(sources: list[SourceSpec], spec: StudySpec, folder: Folder, resour
     say(f"pre-training {', '.join(job.run for job in jobs)}")
     try:
         with board("pre-training", len(jobs), max(job.config.epochs for job in jobs), spec.name) as shown:
+            for job in jobs:
+                shown.expect(job.run)
             spare = any(is_piped(fetch(job.task).train) for job in jobs)
             followers = (shown.follow, run_tracker(spec, "pretrain", jobs))
             train_jobs(jobs, out, resources, spec.cluster.checkpoint_interval_s, followers, spare)

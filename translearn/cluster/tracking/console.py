@@ -15,6 +15,9 @@ from rich.table import Table
 from translearn.cluster.tracking.metrics import StepMetrics
 
 _ROWS = 16
+# The columns of the table that figures and lines need: names have what is left, and at least these.
+_FIGURES, _SHORTEST = 54, 16
+_UNDER_WAY = ("waiting", "running")
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -39,8 +42,13 @@ class Board:
         self._metrics.take(row, self._rows.values())
         if self._live:
             self._live.update(self._table())
-        elif status != "running":
+        elif status not in _UNDER_WAY:
             say(self._line(run))
+
+    def expect(self, run: str, **row: Any) -> None:
+        """Show a run that waits for its turn, unless it has begun."""
+        if run not in self._rows:
+            self.update(run, row, "waiting")
 
     def follow(self, row: dict[str, Any]) -> None:
         """Take a row of Ray Train's workers, which names the run and says when it diverged."""
@@ -48,7 +56,7 @@ class Board:
         self.update(row["run"], row, status_of(row, row["epochs"]) if ended else "running")
 
     def _num_ended(self) -> int:
-        return sum(row["status"] != "running" for row in self._rows.values())
+        return sum(row["status"] not in _UNDER_WAY for row in self._rows.values())
 
     def _line(self, run: str) -> str:
         row = self._rows[run]
@@ -59,16 +67,18 @@ class Board:
     def _table(self) -> Table:
         elapsed = int(time.monotonic() - self._started)
         caption = f"{self._num_ended()} of {self._num_runs} done, {elapsed // 60}:{elapsed % 60:02d}"
-        table = Table(title=self._title, caption=caption, title_justify="left", caption_justify="left")
-        for column in ("run", "epoch", "train loss", "val error", "images/s", "status"):
-            table.add_column(column, justify="left" if column in ("run", "status") else "right")
-        # What runs comes first, then the best.
-        ranked = sorted(self._rows.items(), key=lambda item: (item[1]["status"] != "running", _value(item[1])))
+        justify: Any = {"title_justify": "left", "caption_justify": "left"}
+        table = Table(title=self._title, caption=caption, box=None, padding=(0, 2, 0, 0), pad_edge=False, **justify)
+        room = max(_SHORTEST, _console.width - _FIGURES)
+        table.add_column("run", no_wrap=True, overflow="ellipsis", max_width=room)
+        for column in ("epoch", "train loss", "val error", "images/s", "status"):
+            table.add_column(column, justify="left" if column == "status" else "right", no_wrap=True)
+        ranked = sorted(self._rows.items(), key=lambda item: _place(item[1]))
         for run, row in ranked[:_ROWS]:
             epoch = f"{row.get('epoch', 0)}/{self._num_epochs}"
             loss = f"{row['train_loss']:.3f}" if "train_loss" in row else ""
             speed = f"{row['images_per_s']:.0f}" if "images_per_s" in row else ""
-            table.add_row(run, epoch, loss, _error(row), speed, row["status"])
+            table.add_row(row.get("name", run), epoch, loss, _error(row), speed, row["status"])
         return table
 
 
@@ -98,8 +108,9 @@ def status_of(last: dict[str, Any], num_epochs: int) -> str:
     return "done" if last.get("epoch", 0) >= num_epochs else "stopped"
 
 
-def _value(row: dict[str, Any]) -> float:
-    return float(row.get("val_error", 1.0))
+def _place(row: dict[str, Any]) -> tuple[int, float]:
+    """Return a key that puts what runs first, then the best, then what waits."""
+    return {"running": 0, "waiting": 2}.get(row["status"], 1), float(row.get("val_error", 1.0))
 
 
 def _error(row: dict[str, Any]) -> str:

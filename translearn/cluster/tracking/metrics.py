@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.util.metrics import Counter, Gauge
 
-_STATES = ("running", "done", "stopped", "failed")
+_STATES = ("waiting", "running", "done", "stopped", "failed")
 
 
 class StepMetrics:

@@ -11,7 +11,9 @@ from ray.tune.experiment import Trial
 
 #: Is told the name of a trial, its config, its last result, and whether it has ended.
 OnResult = Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], None]
-_followers: list[OnResult] = []
+#: Is told the name and the config of a trial that has no result yet, again and again.
+OnWaiting = Callable[[str, Mapping[str, Any]], None]
+_followers: list[tuple[OnResult, OnWaiting]] = []
 
 
 class Followed(tune.Callback):
@@ -19,6 +21,13 @@ class Followed(tune.Callback):
 
     Tune pickles its callbacks with the experiment, and a restored one has those of before: so it holds nothing.
     """
+
+    def on_step_begin(self, iteration: int, trials: list, **info: Any) -> None:  # noqa: ARG002
+        """Tell which trials wait for their first epoch."""
+        for trial in trials:
+            if not trial.is_finished() and not trial.has_reported_at_least_once:
+                for _, wait in _followers:
+                    wait(str(trial), trial.config)
 
     def on_trial_result(self, iteration: int, trials: list, trial: Trial, result: dict, **info: Any) -> None:  # noqa: ARG002
         """Pass an epoch on."""
@@ -34,15 +43,15 @@ class Followed(tune.Callback):
 
 
 @contextmanager
-def following(follow: OnResult) -> Iterator[None]:
-    """Call ``follow`` with the results of trials while the block runs."""
-    _followers.append(follow)
+def following(follow: OnResult, wait: OnWaiting) -> Iterator[None]:
+    """Call ``follow`` with the results of trials, and ``wait`` with those that wait, while the block runs."""
+    _followers.append((follow, wait))
     try:
         yield
     finally:
-        _followers.remove(follow)
+        _followers.remove((follow, wait))
 
 
 def _tell(trial: Trial, result: Mapping[str, Any], is_over: bool) -> None:
-    for follow in _followers:
+    for follow, _ in _followers:
         follow(str(trial), trial.config, result, is_over)

@@ -17,7 +17,7 @@ from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.session import environment
 from translearn.cluster.tracking.console import say
-from translearn.cluster.tuning.followed import Followed, OnResult, following
+from translearn.cluster.tuning.followed import Followed, OnResult, OnWaiting, following
 from translearn.cluster.tuning.nested import nested_trainable
 from translearn.cluster.tuning.results import TrialResult, drop_checkpoints, trial_results
 from translearn.cluster.tuning.schedulers import Kind, SchedulerPerKind, ScratchApart, study_scheduler
@@ -44,6 +44,7 @@ def run_search(
     first: Sequence[Mapping[str, Any]] = (),
     *,
     on_result: OnResult = lambda *_: None,
+    on_waiting: OnWaiting = lambda *_: None,
     callbacks: Sequence[tune.Callback] = (),
     kind: Kind | None = None,
     search_alg: Searcher | None = None,
@@ -61,6 +62,7 @@ def run_search(
         resources: The layout.
         first: The first configurations, see ``ranking.first_configurations``.
         on_result: Is called in this process with each result of a trial.
+        on_waiting: Is called in this process with each trial that has no result yet, again and again.
         callbacks: Tune's callbacks, such as trackers.
         kind: Which trials are compared with each other; scratch with scratch when None.
         search_alg: Any searcher of Tune, over ``SearchSpace.param_space``; that of the study when None.
@@ -78,7 +80,7 @@ def run_search(
     _keep_secrets()
     # A searcher has one trial pending at a time by default: nodes would get their trials, or be asked for, in turn.
     pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(max(1, resources.concurrent_trials))}
-    with following(on_result), environment(pending):
+    with following(on_result, on_waiting), environment(pending):
         tuner = _restored(trainable, folder)
         is_restored = tuner is not None
         if tuner is None:

@@ -8,7 +8,7 @@ from translearn.cluster.tracking.trackers import run_tracker
 from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import StudySpec
-from translearn.models.model_info import read_info
+from translearn.models.model_info import MARKER, read_info
 from translearn.seeds import derive_seed
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
@@ -58,6 +58,9 @@ def train_refits(context: StudyContext, jobs: list[Job], groups: WorkerGroups) -
     epochs = max(job.config.epochs for job in jobs)
     say(f"refitting: {len(jobs)} runs of up to {epochs} epochs")
     with board("refits", len(jobs), epochs, spec.name) as shown:
+        for job in jobs:
+            if not (folder / REFIT / job.run).exists(MARKER):
+                shown.expect(job.run)
         followers = (shown.follow, run_tracker(spec, REFIT, jobs))
         groups.train(jobs, followers)
     for job in jobs:
