@@ -15,8 +15,8 @@ from typing import Any
 import ray
 from ray._private import ray_constants
 
-from translearn.cluster.address import LOCAL_RAY, check_address, find_address, joining
-from translearn.cluster.local import local_options, prepare_process
+from translearn.cluster.start.address import LOCAL_RAY, check_address, find_address, joining
+from translearn.cluster.start.local import local_options, prepare_process
 
 # Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
 LOCAL = {

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from translearn.cluster.cuda import check_cuda
 from translearn.cluster.data.shared import share
 from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import Resources, plan_resources, with_nodes_of_now
+from translearn.cluster.start.cuda import check_cuda
 from translearn.cluster.tracking.connections import tracking
 from translearn.cluster.tracking.console import board, say
 from translearn.cluster.tracking.trackers import run_tracker, track_result

@@ -218,11 +218,13 @@ def test_a_changed_spec_under_the_same_name_is_refused(study, capsys):
     assert last_json(out.out)["status"] == "bad input"
 
 
-def test_from_python_a_study_that_is_done_gives_its_result_and_repeats_nothing(study):
+def test_from_python_a_study_goes_on_repeats_nothing_and_gives_its_result(study):
     file, folder = study
     made = {name: (folder / name).stat().st_mtime_ns for name in ("trials.parquet", "evaluation.json")}
+    (folder / "report.html").unlink()  # else nothing is left to do
     result = tl.run(tl.load_study(file))
     assert {name: (folder / name).stat().st_mtime_ns for name in made} == made
+    assert (folder / "report.html").exists()
     assert result.verdict == json.loads((folder / "evaluation.json").read_text())["verdict"]["verdict"]
     assert result.trials.to_pandas()["trial_id"].nunique() == 5
     assert len(result.model.predict(np.zeros((8, 8), np.uint8))) == 1

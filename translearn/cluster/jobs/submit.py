@@ -18,7 +18,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from translearn.cluster.jobs.reach import check_reachable
-from translearn.cluster.local import bypass_proxies
+from translearn.cluster.start.local import bypass_proxies
 from translearn.config import load_spec
 from translearn.config.provenance import VARIABLE, source_commit
 from translearn.errors import InputError, TranslearnError, fault

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from translearn.cluster import local
-from translearn.cluster.local import bypass_proxies, choose_folder, local_options, prepare_process
+from translearn.cluster.start import local, ray_folder
+from translearn.cluster.start.local import bypass_proxies, local_options, prepare_process
+from translearn.cluster.start.ray_folder import choose_folder
 from translearn.errors import InputError
 
 NAMES = ("RAY_TMPDIR", "TMPDIR", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE", "LOGNAME", "USER", "LNAME")
@@ -53,7 +54,7 @@ def short() -> Iterator[Path]:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(local, "say", lines.append)
+    monkeypatch.setattr(ray_folder, "say", lines.append)
     return lines
 
 
@@ -69,23 +70,29 @@ def test_a_folder_that_can_be_used_is_left_to_ray(short: Path, said: list[str]) 
 
 
 @pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
-def test_a_folder_that_cannot_is_replaced_and_said(
-    name: str, short: Path, closed: set[str], said: list[str], tmp_path: Path
-) -> None:
-    long = tmp_path / ("job-" + "7" * 60)
-    long.mkdir()
+def test_a_folder_that_cannot_is_replaced_and_said(name: str, short: Path, closed: set[str], said: list[str]) -> None:
     closed.add(str(short))
-    reasons = {
-        long: "is longer than 39 bytes, too long for sockets",
-        short / "nothing": "is no folder",
-        short: "cannot be written",
-    }
+    reasons = {short / "nothing": "is no folder", short: "cannot be written"}
     for place, reason in reasons.items():
         os.environ.pop("RAY_TMPDIR", None)
         os.environ[name] = str(place)
         choose_folder()
         assert os.environ["RAY_TMPDIR"] == "/tmp"
         assert said.pop() == f"{name} {reason}, so Ray's own files are in /tmp/ray."
+
+
+@pytest.mark.parametrize("name", ["TMPDIR", "RAY_TMPDIR"])
+def test_a_path_too_long_for_sockets_has_a_short_link(name: str, said: list[str], tmp_path: Path) -> None:
+    long = tmp_path / ("job-" + "7" * 60)
+    long.mkdir()
+    for _ in range(2):
+        os.environ[name] = str(long)
+        choose_folder()
+        assert len(os.environ[name]) <= 39
+        assert Path(os.environ[name]).resolve() == long.resolve()
+        assert os.environ.get("RAY_TMPDIR", os.environ[name]) == os.environ[name]
+    assert said == []
+    Path(os.environ[name]).unlink()
 
 
 @pytest.mark.parametrize("name", ["ray", "_ray_lockfiles"])
@@ -101,23 +108,20 @@ def test_beside_another_user_ray_has_a_folder_of_its_own(
     assert own.stat().st_mode & 0o777 == 0o700
 
 
-def test_where_nothing_can_be_written_one_line_says_what_to_set(
-    short: Path, closed: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_nothing_can_be_written_one_line_says_what_to_set(short: Path, closed: set[str]) -> None:
     closed |= {"/tmp", "/var/tmp", str(short)}
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(short))
     os.environ["TMPDIR"] = str(short)
     with pytest.raises(InputError) as caught:
         choose_folder()
     assert str(caught.value) == (
         "TMPDIR: must be a folder that can be written, with a path of at most 39 bytes, but got TMPDIR cannot be "
-        f"written; /tmp cannot be written; {short} cannot be written; /var/tmp cannot be written. "
+        "written; /tmp cannot be written; /var/tmp cannot be written. "
         "Set RAY_TMPDIR to such a folder."
     )
 
 
 def test_the_longest_socket_of_ray_fits(short: Path) -> None:
-    folder = f"{'x' * local._LONGEST}/ray/session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store"
+    folder = f"{'x' * ray_folder._LONGEST}/ray/session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store"
     assert len(folder) == 107
 
 

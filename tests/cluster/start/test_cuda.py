@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from translearn.cluster import cuda
-from translearn.cluster.cuda import check_cuda
 from translearn.cluster.resources import Resources
+from translearn.cluster.start import cuda
+from translearn.cluster.start.cuda import check_cuda
 from translearn.errors import InputError
 
 WITH, WITHOUT = Resources(1, 0.5, 1, 4), Resources(1, 0.0, 1, 4)
