@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 from translearn.config import StudySpec, load_spec, parse_spec
+from translearn.config.paths import with_absolute_paths
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
@@ -47,10 +49,13 @@ class Study(StudySpec):
     def __init__(self, **fields: Unpack[StudyFields]) -> None:
         """Check the fields, plain values as a study file has them; a place may be a ``Path``.
 
+        Relative paths begin in the current directory.
+
         Raises:
             SpecError: Holds every fault, a line each: dotted path, rule, value, remedy.
         """
-        super().__init__(**dict(parse_spec(fields)))
+        given = parse_spec(fields).model_dump(mode="json")
+        super().__init__(**dict(parse_spec(with_absolute_paths(given, Path.cwd()))))
 
 
 def load_study(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Study:

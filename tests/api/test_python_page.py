@@ -19,6 +19,7 @@ from sources import image, write_files
 import translearn as tl
 from translearn import api
 from translearn.config import StudySpec, load_spec, parse_spec
+from translearn.config.paths import with_absolute_paths
 from translearn.errors import InputError, SpecError
 from translearn.storage.folder import Folder
 from translearn.study import directory
@@ -36,7 +37,8 @@ def made_study(path: Path) -> Path:
     folder.write_json(directory.EVALUATION, record.evaluation)
     folder.write_table(directory.TRIALS, record.trials)
     folder.write_table(directory.CURVES, record.curves)
-    folder.write_bytes(directory.SPEC, directory.dump_spec(parse_spec(TREE)).encode())
+    spec = parse_spec(with_absolute_paths({"storage": "runs", **TREE}, path.parents[1]))
+    folder.write_bytes(directory.SPEC, directory.dump_spec(spec).encode())
     folder.write_bytes(directory.REPORT, b"a page")
     made_model(path / directory.MODEL)
     return path
@@ -44,7 +46,7 @@ def made_study(path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_study(tmp_path_factory.mktemp("runs") / "pets")
+    return made_study(tmp_path_factory.mktemp("home") / "runs" / "pets")
 
 
 def test_the_examples_of_the_page_run(finished, tmp_path, monkeypatch, capsys):
@@ -57,7 +59,7 @@ def test_the_examples_of_the_page_run(finished, tmp_path, monkeypatch, capsys):
         exec(compile(block, "docs/python.md", "exec"), names)
     assert len(names["best"]) == 5
     printed = capsys.readouterr().out
-    assert printed.startswith("12 runs\ntarget.imagesize: is not a known key. Did you mean 'image_size'?\n")
+    assert printed.startswith(f"12 {tmp_path}/runs\ntarget.imagesize: is not a known key. Did you mean 'image_size'?\n")
     assert f"\nhelped\n{names['result'].summary[-1]} {finished}/report.html\n" in printed
 
 
@@ -93,7 +95,8 @@ def test_importing_it_and_making_a_study_imports_neither_torch_nor_ray():
     assert found.stderr == "set()\n"
 
 
-def test_a_study_in_python_is_that_of_the_file(tmp_path):
+def test_a_study_in_python_is_that_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "pets.yaml").write_text(yaml.safe_dump(TREE))
     loaded = tl.load_study(tmp_path / "pets.yaml", ["seed=3"])
     made = tl.Study(name="pets", target={"data": Path("data/pets")}, sources=[SOURCE], seed=3)
