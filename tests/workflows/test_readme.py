@@ -97,7 +97,7 @@ def test_the_command_table_has_every_command_and_its_own_options() -> None:
     choices: Any = subparsers.choices
     shared = {"-h", "--help", "--dry-run", "--json", "--address", "--set", "--no-dashboard"}
     expected = {name: set(sub._option_string_actions) - shared for name, sub in choices.items()}
-    assert {name: set(re.findall(r"--[a-z-]+", usage + text)) for name, usage, text in rows} == expected
+    assert {name: set(re.findall(r"--[a-z0-9-]+", usage + text)) for name, usage, text in rows} == expected
     assert {(ROOT / f"workflows/{name}.py").exists() for name in choices} == {True}
 
 
