@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING, Any
 
 from translearn.cli.options import Commands, add_json
 from translearn.deploy.export.kinds import FORMATS, INT8
+from translearn.machine import allowed_cpus
 
 if TYPE_CHECKING:
     from translearn.deploy.export.export import Exported
@@ -39,7 +39,7 @@ def _export(options: argparse.Namespace) -> dict[str, Any]:
     from translearn.deploy.export.export import export
     from translearn.training.precision import prepare_process
 
-    prepare_process(len(os.sched_getaffinity(0)))
+    prepare_process(allowed_cpus())
     exported = export(request, lambda parts, total: followed(parts, total, "images"))
     for line in _lines(request, exported):
         print(line)

@@ -9,25 +9,14 @@ import sys
 import pyarrow.compute as pc
 import pytest
 import yaml
-from sources import image, split_folder, write_files
+from sources import image, write_files
 
-from translearn.data.ingest.ingest import IngestOptions, ingest, inspected, plan_ingest
 from translearn.deploy.export import request, samples
 from translearn.deploy.export.request import check_export
 from translearn.errors import InputError
 from translearn.storage.folder import Folder
 
 OUT = "model.onnx"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Folder:
-    """Ingested: 7 training and 3 validation images of each of the model's classes."""
-    folder = tmp_path_factory.mktemp("ingested")
-    splits = {"train": 7, "val": 3, "test": 1}
-    plan = plan_ingest(str(split_folder(folder / "images", splits, ("cat", "dog", "newt"))), IngestOptions())
-    ingest(plan, Folder.open(folder / "set"), inspected(plan))
-    return Folder.open(folder / "set")
 
 
 def test_every_fault_at_once_and_without_torch(tmp_path):

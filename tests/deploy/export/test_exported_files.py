@@ -12,6 +12,7 @@ from sources import image, write_files
 
 import translearn
 from translearn.cli import main
+from translearn.data.dataset import open_dataset
 from translearn.deploy.export import comparison, formats
 from translearn.deploy.export import export as steps
 from translearn.deploy.export.comparison import Comparison, compare, total
@@ -65,6 +66,20 @@ def test_torchscript_with_its_description(export, model_path):
     assert told["preprocessing"] == json.loads((model_path / "model.json").read_text())["info"]["preprocessing"]
     assert sorted(path.name for path in out.parent.iterdir()) == ["model.pt", "model.pt.json"]
     check_file(model_path, "torchscript", out, 1e-6)
+
+
+def test_errors_are_those_on_the_studys_validation_images(model_path, dataset, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(comparison, "BUDGET_S", 0)
+    out = tmp_path / "model.pt"
+    arguments = ["export", str(model_path), "--format", "torchscript", "--out", str(out), "--check", dataset.uri]
+    assert main([*arguments, "--json"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    val = open_dataset(dataset).tables("val", ["image", "label"])
+    rows = [row for table in val for row in table.to_pylist()]
+    found = translearn.load_model(model_path, device="cpu").predict([row["image"] for row in rows])
+    wrong = sum(name != CLASSES[row["label"]] for name, row in zip(found.classes, rows, strict=True))
+    assert told[1].startswith("Checked on 9 validation images: the same class for every one")
+    assert json.loads(told[-1])["errors"] == {"network": wrong / 9, "file": wrong / 9}
 
 
 @pytest.mark.slow
