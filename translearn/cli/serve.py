@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from translearn.cli.options import Commands, add_json, quiet
-from translearn.deploy.web.limits import Limits, check_limits
+from translearn.deploy.web.limits import Limits
 
 
 def add(commands: Commands) -> None:
@@ -30,20 +30,21 @@ def add(commands: Commands) -> None:
 
 def _serve(options: argparse.Namespace) -> dict[str, Any]:
     quiet()
-    from translearn.models.model_info import find_model, read_info
+    from translearn.deploy.web.request import check_serve
 
     limits = Limits(options.max_mb, options.max_images, options.max_pixels, options.timeout)
-    check_limits(limits)
-    info, folder = read_info(find_model(options.model)), find_model(options.model)
-    from translearn.cluster.serving.server import check_server, serving
+    request = check_serve(options.model, options.host, options.port, options.replicas, limits)
+    from translearn.cluster.serving.server import serving
 
-    check_server(options.host, options.port, options.replicas)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    url = f"http://{options.host}:{options.port}"
-    with serving(folder.uri, options.host, options.port, options.replicas, limits) as metrics:
-        print(f"Serving {folder.uri}, {info.arch} with {len(info.classes)} classes, on {url}/", flush=True)
-        print(f"POST images to {url}/predict. Prometheus metrics: {', '.join(metrics)}. Ctrl-C ends it.", flush=True)
+    with serving(request) as metrics:
+        what = f"{request.folder.uri}, {request.info.arch} with {len(request.info.classes)} classes"
+        print(f"Serving {what}, on {request.url}/", flush=True)
+        print(
+            f"POST images to {request.url}/predict. Prometheus metrics: {', '.join(metrics)}. Ctrl-C ends it.",
+            flush=True,
+        )
         ended.wait()
-    return {"url": url}
+    return {"url": request.url}

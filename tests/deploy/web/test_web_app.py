@@ -21,8 +21,7 @@ import translearn
 from translearn.data.images.decode import decode_image
 from translearn.data.images.pixels import FORMATS
 from translearn.deploy.web.app import BusyError, build_app
-from translearn.deploy.web.limits import Limits, check_limits
-from translearn.errors import InputError
+from translearn.deploy.web.limits import Limits, limit_faults
 
 NO_IMAGE = "must hold an image, as the body itself or as files of a multipart form"
 LIMITS = Limits(max_mb=0.2, max_images=3, timeout_s=0.3)
@@ -163,9 +162,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_says_of_what_model(app):
 
 
 def test_limits_are_above_zero():
-    with pytest.raises(InputError) as error:
-        check_limits(Limits(max_mb=0, max_images=-1, max_pixels=1, timeout_s=float("nan")))
-    assert str(error.value).splitlines() == [
+    assert limit_faults(Limits(max_mb=0, max_images=-1, max_pixels=1, timeout_s=float("nan"))) == [
         "--max-mb: must be above 0, but got 0.",
         "--max-images: must be above 0, but got -1.",
         "--timeout: must be above 0, but got nan.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class Reply:
 
 
 def call(
-    app: Any, method: str, target: str, parts: list[bytes] | None = None, ends: bool = True, **headers: str
+    app: Any, method: str, target: str, parts: Sequence[bytes] = (b"",), ends: bool = True, **headers: str
 ) -> Reply:
     """Calls the application as a server would: the body in parts, headers with underscores for dashes.
 

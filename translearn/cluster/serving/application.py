@@ -15,6 +15,11 @@ from translearn.deploy.web.limits import Limits
 from translearn.models import model_dir
 from translearn.models.model_info import find_model
 
+#: Requests that a replica works on at once, decoding some and computing others, and those that wait for one.
+_ONGOING, _QUEUED = 32, 512
+#: A replica that is gone is noticed after so long, and another one started.
+_HEALTH_CHECK_S = 2
+
 
 def application(
     model: str, limits: Limits | None = None, replicas: int = 2, num_cpus: float = 1, num_gpus: float = 0
@@ -35,9 +40,17 @@ def application(
     limits, given = limits or Limits(), info.preprocessing
     allowed = min(limits.max_pixels, given.max_pixels or limits.max_pixels)
     info = info.model_copy(update={"preprocessing": given.model_copy(update={"max_pixels": allowed})})
-    options = {"num_cpus": num_cpus, "num_gpus": num_gpus}
-    predictor = Predictor.options(num_replicas=replicas, ray_actor_options=options)
-    return Front.bind(predictor.bind(state, info, max(1, int(num_cpus))), info, limits)
+    predictor = serve.deployment(
+        num_replicas=replicas,
+        max_ongoing_requests=_ONGOING,
+        max_queued_requests=_QUEUED,
+        health_check_period_s=_HEALTH_CHECK_S,
+        ray_actor_options={"num_cpus": num_cpus, "num_gpus": num_gpus},
+    )(Predictor)
+    front = serve.deployment(
+        max_ongoing_requests=2 * _QUEUED, health_check_period_s=_HEALTH_CHECK_S, ray_actor_options={"num_cpus": 0}
+    )(serve.ingress()(Front))
+    return front.bind(predictor.bind(state, info, max(1, int(num_cpus))), info, limits)
 
 
 def build(arguments: dict[str, Any]) -> serve.Application:

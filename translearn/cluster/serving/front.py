@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ray import serve
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from starlette.applications import Starlette
@@ -17,8 +16,6 @@ from translearn.models.model_info import ModelInfo
 _TRIES = 2  # an image may be what ends a replica: then it ends two, not all
 
 
-@serve.deployment(max_ongoing_requests=1000, health_check_period_s=2, ray_actor_options={"num_cpus": 0})
-@serve.ingress()
 class Front:
     """The web application."""
 

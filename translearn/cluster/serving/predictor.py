@@ -16,11 +16,8 @@ from translearn.models.weights import State
 from translearn.training.precision import prepare_process
 
 _BATCH_SIZE = 64
-#: Requests that a replica works on at once, decoding some and computing others, and those that wait for one.
-_ONGOING, _QUEUED = 32, 512
 
 
-@serve.deployment(max_ongoing_requests=_ONGOING, max_queued_requests=_QUEUED, health_check_period_s=2)
 class Predictor:
     """A replica of the model."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translearn.errors import fault, raise_faults
+from translearn.errors import fault
 
 MB = 10**6
 
@@ -31,12 +31,12 @@ class Limits:
         return int(self.max_mb * MB)
 
 
-def check_limits(limits: Limits) -> None:
-    """Raise InputError, with every fault, where a limit is not above zero."""
+def limit_faults(limits: Limits) -> list[str]:
+    """Return a fault for each limit that is not above zero."""
     given = {
         "--max-mb": limits.max_mb,
         "--max-images": limits.max_images,
         "--max-pixels": limits.max_pixels,
         "--timeout": limits.timeout_s,
     }
-    raise_faults([fault(name, "must be above 0", value, "") for name, value in given.items() if not value > 0])
+    return [fault(name, "must be above 0", value, "") for name, value in given.items() if not value > 0]
