@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 import ray
 
-from translearn.cluster.session import session
+from translearn.cluster.session import environment, session
 from translearn.deploy.web.request import ServeRequest
+
+#: On a busy machine the proxy takes longer to start, or to answer, than Serve waits by default before it replaces it.
+_PATIENT = {"RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60", "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60"}
 
 
 @contextmanager
@@ -19,7 +22,7 @@ def serving(request: ServeRequest) -> Iterator[list[str]]:
 
     from translearn.cluster.serving.application import application
 
-    with session("local", dashboard=False):
+    with environment(_PATIENT), session("local", dashboard=False):
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         http = {"host": request.host, "port": request.port, "request_timeout_s": 3 * request.limits.timeout_s}
         serve.start(proxy_location="HeadOnly", http_options=http)
