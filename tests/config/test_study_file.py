@@ -120,7 +120,7 @@ def test_every_fault_comes_at_once_with_path_rule_value_and_nearest_name(tmp_pat
         (
             "sources.0.int",
             3,
-            "is not a known key. Known here: arch, checkpoint, data, name, prefix, pretrain, weights.",
+            "is not a known key. Known here: arch, checkpoint, data, name, prefix, preprocessing, pretrain, weights.",
         ),
         ("train.momentum", True, "must be a valid number, but got True."),
         ("train.augment", "flip", None),
@@ -177,13 +177,31 @@ def test_a_range_of_refit_workers_ascends_and_comes_back_from_its_file() -> None
 
 
 def test_what_tells_how_a_checkpoint_is_read_needs_a_checkpoint() -> None:
-    source = {**SMALLEST["sources"][0], "prefix": "module."}
+    source = {**SMALLEST["sources"][0], "prefix": "module.", "preprocessing": {}}
     with pytest.raises(SpecError) as raised:
         parse_spec({**SMALLEST, "sources": [source]})
     assert str(raised.value) == (
         "sources.0.prefix: must be left out of a source without a checkpoint, but got 'module.'. "
+        "It tells how a checkpoint is read.\n"
+        "sources.0.preprocessing: must be left out of a source without a checkpoint, but got {}. "
         "It tells how a checkpoint is read."
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"mean": [123.7, 116.3, 103.5]}, "mean.0: must be less than or equal to 1, but got 123.7."),
+        ({"std": [0.5, 0, 0.5]}, "std.1: must be greater than 0, but got 0."),
+        ({"mean": [0.5]}, "mean.1: is required, but is missing."),
+        ({"means": [0, 0, 0]}, "means: is not a known key. Did you mean 'mean'?"),
+    ],
+)
+def test_normalisation_is_of_pixels_from_0_to_1(given: dict[str, Any], line: str) -> None:
+    source = {"name": "a", "arch": "resnet18", "checkpoint": "a.pth", "preprocessing": given}
+    with pytest.raises(SpecError) as raised:
+        parse_spec({**SMALLEST, "sources": [source]})
+    assert f"sources.0.preprocessing.{line}" in str(raised.value)
 
 
 def test_every_source_and_scratch_get_a_trial() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pickle
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ from translearn.errors import WeightsError
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import ModelInfo, TaskErrors
 from translearn.models.network import build
-from translearn.models.preprocessing import Preprocessing
+from translearn.models.preprocessing import IMAGENET, Preprocessing
 from translearn.models.sources import check_sources, from_model_dir, initial_network, obtain, scratch
 from translearn.models.weights import fingerprint
 from translearn.storage.folder import Folder
@@ -95,8 +96,29 @@ def test_a_model_directory_becomes_a_source_that_knows_its_task(tmp_path: Path, 
     source = obtain(_spec(tmp_path))
     assert (source.kind, source.classes, source.source_error) == ("checkpoint", ("robin", "wren"), 0.5)
     assert source.provenance == {"checkpoint": folder.uri, "data": "birds"}
+    assert source.normalisation == ((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     pretrained = from_model_dir("birds", folder)
     assert (pretrained.kind, pretrained.fingerprint) == ("pretrain", fingerprint(state))
+
+
+def test_a_checkpoint_has_the_normalisation_that_its_field_says(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    save_file(state, tmp_path / "a.safetensors")
+    told = {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
+    given = {"name": "birds", "arch": "resnet18", "checkpoint": str(tmp_path / "a.safetensors")}
+    assert obtain(SourceSpec.model_validate(given)).normalisation == IMAGENET
+    plain = SourceSpec.model_validate_json(json.dumps({**given, "preprocessing": told}))
+    assert obtain(plain).normalisation == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def test_a_model_directory_is_not_told_what_it_says(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    _save(tmp_path, state)
+    spec = SourceSpec(name="birds", arch="resnet18", checkpoint=str(tmp_path), prefix="model.")
+    with pytest.raises(WeightsError) as raised:
+        obtain(spec)
+    assert str(raised.value) == (
+        "sources.birds.prefix: must be left out of a directory with a model.json, but got 'model.'. "
+        "Leave it out: the directory says it."
+    )
 
 
 def test_the_validation_error_stands_in_where_no_test_error_was_measured(

@@ -8,6 +8,7 @@ import torch
 from loop_cases import images, source
 from torch import nn
 
+from translearn.models.preprocessing import IMAGENET
 from translearn.training import inference
 from translearn.training.distributed import DistributedContext
 from translearn.training.inference import logits, loss_and_error, probabilities
@@ -17,6 +18,8 @@ CPU = torch.device("cpu")
 
 class Brightness(nn.Module):
     """Logits that are known: the mean normalised input of each colour."""
+
+    normalisation = IMAGENET
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.mean((2, 3))

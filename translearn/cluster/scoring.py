@@ -93,5 +93,6 @@ def _network(source: Source, device: torch.device) -> tuple[Network, bool]:
     num_classes = head_width(skeleton(source.arch), source.state) or 1
     has_head = not fit_faults(skeleton(source.arch, num_classes), source.state, keep_head=True)
     network = build(source.arch, num_classes, seed=0)
+    network.normalisation = source.normalisation
     load_source(network, source.state, keep_head=has_head, where=f"sources.{source.name}")
     return network.to(device), has_head

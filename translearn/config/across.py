@@ -55,7 +55,9 @@ def _origin_faults(index: int, source: dict[str, Any]) -> list[str]:
 
 def _checkpoint_faults(index: int, source: dict[str, Any]) -> list[str]:
     """Return a line for each field that is of checkpoints only, in a source of another origin."""
-    given = [key for key in ("prefix",) if source.get(key) is not None and source.get("checkpoint") is None]
+    given = [
+        key for key in ("prefix", "preprocessing") if source.get(key) is not None and source.get("checkpoint") is None
+    ]
     rule, remedy = "must be left out of a source without a checkpoint", "It tells how a checkpoint is read."
     return [fault(f"sources.{index}.{key}", rule, repr(source[key]), remedy) for key in given]
 

@@ -104,6 +104,8 @@ AutoCount = Annotated[Count, WrapValidator(_auto), PlainSerializer(lambda count:
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Part = Annotated[float, Field(ge=0, le=1)]
+Scale = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Location = Annotated[str, AfterValidator(_without_secrets)]
 TrackingAddress = Annotated[str, AfterValidator(_tracking_address)]
@@ -165,10 +167,18 @@ class PretrainSpec(_Model):
     ingest: IngestSpec = IngestSpec()
 
 
+class NormalisationSpec(_Model):
+    """Normalisation of the images that weights were trained on: of R, G and B in [0, 1], less ``mean``, by ``std``."""
+
+    mean: Annotated[tuple[Part, Part, Part], Field(description="of R, G and B")] = (0.485, 0.456, 0.406)
+    std: Annotated[tuple[Scale, Scale, Scale], Field(description="of R, G and B")] = (0.229, 0.224, 0.225)
+
+
 class SourceSpec(_Model):
     """A candidate source: exactly one of weights, checkpoint and pretrain.
 
-    ``prefix``: what stands before the backbone's names in a checkpoint; ``null``: found.
+    ``prefix``: what stands before the backbone's names in a checkpoint; ``null``: found. ``preprocessing``: of its
+    images; ``null``: ImageNet's, or that of its ``model.json``.
     ``data``: the training data of weights or a checkpoint, where they are available.
     """
 
@@ -177,6 +187,7 @@ class SourceSpec(_Model):
     weights: str | None = None
     checkpoint: Location | None = None
     prefix: Annotated[str | None, Field(max_length=1000)] = None
+    preprocessing: NormalisationSpec | None = None
     pretrain: PretrainSpec | None = None
     data: Location | None = None
 

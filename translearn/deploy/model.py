@@ -166,6 +166,7 @@ def build_model(state: State, info: ModelInfo, device: str = "auto") -> Model:
     """Build the model of tensors and their description; see ``load_model``. Raises WeightsError where they differ."""
     network = build(info.arch, len(info.classes), seed=0)
     load_source(network, state, keep_head=True, where=info.arch)
+    network.normalisation = info.preprocessing.normalisation
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return Model(network.to(chosen), info)
 

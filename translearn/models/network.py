@@ -15,16 +15,18 @@ from torch import Tensor, nn
 
 from translearn.config.archs import HEAD, STAGES
 from translearn.errors import InputError, fault
+from translearn.models.preprocessing import IMAGENET
 from translearn.seeds import derive_seed
 
 
 class Network(nn.Module):
     """A backbone's stages, input side first, and a head.
 
-    Takes float images, shape (N, 3, S, S), and gives logits, shape (N, C).
+    Takes float images, normalised, shape (N, 3, S, S), and gives logits, shape (N, C).
 
     Attributes:
         arch: The architecture's name in ``archs.STAGES``.
+        normalisation: The mean and std of the images that it takes, which are those of its weights' training.
         stage_names: The names of the backbone's stages, input side first; the head is not one of them.
         freeze_depth: The number of stages that ``train`` leaves in eval mode; set by ``freeze``.
     """
@@ -35,6 +37,7 @@ class Network(nn.Module):
         self.arch = arch
         self.stage_names = tuple(STAGES[arch])
         self.freeze_depth = 0
+        self.normalisation = IMAGENET
         # Neither has parameters, so state_dict stays torchvision's.
         self.add_module("flatten", nn.Flatten(1))
         self.add_module("avgpool", nn.AdaptiveAvgPool2d(1))

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 Channels = tuple[float, float, float]
+
+
+class Normalisation(NamedTuple):
+    """What is subtracted from each of R, G, B, in [0, 1], and the divisor after that: the network's first step."""
+
+    mean: Channels
+    std: Channels
+
+
+#: The channel statistics of ImageNet.
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class Preprocessing(BaseModel):
@@ -56,6 +67,16 @@ class Preprocessing(BaseModel):
     divisor: Literal[255] = 255
     dtype: Literal["float32"] = "float32"
     steps: tuple[str, ...] = ()
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """The mean and the std of each channel."""
+        return Normalisation(self.mean, self.std)
+
+
+def normalised_by(given: Preprocessing, normalisation: Normalisation) -> Preprocessing:
+    """Return the same description with another mean and std."""
+    return with_steps(given.model_copy(update=normalisation._asdict()))
 
 
 def with_steps(given: Preprocessing) -> Preprocessing:

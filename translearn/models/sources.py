@@ -17,6 +17,7 @@ from translearn.models.load import LoadAccount, fit_faults, head_width, load_sou
 from translearn.models.model_dir import load_model
 from translearn.models.model_info import MARKER
 from translearn.models.network import Network, build, skeleton
+from translearn.models.preprocessing import IMAGENET, Normalisation
 from translearn.models.pretrained import find_weights, pretrained_state
 from translearn.models.weights import State, fingerprint
 from translearn.storage.folder import Folder
@@ -38,6 +39,7 @@ class Source:
         fingerprint: Of ``state``, see ``models.weights.fingerprint``; None for scratch.
         provenance: Its location and its maker's records; JSON.
         notes: What was taken of its file and what was not, in words.
+        normalisation: The mean and std of the images that its weights were trained on.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Source:
     fingerprint: str | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    normalisation: Normalisation = IMAGENET
 
 
 def scratch(arch: str, name: str = SCRATCH) -> Source:
@@ -71,6 +74,7 @@ def obtain(spec: SourceSpec) -> Source:
         return _from_torchvision(spec, spec.weights)
     assert spec.checkpoint is not None, "a pre-trained source is read by from_model_dir"
     if Folder.open(spec.checkpoint).exists(MARKER):
+        raise_faults(_told_faults(spec), WeightsError)
         return from_model_dir(spec.name, Folder.open(spec.checkpoint), arch=spec.arch, kind="checkpoint")
     return _from_file(spec, spec.checkpoint)
 
@@ -93,7 +97,10 @@ def from_model_dir(name: str, folder: Folder, *, arch: str | None = None, kind: 
         raise WeightsError(fault(f"sources.{name}.arch", rule, repr(arch), f"Set `arch: {info.arch}`."))
     error = info.errors.validation if info.errors.test is None else info.errors.test
     provenance = {"checkpoint": folder.uri, **info.provenance}
-    return _verified(Source(name, info.arch, kind, state, info.classes, error, provenance=provenance))
+    normalisation = info.preprocessing.normalisation
+    return _verified(
+        Source(name, info.arch, kind, state, info.classes, error, provenance=provenance, normalisation=normalisation)
+    )
 
 
 def check_sources(specs: Sequence[SourceSpec]) -> list[str]:
@@ -116,15 +123,24 @@ def initial_network(source: Source, num_classes: int, seed: int) -> tuple[Networ
         The network, on the CPU, and which of its parameters and buffers were loaded and which are fresh.
     """
     network = build(source.arch, num_classes, seed)
+    network.normalisation = source.normalisation
     if source.state is None:
         return network, LoadAccount(loaded=(), reinitialised=tuple(network.state_dict()))
     return network, load_source(network, source.state, where=f"sources.{source.name}")
+
+
+def _told_faults(spec: SourceSpec) -> list[str]:
+    """Return a line for each field about a model directory that the directory says itself."""
+    rule, remedy = f"must be left out of a directory with a {MARKER}", "Leave it out: the directory says it."
+    given = {key: value for key in ("prefix", "preprocessing") if (value := getattr(spec, key)) is not None}
+    return [fault(f"sources.{spec.name}.{key}", rule, repr(value), remedy) for key, value in given.items()]
 
 
 def _from_file(spec: SourceSpec, path: str) -> Source:
     backbone = skeleton(spec.arch)
     found = select(backbone, read_content(path), f"sources.{spec.name}", spec.prefix)
     width = head_width(backbone, found.state)
+    told = spec.preprocessing
     head = "has no head" if width is None else f"has a head of {width} classes, which a new one replaces on the target"
     return _verified(
         Source(
@@ -134,6 +150,7 @@ def _from_file(spec: SourceSpec, path: str) -> Source:
             found.state,
             provenance={"checkpoint": path, "prefix": found.prefix, "left_out": list(found.left_out)},
             notes=(*found.words(), head),
+            normalisation=Normalisation(told.mean, told.std) if told else IMAGENET,
         )
     )
 

@@ -46,7 +46,7 @@ def model_info(arch: str, data: Dataset, spec: StudySpec, provenance: dict[str, 
 def load(folder: Folder) -> Model:
     """Load the model in a model directory, to predict with."""
     state, info = load_model(folder)
-    return Model(info.arch, state, len(info.classes))
+    return Model(info.arch, state, len(info.classes), info.preprocessing.normalisation)
 
 
 def publish(run: Folder, out: Folder, evaluation: dict[str, Any], data: str, source: Source) -> None:

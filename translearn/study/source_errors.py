@@ -61,8 +61,9 @@ def _has_classes(source: Source, classes: tuple[str, ...]) -> bool:
 def _measured(source: Source, dataset: Dataset, spec: StudySpec, resources: Resources) -> SourceError:
     assert source.state is not None
     images = _images(dataset, spec)
+    model = Model(source.arch, source.state, len(dataset.manifest.classes), source.normalisation)
     try:
-        (probabilities,) = predict([Model(source.arch, source.state, len(dataset.manifest.classes))], images, resources)
+        (probabilities,) = predict([model], images, resources)
     finally:
         remove_images([images])
     return source_error(probabilities, images.labels)

@@ -55,7 +55,8 @@ def probe_features(network: Network, images: ImageSet, precision: str, context: 
     prefix, every = network.prefix(len(network.stage_names)).eval(), blocks(np.arange(len(images)))
     mine = every[context.worker_rank :: context.num_workers]
     features_ND = torch.zeros(len(images), network.num_features)
-    for rows, (x, _) in zip(mine, inputs(images, mine, context.device), strict=True):
+    given = inputs(images, mine, context.device, normalisation=network.normalisation)
+    for rows, (x, _) in zip(mine, given, strict=True):
         with torch.no_grad(), autocast(precision, context.device):
             features_ND[rows] = prefix(x).float().cpu()
     if context.num_workers > 1:
@@ -84,7 +85,8 @@ def stage_features(
     depths = range(1, len(network.stage_names) + 1)
     means: dict[int, list[np.ndarray]] = {depth: [] for depth in depths}
     decided: list[np.ndarray] = []
-    for inputs_n3SS, _ in inputs(images, blocks(np.arange(len(images))), device):
+    rows = blocks(np.arange(len(images)))
+    for inputs_n3SS, _ in inputs(images, rows, device, normalisation=network.normalisation):
         x = inputs_n3SS
         with torch.no_grad(), autocast(precision, device):
             for depth in depths:

@@ -10,6 +10,7 @@ from torch import nn
 
 from translearn.data.batches import worker_part
 from translearn.data.images.image_set import ImageSet
+from translearn.models.network import Network
 from translearn.training.distributed import DistributedContext
 from translearn.training.inputs import inputs
 from translearn.training.precision import autocast
@@ -28,20 +29,21 @@ def worker_blocks(num_examples: int, context: DistributedContext) -> list[np.nda
 
 
 def logits(
-    network: nn.Module, images: ImageSet, precision: str, context: DistributedContext
+    network: Network, images: ImageSet, precision: str, context: DistributedContext
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield float32 logits (n, C) and int64 labels (n,) of this worker's share of a split, in order, a batch at a time.
 
     The network is put into eval mode. ``precision`` is a resolved one (see ``precision``).
     """
     network.eval()
-    for x, labels in inputs(images, worker_blocks(len(images), context), context.device):
+    mine = worker_blocks(len(images), context)
+    for x, labels in inputs(images, mine, context.device, normalisation=network.normalisation):
         with torch.inference_mode(), autocast(precision, context.device):
             z = network(x).float()
         yield z, labels  # outside, so that a caller does not run in these contexts
 
 
-def probabilities(network: nn.Module, images: ImageSet, precision: str, device: torch.device) -> np.ndarray:
+def probabilities(network: Network, images: ImageSet, precision: str, device: torch.device) -> np.ndarray:
     """Return the class probabilities of every example: float64, shape (N, C), each row sums to 1."""
     context = DistributedContext(device=device)
     return np.concatenate([z.double().softmax(1).cpu().numpy() for z, _ in logits(network, images, precision, context)])
@@ -55,7 +57,7 @@ def tally(z_NC: torch.Tensor, labels_N: torch.Tensor) -> torch.Tensor:
 
 
 def loss_and_error(
-    network: nn.Module, images: ImageSet, precision: str, context: DistributedContext
+    network: Network, images: ImageSet, precision: str, context: DistributedContext
 ) -> tuple[float, float]:
     """Return the mean cross-entropy (nats, lower is better) and the error (a fraction in [0, 1]) on a split.
 

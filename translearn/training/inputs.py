@@ -12,6 +12,7 @@ from translearn.data.images.examples import in_order
 from translearn.data.images.image_set import ImageSet
 from translearn.data.prefetch import ahead
 from translearn.data.transforms import augment, to_input
+from translearn.models.preprocessing import IMAGENET, Normalisation
 
 
 def inputs(
@@ -21,6 +22,7 @@ def inputs(
     policy: str = "none",
     seed: int = 0,
     epoch: int = 1,
+    normalisation: Normalisation = IMAGENET,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the network's input and the labels of each block of rows, in order; on a GPU one block is read ahead.
 
@@ -29,6 +31,7 @@ def inputs(
         blocks: Integers, shape (n,) each; a block may be empty.
         device: Where the tensors are wanted.
         policy, seed, epoch: As for ``data.transforms.augment``.
+        normalisation: The network's.
 
     Yields:
         float32 (n, 3, S, S) in channels_last memory, and int64 (n,).
@@ -36,7 +39,7 @@ def inputs(
     labels = (torch.from_numpy(data.labels[rows]) for rows in blocks)
     pixels = (torch.from_numpy(images) for images in in_order(data.images, blocks))
     for rows, (images_NSSC, labels_N) in zip(blocks, ahead(zip(pixels, labels, strict=True), device), strict=True):
-        yield to_input(augment(images_NSSC, data.keys[rows], policy, seed, epoch)), labels_N
+        yield to_input(augment(images_NSSC, data.keys[rows], policy, seed, epoch), *normalisation), labels_N
 
 
 def feature_inputs(

@@ -116,7 +116,8 @@ class _Split:
         if self.features is not None:
             yield from feature_inputs(self.features, self.images.labels, blocks, device)
             return
-        for images, labels in inputs(self.images, blocks, device, policy, step.config.seed, step.epoch + 1):
+        how = policy, step.config.seed, step.epoch + 1, step.network.normalisation
+        for images, labels in inputs(self.images, blocks, device, *how):
             with torch.no_grad(), autocast(step.precision, device):
                 x = step.prefix(images)
             yield x, labels

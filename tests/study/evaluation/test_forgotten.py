@@ -13,6 +13,7 @@ from history_cases import study
 from translearn.cluster.data.predict import Model
 from translearn.config import SourceSpec
 from translearn.models.network import build
+from translearn.models.preprocessing import IMAGENET
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
 from translearn.study.evaluation import forgotten as module
@@ -41,7 +42,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         own = SourceSpec(name="a", arch="resnet18", weights="DEFAULT", data="pets")
         spec = spec.model_copy(update={"sources": (own,)})
         state = build("resnet18", 2, seed=0).state_dict()
-        source, tuned = Source("a", "resnet18", "weights", state, classes), Model("resnet18", state, 2)
+        source, tuned = Source("a", "resnet18", "weights", state, classes), Model("resnet18", state, 2, IMAGENET)
         found = module.forgotten(spec, Folder.open(tmp_path), source, tuned, None)
         return found is not None, decoded
 

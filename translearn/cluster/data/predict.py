@@ -14,6 +14,7 @@ from translearn.data.images.image_set import ImageSet
 from translearn.models.load import load_source
 from translearn.models.model_info import PRECISION
 from translearn.models.network import build
+from translearn.models.preprocessing import Normalisation
 from translearn.models.weights import State
 from translearn.training.inference import probabilities
 from translearn.training.precision import prepare_process
@@ -21,11 +22,12 @@ from translearn.training.precision import prepare_process
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network, head included: its architecture, its tensors and how many classes it tells apart."""
+    """A trained network, head included: its architecture, its tensors, how many classes it tells apart, its input."""
 
     arch: str
     state: State
     num_classes: int
+    normalisation: Normalisation
 
 
 def predict(models: list[Model], images: ImageSet, resources: Resources) -> list[np.ndarray]:
@@ -43,5 +45,6 @@ def _predict(model: Model, split: tuple[Any], resources: Resources) -> np.ndarra
     prepare_process(resources.cpus)
     device = torch.device("cuda" if resources.gpus else "cpu")
     network = build(model.arch, model.num_classes, seed=0)
+    network.normalisation = model.normalisation
     load_source(network, model.state, keep_head=True, where=model.arch)
     return probabilities(network.to(device), ray.get(split[0]), PRECISION, device)

@@ -28,6 +28,7 @@ from translearn.errors import NonFiniteError
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import MARKER, ModelInfo, TaskErrors
 from translearn.models.network import Network
+from translearn.models.preprocessing import normalised_by
 from translearn.models.sources import initial_network
 from translearn.storage.folder import Folder
 from translearn.training.config import EpochPart, EpochResult, TrainConfig
@@ -180,7 +181,9 @@ def _keep(job: Job, network: Network, curve: list[dict[str, float]], out: Folder
     folder = out / job.run
     folder.write_table(CURVE, pa.Table.from_pylist(curve))
     precision = resolve_precision(job.config.train.precision, network.head.weight.device)
-    info = job.info.model_copy(update={"errors": errors, "precision": precision})
+    preprocessing = normalised_by(job.info.preprocessing, network.normalisation)
+    update = {"errors": errors, "precision": precision, "preprocessing": preprocessing}
+    info = job.info.model_copy(update=update)
     save_model(folder, network.state_dict(), info)
 
 

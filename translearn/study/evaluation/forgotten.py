@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def _source_errors(
         return None
     bounds = limits(candidate.own_data[1])
     images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
-    before = Model(source.arch, source.state, len(source.classes))
+    before = Model(source.arch, source.state, len(source.classes), source.normalisation)
     models = [before, *(_with_head_of(before, one) for one in tuned)]
     return [_errors(p, images) for p in predict(models, images, resources)]
 
@@ -106,7 +107,7 @@ def _source_errors(
 def _with_head_of(source: Model, tuned: Model) -> Model:
     network = build(source.arch, source.num_classes, seed=0)
     head = {name: tensor for name, tensor in source.state.items() if network.stage_of(name) == "head"}
-    return Model(source.arch, {**tuned.state, **head}, source.num_classes)
+    return replace(tuned, state={**tuned.state, **head}, num_classes=source.num_classes)
 
 
 def _errors(probabilities: np.ndarray, images: ImageSet) -> np.ndarray:
