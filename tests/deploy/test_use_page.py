@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sources import image, write_files
@@ -38,12 +39,13 @@ def test_the_examples_of_the_page_run(place, capsys):
         if command.startswith("translearn predict"):
             assert main(shlex.split(command)[1:]) == 0
     assert len((place / "predictions.csv").read_text().splitlines()) == 3
-    names: dict = {}
+    names: dict = {"dataset": SimpleNamespace(classes=["dog", "cat"], targets=[0, 0, 1])}  # an ImageFolder's
     for block in re.findall(r"```python\n(.*?)```", PAGE, re.S):
         if "onnxruntime" in block:  # a test below
             continue
         exec(compile(block, "docs/use.md", "exec"), names)
     assert len(names["frame"]) == 2
+    assert names["labels"] == [1, 1, 0]
     assert "('cat', " in capsys.readouterr().out
 
 
