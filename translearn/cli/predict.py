@@ -40,9 +40,12 @@ def add(commands: Commands) -> None:
 
 def _predict(options: argparse.Namespace) -> dict[str, Any]:
     quiet()
+    from translearn.data.notes import notes_of
     from translearn.deploy.request import check_request
 
     request = check_request(options.model, options.source, options.out, options.top, options.overwrite)
+    for note in notes_of(request.listing):
+        print(f"{options.source[0]}: {note}")
     started = time.monotonic()
     num_unreadable = _write(request, _address(options.address, len(request.listing)))
     seconds, num = time.monotonic() - started, len(request.listing)

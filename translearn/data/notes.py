@@ -21,7 +21,7 @@ class Note(BaseModel):
     Attributes:
         what: What was done with which things, for example ``hidden files, passed over``.
         count: The number of these things.
-        first: The name of the first.
+        first: The name of the first, printable.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +31,7 @@ class Note(BaseModel):
     first: str
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.count:,} (first: {printable(self.first)})"
+        return f"{self.what}: {self.count:,} (first: {self.first})"
 
 
 def note(what: str, names: Sequence[str]) -> list[Note]:
@@ -40,7 +40,7 @@ def note(what: str, names: Sequence[str]) -> list[Note]:
     >>> [str(found) for found in note("hidden files, passed over", [".a", ".b"])]
     ['hidden files, passed over: 2 (first: .a)']
     """
-    return [Note(what=what, count=len(names), first=names[0])] if names else []
+    return [Note(what=printable(what), count=len(names), first=printable(names[0]))] if names else []
 
 
 def noted(listing: pa.Table, notes: Sequence[Note]) -> pa.Table:

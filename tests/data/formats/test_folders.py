@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow.fs as pafs
 import pytest
 from sources import flat_folder, image, split_folder, write_files
 
+from translearn.data.formats.image_folder import ImageFolder
 from translearn.data.formats.source import open_images, open_source
 from translearn.data.ingest.plan import plan_ingest
 from translearn.data.notes import notes_of
 from translearn.errors import DataError
+from translearn.storage.folder import Folder
 
 
 def listed(root: Path) -> dict[str, tuple[str | None, str]]:
@@ -223,6 +226,28 @@ def test_what_systems_and_devices_leave_behind_is_passed_over(tmp_path):
     write_files(root, dict.fromkeys([*litter, *more, "Thumbs.db"], image(7)))
     assert listed(root) == expected
     assert notes(root) == ["hidden files and folders, and those of systems, passed over: 9 (first: #recycle)"]
+
+
+def test_an_object_store_is_read_by_the_same_rules(tmp_path):
+    root = split_folder(tmp_path / "in", {"Training": 2, "Testing": 1})
+    litter = ("Training/cat/@eaDir/1.png", "#recycle/2.png", ".git/3.png", "Testing/dog/0.json", "Thumbs.db")
+    write_files(root, dict.fromkeys(litter, b""))
+    there = Folder(pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem()), "in", "store://in")
+    assert not there.is_local
+    listing = ImageFolder(there).listing()
+    assert listing.equals(ImageFolder(Folder.open(root)).listing())
+    assert [str(note).split(": ")[1] for note in notes_of(listing)] == ["2 (first", "1 (first", "4 (first"]
+    assert notes_of(listing) == notes_of(ImageFolder(Folder.open(root)).listing())
+
+
+def test_files_of_a_folder_that_are_not_predicted_are_told(tmp_path):
+    write_files(flat_folder(tmp_path, 1), {"cat/1.heic": b"", "cat/photo": b"", ".hidden.png": b""})
+    listing = open_images([str(tmp_path)]).listing()
+    assert listing["id"].to_pylist() == ["cat/000.png", "dog/000.png"]
+    assert list(map(str, notes_of(listing))) == [
+        "files that are no images by their names (.heic), passed over: 2 (first: cat/1.heic)",
+        "hidden files and folders, and those of systems, passed over: 1 (first: .hidden.png)",
+    ]
 
 
 def test_pipes_are_never_opened(tmp_path):

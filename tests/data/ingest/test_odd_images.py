@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,13 @@ def test_a_data_set_of_one_colour_is_refused_and_one_of_two_colours_is_told(tmp_
     )
     told = "images of one colour, or nearly so, which show nothing: 12 (first: "
     assert notes(ingested(colours, tmp_path / "b"))[0].startswith(told)
+
+
+def test_a_note_on_a_name_that_is_no_utf8_is_kept(tmp_path):
+    source = flat_folder(tmp_path / "in", 6)
+    Path(os.fsdecode(bytes(source) + b"/cat/caf\xe9.txt")).write_bytes(b"")
+    found = notes(ingested(source, tmp_path / "out"))
+    assert found == [r"files that are no images by their names (.txt), passed over: 1 (first: cat/caf\xe9.txt)"]
 
 
 def test_strips_and_several_frames_are_told(tmp_path):

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from translearn.data.formats.files import FileReader
-from translearn.data.formats.layout import Content, Layout, layout_faults, layout_of
+from translearn.data.formats.layout import Content, Layout, layout_of
+from translearn.data.formats.layout_faults import layout_faults
 from translearn.data.formats.names import cannot_be_image, looks_decodable, looks_like_image
 from translearn.data.formats.reader import listing_table, some, unlabelled
 from translearn.data.formats.walk import Tree, walk
@@ -39,7 +40,8 @@ class ImageFolder(FileReader):
         if not self.labelled:
             images = [path for path in tree.files if looks_decodable(path)]
             raise_faults(_tree_faults(where, tree, images), DataError)
-            return unlabelled(images)
+            others = [path for path in tree.files if not looks_decodable(path)]
+            return noted(unlabelled(images), _tree_notes(tree, others))
         content = Content([path for path in tree.files if not cannot_be_image(path)], tree.folders)
         layout = layout_of(content)
         faults = _tree_faults(where, tree, content.images) + layout_faults(where, content, layout)
@@ -77,9 +79,12 @@ def _link_faults(where: str, tree: Tree, layout: Layout) -> list[str]:
 def _notes(tree: Tree, content: Content, layout: Layout) -> list[Note]:
     others = [path for path in tree.files if cannot_be_image(path)]
     others += [path for path in content.images if not layout.leaves_out(path) and not _counts(path, layout)]
+    return [*_split_notes(content, layout), *_tree_notes(tree, others)]
+
+
+def _tree_notes(tree: Tree, others: list[str]) -> list[Note]:
     endings = ", ".join(sorted({PurePosixPath(path).suffix.lower() for path in others} - {""})[:5])
     return [
-        *_split_notes(content, layout),
         *note(f"files that are no images by their names{f' ({endings})' if endings else ''}, passed over", others),
         *note("hidden files and folders, and those of systems, passed over", tree.hidden),
         *note("links to what is listed anyway, passed over", sorted([*tree.links, *(path for path, _ in tree.again)])),
@@ -94,7 +99,8 @@ def _split_notes(content: Content, layout: Layout) -> list[Note]:
         left, split = [path for path in content.images if path.split("/")[0] == top], split_of(top)
         carved = f"; {split} is carved from train" if split not in layout.splits.values() else ""
         found += note(f"images of {top} without labels, left out{carved}", left)
-    empty = [top for top in content.empty("") if layout.splits and split_of(top)]
+    known = {None, *layout.splits.values()}
+    empty = [top for top in content.empty("") if layout.splits and split_of(top) not in known]
     return found + note("split folders without an image, carved from train", empty)
 
 

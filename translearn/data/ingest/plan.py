@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from translearn.data.formats.reader import Reader, order_of
+from translearn.data.formats.reader import Reader, order_of, some
 from translearn.data.formats.source import open_source
 from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
 from translearn.data.ingest.carve_groups import carve_groups
@@ -145,10 +145,10 @@ def _id_faults(source: str, offered: pa.Table) -> list[str]:
     faults = []
     if two:
         remedy = "Keep the row with the right one, or none of these rows."
-        shown = f"{len(two)} with several: {_some(two)}"
+        shown = f"{len(two)} with several: {some(two)}"
         faults.append(fault(source, "must have one label for each id in a split", shown, remedy))
     if same:
-        shown = f"{len(same)} that occur more than once: {_some(same)}"
+        shown = f"{len(same)} that occur more than once: {some(same)}"
         faults.append(fault(source, "must have one row for each id in a split", shown, "Delete the repeated rows."))
     return faults
 
@@ -158,7 +158,7 @@ def _name_faults(source: str, names: list[str]) -> list[str]:
     if not strange:
         return []
     rule = f"must have class names of at most {_LONGEST_NAME} printable characters"
-    shown = f"{len(strange)} others: {_some([ascii(name[:40]) for name in strange])}"
+    shown = f"{len(strange)} others: {some([ascii(name[:40]) for name in strange])}"
     return [fault(source, rule, shown, "Rename these classes.")]
 
 
@@ -169,12 +169,8 @@ def _class_faults(source: str, listing: pa.Table, names: list[str]) -> list[str]
         present = set(pc.unique(labels.filter(pc.equal(splits, split))).to_pylist())
         missing = [name for label, name in enumerate(names) if label not in present]
         if missing:
-            shown = f"{len(missing)} missing: {_some(missing)}"
+            shown = f"{len(missing)} missing: {some(missing)}"
             least = "images of 3 groups" if listing["group"].null_count < len(listing) else "3 images"
             remedy = f"Classes must be the same in train, val and test; a class whose splits are carved needs {least}."
             faults.append(fault(f"{source}: {split}", f"must have images of all {len(names)} classes", shown, remedy))
     return faults
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
