@@ -51,7 +51,11 @@ def read(path) -> pd.DataFrame:
 def test_a_folder_at_any_depth_with_bad_images(model_path, photos, expected, tmp_path, capsys, ending):
     out = tmp_path / f"new/p.{ending}"
     assert main(["predict", str(model_path), str(photos), "--out", str(out), "--json"]) == 0
-    told, line = capsys.readouterr().out.splitlines()
+    *notes, told, line = capsys.readouterr().out.splitlines()
+    assert notes == [
+        f"{photos}: files that are no images by their names (.txt), passed over: 1 (first: notes.txt)",
+        f"{photos}: hidden files and folders, and those of systems, passed over: 2 (first: .hidden)",
+    ]
     assert told == f"152 images, of which 2 could not be read (column reason): {out}"
     assert {**json.loads(line), "seconds": 0} == {
         "command": "predict",
