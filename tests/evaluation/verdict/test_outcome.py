@@ -195,3 +195,10 @@ def test_there_are_at_most_eight_lines_and_the_verdict_is_last():
     assert len(found["summary"]) == 8
     assert "Warning: 4 more warnings are in the report." in found["summary"]
     assert found["summary"][-1] == found["verdict"]["sentence"]
+
+
+def test_warnings_of_the_targets_own_images_come_before_those_of_the_budget():
+    check, budget = {"warnings": ["of the target's 30 test images 2 exact"]}, {**BUDGET, "warnings": ["few steps"]}
+    lines = evaluated(more={"target_check": check, "budget": budget})["summary"]
+    found = [line for line in lines if line.startswith("Warning: ")]
+    assert found == ["Warning: of the target's 30 test images 2 exact", "Warning: few steps"]
