@@ -17,7 +17,8 @@ from deploy_cases import CLASSES
 from sources import hugging_face, image, write_files
 
 import translearn
-from translearn.cli import main, progress
+from translearn.cli import main
+from translearn.cluster.tracking import progress
 from translearn.errors import StorageError
 from translearn.storage.folder import Folder
 from translearn.storage.whole_file import whole_file

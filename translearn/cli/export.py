@@ -35,7 +35,7 @@ def _export(options: argparse.Namespace) -> dict[str, Any]:
     from translearn.deploy.export.request import check_export
 
     request = check_export(options.model, options.format, options.out, options.int8, options.check, options.overwrite)
-    from translearn.cli.progress import followed
+    from translearn.cluster.tracking.progress import followed
     from translearn.deploy.export.export import export
     from translearn.training.precision import prepare_process
 

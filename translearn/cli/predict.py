@@ -63,7 +63,7 @@ def _address(given: str | None, num_images: int) -> str | None:
 
 def _write(request: Request, address: str | None) -> int:
     """Write the predictions as they come; return how many images could not be read."""
-    from translearn.cli.progress import followed
+    from translearn.cluster.tracking.progress import followed
     from translearn.deploy.output import writer
     from translearn.deploy.predictions import schema
     from translearn.storage.whole_file import whole_file

@@ -12,6 +12,7 @@ import torch
 
 from translearn.cluster.data.shared import Shared, Task, fetch, share
 from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.progress import followed
 from translearn.config import StudySpec
 from translearn.data.images.image_set import ImageSet
 from translearn.models.load import fit_faults, head_width, load_source
@@ -60,7 +61,8 @@ def score_sources(
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score)
     names = [name for name, source in task.sources.items() if source.kind != "scratch"]
     refs = [remote.remote(shared, name, own_images.get(name), spec, resources) for name in names]
-    return dict(zip(names, ray.get(refs), strict=True))
+    found = followed(([ray.get(ref)] for ref in refs), len(refs), "sources ranked")
+    return {name: scored for name, (scored,) in zip(names, found, strict=True)}
 
 
 def _score(shared: Shared, name: str, own: ImageSet | None, spec: StudySpec, resources: Resources) -> Scored:

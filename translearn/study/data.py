@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from translearn.cluster.data.bulk import inspected_in_parallel
 from translearn.cluster.data.placed import measure_room, place_images
 from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.metrics import show_quarantined
+from translearn.cluster.tracking.progress import followed
 from translearn.config import StudySpec
 from translearn.data.dataset import Dataset, open_dataset
 from translearn.data.images.decode import select_split
@@ -38,7 +40,8 @@ def dataset_of(source: str, options: IngestOptions, out: Folder) -> Dataset:
         return open_dataset(out)
     say(f"ingesting {source}")
     plan = plan_ingest(source, options)
-    dataset = ingest(plan, out, inspected_in_parallel(plan))
+    with closing(followed(inspected_in_parallel(plan), len(plan.listing), "images")) as batches:
+        dataset = ingest(plan, out, batches)
     show_quarantined(source, dataset.manifest.num_quarantined)
     tell_notes(source, dataset)
     return dataset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from contextlib import closing
 from typing import Any
 
 import pyarrow.compute as pc
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from translearn.cluster.data.bulk import inspected_in_parallel
 from translearn.cluster.tracking.console import say
 from translearn.cluster.tracking.metrics import show_quarantined
+from translearn.cluster.tracking.progress import followed
 from translearn.data.ingest.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.ingest.schema import SPLITS
 from translearn.storage.folder import Folder
@@ -34,7 +36,8 @@ def run_ingest(source: str, out: str, options: IngestOptions) -> dict[str, Any]:
     """Ingest, and print the outcome."""
     plan = plan_ingest(source, options)
     say(f"ingesting {source}: {len(plan.listing)} images of {len(plan.classes)} classes")
-    dataset = ingest(plan, Folder.open(out), inspected_in_parallel(plan))
+    with closing(followed(inspected_in_parallel(plan), len(plan.listing), "images")) as batches:
+        dataset = ingest(plan, Folder.open(out), batches)
     manifest = dataset.manifest
     show_quarantined(out, manifest.num_quarantined)
     counts = {split: dataset.num_examples(split) for split in ("train", "val", "test")}

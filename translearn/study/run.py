@@ -15,7 +15,7 @@ from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import Resources, plan_resources, with_nodes_of_now
 from translearn.cluster.start.cuda import check_cuda
 from translearn.cluster.tracking.connections import tracking
-from translearn.cluster.tracking.console import board, say
+from translearn.cluster.tracking.console import board, say, terminal_width
 from translearn.cluster.tracking.trackers import run_tracker, track_result
 from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
@@ -113,7 +113,11 @@ def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
 def run_rank(study: Study) -> dict[str, Any]:
     """Rank the sources, before any trial; return the content of ``ranking.json``."""
     with _context(study) as context:
-        return _ranked(context)
+        was_ranked = context.folder.exists(directory.RANKING)
+        ranking = _ranked(context)
+        if was_ranked:
+            _tell_ranking(context, ranking)
+        return ranking
 
 
 def run_search(study: Study) -> dict[str, Any]:
@@ -256,10 +260,18 @@ def _sources(study: Study) -> dict[str, Source]:
 
 
 def _ranked(context: StudyContext) -> dict[str, Any]:
+    """Return the ranking; tell it where it is new."""
+    was_ranked = context.folder.exists(directory.RANKING)
     ranking = rank(context)
-    for line in ranking_lines(ranking, context.folder.read_table(directory.RANKING_TABLE).to_pylist()):
-        say(line)
+    if not was_ranked:
+        _tell_ranking(context, ranking)
     return ranking
+
+
+def _tell_ranking(context: StudyContext, ranking: dict[str, Any]) -> None:
+    rows = context.folder.read_table(directory.RANKING_TABLE).to_pylist()
+    for line in ranking_lines(ranking, rows, terminal_width()):
+        say(line)
 
 
 def _manifests(study: Study) -> dict[str, dict[str, Any]]:

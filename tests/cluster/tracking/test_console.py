@@ -81,3 +81,18 @@ def test_without_a_terminal_what_waits_has_no_line(
     monkeypatch.setattr(console, "StepMetrics", NoMetrics)
     Board("trials", 1, 3, "study").expect("a")
     assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_shows_words_and_addresses_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = io.StringIO()
+    monkeypatch.setattr(
+        console, "_console", Console(width=30, file=printed, force_terminal=True, soft_wrap=True, highlight=False)
+    )
+    address = "/a/very/long/address/of/a/model/that/is/copied"
+    console.say(f"  scratch has an error of 12.345 % on test: {address}\nshort")
+    assert printed.getvalue().splitlines() == [
+        "  scratch has an error of",
+        "    12.345 % on test:",
+        f"    {address}",
+        "short",
+    ]

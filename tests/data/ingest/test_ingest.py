@@ -130,6 +130,17 @@ def test_classes_that_differ_between_splits(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("written", ["Cat", "cat ", "CAT"])
+def test_a_class_that_another_split_writes_otherwise_is_named(tmp_path, written):
+    source = split_folder(tmp_path / "in", {"train": 2, "val": 1, "test": 1})
+    (source / "test/cat").rename(source / "test" / written)
+    with pytest.raises(DataError) as error:
+        plan_ingest(str(source))
+    first, *_ = str(error.value).splitlines()
+    assert first.startswith(f"{source}: test: must have images of all 3 classes, but got 1 missing: cat. ")
+    assert f". By {written!r}, did you mean 'cat'? Classes must be the same in train, val and test; " in first
+
+
 def test_faults_of_options_and_ids_are_collected(tmp_path):
     with pytest.raises(DataError) as error:
         plan_ingest("sklearn:digits", IngestOptions(split=(0.5, 0.5, 0.5), max_bad_fraction=2, limit_per_class=0))

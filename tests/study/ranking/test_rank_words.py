@@ -45,3 +45,14 @@ def test_the_table_the_basis_the_distances_and_what_was_dropped() -> None:
         "(lower is nearer)",
         f"a-long-name: dropped from the search: {why}",
     ]
+
+
+def test_a_terminal_of_80_columns_has_as_many_scores_as_fit() -> None:
+    names = ["knn", "linear_probe", "logme", "hscore", "leep", "nce"]
+    rows = [score(name, "imagenet", -12.34, -11.22) for name in names]
+    ranking = {"scores": names, "num_examples": 30, "num_train": 40, "seconds": 2.0, "sources": [source("imagenet")]}
+    whole, narrow = (list(ranking_lines(ranking, rows, width)) for width in (None, 80))
+    assert len(whole[0]) > 80 >= len(narrow[0]) == len(narrow[1])
+    assert whole[0].split()[-2:] == ["nce", "seconds"]
+    assert narrow[0].split()[-2:] == ["logme", "seconds"]
+    assert narrow[1].split()[-1] == "1.3"

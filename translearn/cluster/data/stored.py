@@ -13,6 +13,7 @@ from ray.exceptions import RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from translearn.cluster.each_node import in_turn, nodes_with_cpus
+from translearn.cluster.tracking.progress import followed
 from translearn.data.images.decode import Selection, decoded
 from translearn.data.images.examples import as_rows, gather
 from translearn.data.images.selected import SelectedImages
@@ -53,7 +54,9 @@ def store(selection: Selection, part_bytes: int = _PART_BYTES) -> StoredImages:
     Raises:
         DataError: A shard is damaged.
     """
-    refs = list(_started(selection, part_bytes))
+    num_parts = len(list(_ranges(selection, part_bytes)))
+    started = followed(([ref] for ref in _started(selection, part_bytes)), num_parts, "parts of the images decoded")
+    refs = [ref for (ref,) in started]
     try:
         lengths = ray.get([length for length, _ in refs])
     except RayTaskError as error:

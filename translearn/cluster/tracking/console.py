@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,23 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str = "") -> None:
-    """Print a line, above the live table if there is one."""
-    _console.print(text, markup=False)
+    """Print lines, above the live table if there is one; a terminal cuts none of them within a word."""
+    width = terminal_width()
+    lines = text.split("\n")
+    _console.print("\n".join(_wrapped(line, width) if width else line for line in lines), markup=False)
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal; None where there is none."""
+    return _console.width if _console.is_terminal else None
+
+
+def _wrapped(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    # An address stays whole, so that it can be copied.
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 class Board:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -172,5 +173,17 @@ def _class_faults(source: str, listing: pa.Table, names: list[str]) -> list[str]
             shown = f"{len(missing)} missing: {some(missing)}"
             least = "images of 3 groups" if listing["group"].null_count < len(listing) else "3 images"
             remedy = f"Classes must be the same in train, val and test; a class whose splits are carved needs {least}."
+            remedy = f"{_alike(missing, [names[label] for label in present - {None}])}{remedy}"
             faults.append(fault(f"{source}: {split}", f"must have images of all {len(names)} classes", shown, remedy))
     return faults
+
+
+def _alike(missing: list[str], present: list[str]) -> str:
+    """Return a question for the first missing class of which a split has one that is written otherwise."""
+    written = {_letters(name): name for name in present}
+    found = [(written[_letters(name)], name) for name in missing if _letters(name) in written]
+    return f"By {found[0][0]!r}, did you mean {found[0][1]!r}? " if found else ""
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold()) or name

@@ -8,17 +8,19 @@ from typing import Any
 _SHOWN = ("knn", "linear_probe", "logme", "hscore", "leep", "nce")
 
 
-def ranking_lines(ranking: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def ranking_lines(ranking: dict[str, Any], rows: Sequence[dict[str, Any]], width: int | None = None) -> Iterator[str]:
     """Return the lines.
 
     Args:
         ranking: The content of ``ranking.json``.
         rows: The rows of ``ranking.parquet``.
+        width: The columns of a terminal: the table leaves out the last scores that have no room. None for all.
     """
     shown = [name for name in _SHOWN if any(row["score"] == name for row in rows)]
-    table = [["source", "mean rank", "freeze depth", *shown, "seconds"]]
-    table += [_cells(source, shown, rows) for source in ranking["sources"]]
-    yield from _aligned(table)
+    table = _table(ranking, rows, shown)
+    while width and shown and len(table[0]) > width:
+        table = _table(ranking, rows, shown := shown[:-1])
+    yield from table
     yield (
         f"ranked by {', '.join(ranking['scores'])} at the last stage, on {ranking['num_examples']} of "
         f"{ranking['num_train']} training images, in {ranking['seconds']:.1f} s; ± is half of a 95 % interval"
@@ -28,6 +30,11 @@ def ranking_lines(ranking: dict[str, Any], rows: Sequence[dict[str, Any]]) -> It
             yield f"{source['source']}: {_distances(distances)} from its own data to the target's (lower is nearer)"
         if source["is_dropped"]:
             yield f"{source['source']}: dropped from the search: {source['why']}"
+
+
+def _table(ranking: dict[str, Any], rows: Sequence[dict[str, Any]], shown: Sequence[str]) -> list[str]:
+    head = ["source", "mean rank", "freeze depth", *shown, "seconds"]
+    return list(_aligned([head, *(_cells(source, shown, rows) for source in ranking["sources"])]))
 
 
 def _cells(source: dict[str, Any], shown: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from rich.console import Console
@@ -20,7 +20,7 @@ class _Sized(Protocol):
 _Part = TypeVar("_Part", bound=_Sized)
 
 
-def followed(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
+def followed(parts: Iterable[_Part], total: int, unit: str) -> Generator[_Part, None, None]:
     """Yield the same parts, and show how many of ``total`` units they have been; from five seconds on.
 
     Args:
@@ -52,4 +52,5 @@ def _lines(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
         if now > due and done < total:
             speed, due = done / (now - started), now + _EVERY_S
             left = f"{(total - done) / speed:.0f} s left"
-            print(f"{done:,} of {total:,} {unit}, {speed:.0f} {unit}/s, {left}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{done:,} of {total:,} {unit}, {speed:.0f} {unit}/s, {left}\n")
+            sys.stderr.flush()
