@@ -28,7 +28,8 @@ from common import ratio, run, spread
 from made_images import make_folder
 
 from translearn.cluster.session import free_port
-from translearn.data.images.pixels import FORMATS, MAX_PIXELS
+from translearn.data.images.large import MAX_PIXELS
+from translearn.data.images.pixels import FORMATS
 from translearn.data.transforms import MEAN, STD
 from translearn.deploy.model import load_model
 from translearn.models.model_dir import save_model

@@ -6,10 +6,18 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+#: The browser reads commands from file descriptor 3, and writes answers to 4.
+_START = """
+import fcntl, os, sys
+reads, writes = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(reads, 3), os.dup2(writes, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
@@ -35,18 +43,16 @@ class Browser:
             "--remote-debugging-pipe",
             f"--user-data-dir={profile}",
         ]
-        script = 'exec 3<&"$1" 4>&"$2"; shift 2; exec "$@"'  # it reads file descriptor 3 and writes 4
         self._process = subprocess.Popen(
-            ["sh", "-c", script, "sh", str(command_read), str(answer_write), program, *options, "about:blank"],
+            [sys.executable, "-c", _START, str(command_read), str(answer_write), program, *options],
             pass_fds=(command_read, answer_write),
             stderr=subprocess.DEVNULL,
         )
         os.close(command_read)
         os.close(answer_write)
         self._number, self._buffer, self._session, self.problems = 0, b"", "", []
-        targets = self.do("Target.getTargets")["targetInfos"]
-        page = next(target for target in targets if target["type"] == "page")
-        self._session = self.do("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+        page = self.do("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.do("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "DOM"):
             self.do(f"{domain}.enable")
 

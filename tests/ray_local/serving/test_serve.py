@@ -48,7 +48,17 @@ def model_path(tmp_path_factory) -> Path:
 def server(model_path, tmp_path_factory):
     """The command in a process of its own; with the usual options."""
     port, log = free_port(), tmp_path_factory.mktemp("log") / "errors"
-    command = [sys.executable, "-m", "translearn.cli", "serve", str(model_path), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "translearn.cli",
+        "serve",
+        str(model_path),
+        "--port",
+        str(port),
+        "--timeout",
+        "120",
+    ]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     with open(log, "w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
@@ -61,7 +71,7 @@ def server(model_path, tmp_path_factory):
             assert process.wait(timeout=120) == 0, log.read_text()
 
 
-def post(url: str, content: bytes, timeout: float = 60) -> tuple[int, dict]:
+def post(url: str, content: bytes, timeout: float = 200) -> tuple[int, dict]:
     """The status and the JSON of one request, sent once."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, data=content), timeout=timeout) as reply:
