@@ -74,4 +74,4 @@ def predictor(model: Model) -> Any:
 def _answer(model: Model, pixels: np.ndarray | str, with_picture: bool) -> Answer:
     if isinstance(pixels, str):
         return Answer(reason=pixels)
-    return answer(model.probabilities(pixels[None])[0], pixels, with_picture)
+    return answer(model.probabilities(np.stack([pixels]))[0], pixels, with_picture)
