@@ -35,7 +35,7 @@ class Shape:
 
 def trained(shape: Shape, context: DistributedContext | None = None) -> tuple[float, dict[str, Tensor]]:
     """The loss of both steps, and what they changed: parameters by how much, buffers as they are."""
-    network = build(shape.arch, NUM_CLASSES, seed=0)
+    network = build(shape.arch, NUM_CLASSES, 0, shape.image_size)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # each worker draws its own

@@ -24,6 +24,24 @@ def test_bad_options_of_ingest_are_bad_input(tmp_path: Path, capsys: pytest.Capt
     assert list(tmp_path.iterdir()) == []
 
 
+def test_backbones_are_listed_with_what_a_study_needs_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backbones", "test_vit", "--json"]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["timm/test_vit", "4", "0.31", "M", "160", "r160_in1k"]
+    (entry,) = [one for one in json.loads(last)["backbones"] if one["arch"] == "timm/test_vit"]
+    assert entry["num_stages"] == 4
+    assert main(["backbones", "squeezenet1_0"]) == 0
+    assert "squeezenet1_0" in (told := capsys.readouterr().out)
+    assert "can not be used: arch: must end in a linear layer" in told
+
+
+def test_a_long_list_of_backbones_is_not_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backbones"]) == 0
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) > 1000
+    assert told.endswith("Give a pattern that fewer names fit to have their stages and parameters counted.\n")
+
+
 def test_a_place_that_cannot_be_written_is_found_before_the_images_are_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,7 +83,7 @@ def folder(tmp_path_factory):
     pixels = np.stack([model.preprocess(path) for path in images(folder)])
     x = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - torch.tensor(MEAN)[:, None, None]
     with torch.inference_mode():
-        features = model.network.prefix(5)(x / torch.tensor(STD)[:, None, None])
+        features = model.network.features(x / torch.tensor(STD)[:, None, None])
     targets = torch.nn.functional.one_hot(torch.arange(NUM) % 4, 4).float() * 8 - 2
     inputs = torch.cat([features, torch.ones(NUM, 1)], 1)
     weights = torch.linalg.solve(inputs.T @ inputs + 0.1 * torch.eye(inputs.shape[1]), inputs.T @ targets)

@@ -119,7 +119,6 @@ def test_an_interrupted_save_does_not_pass_for_the_old_model(tmp_path: Path, mon
 @pytest.mark.parametrize(
     ("key", "value", "fault"),
     [
-        ("arch", "resnet9000", "info.arch: Value error, must be one of resnet18, resnet34"),
         ("classes", "cat", "info.classes: Input should be a valid"),
         ("surprise", 1, "info.surprise: Extra inputs are not permitted"),
     ],

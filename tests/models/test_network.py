@@ -1,72 +1,118 @@
-"""What every architecture of the table promises, against torchvision's own model as the oracle."""
+"""A backbone is its library's own model, under the model's names, as stages and a head."""
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
-from torchvision.models import get_model
+from torch import nn
 
-from translearn.config.archs import HEAD, STAGES, min_image_size, num_stages
-from translearn.errors import InputError
+from translearn.errors import InputError, WeightsError
+from translearn.models.backbones import create, name_faults
 from translearn.models.network import Network, build, skeleton
+from translearn.models.stages import num_stages, stages
 
-QUICK = ("resnet18", "resnet50", "mobilenet_v2", "vgg11_bn")
-SLOW = [arch if arch in QUICK else pytest.param(arch, marks=pytest.mark.slow) for arch in STAGES]
+QUICK = ("resnet18", "mobilenet_v2", "timm/test_vit")
 
 
-@pytest.mark.parametrize("arch", SLOW)
-def test_prefix_then_suffix_is_torchvisions_forward_bit_for_bit_at_every_depth(arch: str) -> None:
-    model = get_model(arch, weights=None, num_classes=7).eval()
-    network = Network(arch, model)
-    network.eval()
-    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+def same_bits(first: nn.Module, second: nn.Module) -> bool:
+    return all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "timm/test_vit"])
+def test_a_network_is_its_librarys_model_bit_for_bit_and_copies_are_whole(arch: str) -> None:
+    model = create(arch, num_classes=7).eval()
+    network = Network(arch, model).resize(32).eval()
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = model(x)
         assert torch.equal(network(x), expected)
-        for depth in range(num_stages(arch) + 1):
-            output = network.prefix(depth)(x)
-            before = output.clone()
-            assert torch.equal(network.suffix(depth)(output), expected)
-            assert torch.equal(output, before), "the suffix changes a tensor that others share"
+        for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+            assert torch.equal(other(x), expected)
+            other.head.weight.zero_()
+            assert not torch.equal(other(x), expected)
+        assert torch.equal(network(x), expected)
 
 
-@pytest.mark.parametrize("arch", STAGES)
-def test_names_and_shapes_are_torchvisions(arch: str) -> None:
+@pytest.mark.parametrize("arch", QUICK)
+def test_names_and_shapes_are_the_librarys_and_each_is_in_one_stage(arch: str) -> None:
     with torch.device("meta"):
-        model = get_model(arch, weights=None, num_classes=7)
+        model = create(arch, num_classes=7)
+    network = skeleton(arch, 7)
     expected = {name: (t.shape, t.dtype) for name, t in model.state_dict().items()}
-    assert {name: (t.shape, t.dtype) for name, t in skeleton(arch, 7).state_dict().items()} == expected
-
-
-@pytest.mark.parametrize("arch", STAGES)
-def test_every_parameter_and_buffer_is_in_exactly_one_stage(arch: str) -> None:
-    network = skeleton(arch)
-    ids = [id(module) for module in network.suffix(0).modules() if not list(module.children())]
-    assert len(ids) == len(set(ids)), "a module runs in two places"
-    for depth in range(num_stages(arch) + 1):
-        prefix = {id(t) for t in (*network.prefix(depth).parameters(), *network.prefix(depth).buffers())}
-        named = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-        for name, tensor in named.items():
-            assert (network.stage_of(name) in network.stage_names[:depth]) == (id(tensor) in prefix), name
+    assert {name: (t.shape, t.dtype) for name, t in network.state_dict().items()} == expected
     assert {network.stage_of(name) for name in network.state_dict()} == {*network.stage_names, "head"}
-
-
-@pytest.mark.parametrize("arch", STAGES)
-def test_the_backbone_ends_in_flat_features_and_the_head_is_linear(arch: str) -> None:
-    network = skeleton(arch, num_classes=7).eval()
-    features = network.prefix(num_stages(arch))(torch.empty(2, 3, 64, 64, device="meta"))
-    assert features.shape == (2, network.num_features)
-    assert network.head is network.get_submodule(HEAD[arch][-1])
+    assert [name for name in network.state_dict() if network.stage_of(name) == "head"] == [
+        f"{stages(arch).head[-1]}.weight",
+        f"{stages(arch).head[-1]}.bias",
+    ]
+    order = [network.stage_names.index(network.stage_of(name)) for name, _ in list(network.named_parameters())[:-2]]
+    assert order == sorted(order)
     assert network.head.out_features == 7
 
 
-@pytest.mark.parametrize("arch", STAGES)
-def test_the_least_image_size_is_the_least_that_passes(arch: str) -> None:
-    network, least = skeleton(arch).eval(), min_image_size(arch)
-    assert network(torch.empty(2, 3, least, least, device="meta")).shape == (2, 1)
-    if least > 1:
-        with pytest.raises(RuntimeError, match="Output size is too small"):
-            network(torch.empty(2, 3, least - 1, least - 1, device="meta"))
+def test_stages_begin_where_the_resolution_falls() -> None:
+    starts = {
+        stage: next(name for name in network.state_dict() if network.stage_of(name) == stage)
+        for network in [skeleton("mobilenet_v2")]
+        for stage in network.stage_names
+    }
+    assert starts == {
+        "stem": "features.0.0.weight",
+        "stage1": "features.2.conv.0.0.weight",
+        "stage2": "features.4.conv.0.0.weight",
+        "stage3": "features.7.conv.0.0.weight",
+        "stage4": "features.14.conv.0.0.weight",
+    }
+    assert [num_stages(arch) for arch in ("resnet18", "vgg11_bn")] == [5, 6]
+
+
+@pytest.mark.parametrize("arch", QUICK)
+def test_outputs_are_the_stages_means_and_the_last_ones_are_what_the_head_takes(arch: str) -> None:
+    network = build(arch, 3, 0, image_size=32).eval()
+    with torch.no_grad():
+        outputs, logits = network.outputs(x := torch.randn(2, 3, 32, 32))
+        assert [output.shape for output in outputs] == [
+            (2, network.stages.widths[name]) for name in network.stage_names
+        ]
+        torch.testing.assert_close(network.classifier(outputs[-1]), logits)
+        assert torch.equal(network.features(x), outputs[-1])
+    assert outputs[-1].shape[1] == network.num_features
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+def test_a_resnets_stages_end_where_its_own_modules_do() -> None:
+    network = build("resnet18", 3, 0).eval()
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        stem = network.maxpool(network.relu(network.bn1(network.conv1(x))))
+        expected = [stem]
+        for name in ("layer1", "layer2", "layer3", "layer4"):
+            expected.append(network.get_submodule(name)(expected[-1]))
+        for found, output in zip(network.outputs(x)[0], expected, strict=True):
+            torch.testing.assert_close(found, output.mean((2, 3)))
+
+
+def test_position_embeddings_follow_the_size_of_the_images() -> None:
+    network = build("timm/test_vit", 3, 0, image_size=64)
+    assert network.get_parameter("pos_embed").shape[1] == 1 + (64 // 16) ** 2
+    assert network(torch.randn(2, 3, 64, 64)).shape == (2, 3)
+    assert same_bits(network, copy.deepcopy(network).resize(64))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["vit_b_16", "swin_t", "maxvit_t", "googlenet", "vgg11"])
+def test_torchvisions_families_take_other_sizes_or_their_own(arch: str) -> None:
+    size = 224 if arch == "maxvit_t" else 96
+    network = build(arch, 3, 0, image_size=size).eval()
+    with torch.no_grad():
+        outputs, logits = network.outputs(torch.randn(1, 3, size, size))
+    assert logits.shape == (1, 3)
+    assert [output.shape[1] for output in outputs] == [network.stages.widths[name] for name in network.stage_names]
 
 
 def test_a_depth_out_of_range_is_refused() -> None:
@@ -74,9 +120,30 @@ def test_a_depth_out_of_range_is_refused() -> None:
     for depth in (-1, 6):
         rule = "freeze_depth: must be from 0 to 5, the number of stages in resnet18"
         with pytest.raises(InputError, match=f"^{rule}, but got {depth}. Use 5 for a linear probe.$"):
-            network.prefix(depth)
-        with pytest.raises(InputError, match=rule):
-            network.suffix(depth)
+            network.check_depth(depth)
+
+
+@pytest.mark.parametrize(
+    ("arch", "remedy"),
+    [
+        ("resnet81", "Did you mean 'resnet18'?"),
+        ("timm/resnet81", "Did you mean 'timm/resnet18'?"),
+        ("zzz", "`translearn backbones` lists them."),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_one(arch: str, remedy: str) -> None:
+    assert name_faults(arch) == [f"arch: must be a known backbone, but got {arch!r}. {remedy}"]
+    with pytest.raises(WeightsError, match="must be a known backbone"):
+        build(arch, 3, 0)
+
+
+def test_a_model_without_a_linear_head_is_refused_by_name() -> None:
+    with pytest.raises(WeightsError) as raised:
+        stages("squeezenet1_0")
+    assert str(raised.value) == (
+        "arch: must end in a linear layer on flat features, which squeezenet1_0 is to be, but got another end. "
+        "Choose another; `translearn backbones` lists them."
+    )
 
 
 def test_a_name_that_the_network_lacks_is_refused() -> None:
@@ -89,9 +156,7 @@ def test_build_is_a_function_of_the_seed_and_leaves_global_randomness_alone() ->
     before = torch.get_rng_state()
     first, second, other = (build("resnet18", 4, seed) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
-    assert all(
-        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
-    )
+    assert same_bits(first, second)
     assert not torch.equal(first.conv1.weight, other.conv1.weight)
     assert not torch.equal(first.head.weight, other.head.weight)
 

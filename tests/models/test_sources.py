@@ -132,7 +132,12 @@ def test_torchvisions_weights_become_a_source(monkeypatch: pytest.MonkeyPatch, s
     source = obtain(SourceSpec(name="imagenet", arch="resnet18", weights="DEFAULT"))
     assert (source.kind, len(source.classes or ())) == ("weights", 1000)
     assert source.source_error == pytest.approx(0.30242)
-    assert source.provenance["weights"] == "ResNet18_Weights.IMAGENET1K_V1"
+    assert source.provenance["weights"] == "torchvision's ResNet18_Weights.IMAGENET1K_V1"
+    assert (source.image_size, source.provenance["resize"], source.provenance["interpolation"]) == (
+        224,
+        256,
+        "bilinear",
+    )
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:

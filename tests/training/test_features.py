@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from loop_cases import config, curve, images, source
-from torch import nn
 
 from translearn.data.transforms import to_input
 from translearn.models.network import Network, build
+from translearn.models.preprocessing import IMAGENET, Normalisation
 from translearn.training import inference
 from translearn.training.distributed import DistributedContext
 from translearn.training.features import ProbeFeatures, probe_features, stage_features
@@ -37,8 +38,7 @@ def test_stage_features_are_the_means_of_each_stage_and_probabilities_those_of_t
     x = to_input(torch.from_numpy(TRAIN.images))
     with torch.no_grad():
         for depth, features in found.items():
-            output = network.prefix(depth)(x)
-            means = nn.functional.adaptive_avg_pool2d(output, 1).flatten(1) if output.ndim == 4 else output
+            means = network.outputs(x)[0][depth - 1]
             np.testing.assert_allclose(features, means.numpy(), rtol=1e-4, atol=1e-5)
             assert features.dtype == np.float32
         np.testing.assert_allclose(probabilities, network(x).softmax(1).numpy(), rtol=1e-4, atol=1e-6)
@@ -90,6 +90,21 @@ def test_a_head_trained_on_given_features_has_the_bits_of_one_that_computes_them
     assert all(torch.equal(a, b) for a, b in zip(computing.parameters(), reading.parameters(), strict=True))
     state = next(fine_tune(probe_network(arch), TRAIN, VAL, settings)).state()
     assert curve(probe_network(arch), TRAIN, VAL, settings, state=state, features=given) == rows[1:]
+
+
+def test_weights_of_pixels_between_0_and_1_are_worth_the_same_weights_of_normalised_ones() -> None:
+    """One function, written both ways: patches have no padding, so the first layer can take mean and std in."""
+    network = build("timm/test_vit", 3, 0, image_size=32)
+    plain = copy.deepcopy(network)
+    plain.normalisation = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in IMAGENET)
+    first = plain.get_submodule("patch_embed.proj")
+    with torch.no_grad():
+        first.bias -= (first.weight * mean / std).sum((1, 2, 3))
+        first.weight /= std
+    settings = config(len(network.stage_names), lr=0.05, augment="none")
+    rows, others = (curve(one, TRAIN, VAL, settings) for one in (network, plain))
+    np.testing.assert_allclose(rows, others, rtol=1e-4, atol=1e-4)
 
 
 def test_a_head_sees_each_image_once_in_a_run_without_augmentation() -> None:

@@ -119,7 +119,7 @@ def test_a_probes_first_loss_and_step_are_those_of_a_linear_classifier() -> None
     with torch.no_grad():
         x = torch.from_numpy(data.images).permute(0, 3, 1, 2) / 255
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-        features = network.eval().prefix(5)((x - mean) / std)
+        features = network.eval().features((x - mean) / std)
     loss = torch.nn.functional.cross_entropy(head(features), torch.from_numpy(data.labels))
     loss.backward()
     ((_, train_loss, _, _, lr),) = curve(network, data, VAL, settings)

@@ -52,5 +52,5 @@ def test_the_mean_and_std_of_a_source_are_those_of_its_images() -> None:
     x = torch.from_numpy(TRAIN.images).permute(0, 3, 1, 2) / 255
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in ((0.1, 0.2, 0.3), (0.5, 0.6, 0.7)))
     with torch.no_grad():
-        expected = network.eval().prefix(5)((x - mean) / std)
+        expected = network.eval().features((x - mean) / std)
     torch.testing.assert_close(probe_features(network, TRAIN, "fp32", DistributedContext()), expected)

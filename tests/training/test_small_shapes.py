@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shape_cases import Shape, Workers, trained, workers
 from torch import Tensor
 
-from translearn.config.archs import min_image_size
+from translearn.models.backbone_faults import takes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,7 +55,7 @@ def check_precision(
 
 def valid(shape: Shape) -> bool:
     """Whether a study file may have it."""
-    return shape.image_size >= min_image_size(shape.arch) and (shape.batch_size > 1 or shape.image_size > 32)
+    return takes(shape.arch, shape.image_size) and (shape.batch_size > 1 or shape.image_size > 32)
 
 
 def check_alone(shape: Shape) -> None:

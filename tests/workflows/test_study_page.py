@@ -10,7 +10,6 @@ import yaml
 from pydantic import BaseModel, PlainSerializer
 
 from translearn import config as spec
-from translearn.config import archs
 from translearn.study import directory, tables
 
 STUDY_PAGE = (Path(__file__).parents[2] / "docs/study.md").read_text()
@@ -55,12 +54,6 @@ def choices_of(annotation: Any) -> set[str]:
 @pytest.mark.parametrize("path", [path for path, field in FIELDS.items() if choices_of(field.annotation)])
 def test_every_choice_of_a_field_is_described(path: str) -> None:
     assert choices_of(FIELDS[path].annotation) <= set(re.findall(r"`(\w+)`", field_rows(STUDY_PAGE)[path][1]))
-
-
-def test_every_architecture_is_listed_with_its_number_of_stages() -> None:
-    rows = re.findall(r"^\| (\d) \| (.*) \|$", STUDY_PAGE, re.MULTILINE)
-    listed = {arch: int(stages) for stages, names in rows for arch in re.findall(r"`(\w+)`", names)}
-    assert listed == {arch: archs.num_stages(arch) for arch in archs.STAGES}
 
 
 @pytest.mark.parametrize(

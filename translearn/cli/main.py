@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 
 from translearn import __version__
-from translearn.cli import export, ingest, init, predict, serve, study, submit
+from translearn.cli import backbones, export, ingest, init, predict, serve, study, submit
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError
 from translearn.storage.uris import masked
 
@@ -48,6 +48,6 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="translearn", description=sys.modules["translearn"].__doc__)
     whole.add_argument("--version", action="version", version=f"translearn {__version__}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (init, ingest, study, submit, predict, export, serve):
+    for command in (init, backbones, ingest, study, submit, predict, export, serve):
         command.add(commands)
     return whole

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from translearn.cli.options import Commands, add_common, add_study, quiet
 from translearn.config import StudySpec, load_spec
-from translearn.config.archs import num_stages
 from translearn.errors import fault, raise_faults
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def _check_pretrain(options: argparse.Namespace, spec: StudySpec) -> None:
 def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
     if options.command != "finetune":
         return
+    from translearn.models.stages import num_stages
+
     archs = {source.name: source.arch for source in spec.sources}
     archs |= {spec.scratch_name(arch): arch for arch in spec.archs}
     faults = []

@@ -74,7 +74,7 @@ def _score(shared: Shared, name: str, own: ImageSet | None, spec: StudySpec, res
 def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec, device: torch.device) -> Scored:
     """Measure a source on a target's training images."""
     started = time.perf_counter()
-    network, has_head = _network(source, device)
+    network, has_head = _network(source, train.image_size, device)
     how: dict[str, Any] = {"precision": resolve_precision(spec.train.precision, device), "device": device}
     rows = stratified_rows(train.labels, spec.rank.max_examples, spec.seed)
     found = StageFeatures(*stage_features(network, train.view(rows), has_head=has_head, **how))
@@ -89,12 +89,12 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
     return Scored(tuple(scores), num_classes, found.last.shape[1], distances, len(rows), seconds)
 
 
-def _network(source: Source, device: torch.device) -> tuple[Network, bool]:
+def _network(source: Source, image_size: int, device: torch.device) -> tuple[Network, bool]:
     """Return the source's network, and whether its head is its own."""
     assert source.state is not None
     num_classes = head_width(skeleton(source.arch), source.state) or 1
-    has_head = not fit_faults(skeleton(source.arch, num_classes), source.state, keep_head=True)
-    network = build(source.arch, num_classes, seed=0)
+    has_head = not fit_faults(skeleton(source.arch, num_classes, source.image_size), source.state, keep_head=True)
+    network = build(source.arch, num_classes, 0, source.image_size)
     network.normalisation = source.normalisation
     load_source(network, source.state, keep_head=has_head, where=f"sources.{source.name}")
-    return network.to(device), has_head
+    return network.resize(image_size).to(device), has_head

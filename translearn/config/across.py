@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from translearn.config.archs import STAGES, min_image_size, num_stages
 from translearn.errors import fault
 
 _ORIGINS = ("weights", "checkpoint", "pretrain")
@@ -23,13 +22,9 @@ def faults_between_values(tree: dict[str, Any]) -> list[str]:
     origins += [line for index, source in sources.items() for line in _checkpoint_faults(index, source)]
     names, archs = (_texts(sources, key) for key in ("name", "arch"))
     search = _section(tree, "search")
-    across = (
-        _name_faults(names)
-        + _size_faults(archs, _section(tree, "target"))
-        + _depth_faults(archs, search)
-        + _trial_faults(archs, search)
+    return (
+        origins + _name_faults(names) + _trial_faults(archs, search) + _gpu_faults(tree) + _batch_faults(tree, sources)
     )
-    return origins + across + _gpu_faults(tree) + _batch_faults(tree, sources)
 
 
 def _section(tree: dict[str, Any], key: str) -> dict[str, Any]:
@@ -67,30 +62,6 @@ def _name_faults(names: list[str]) -> list[str]:
         fault("sources", "must have different names", f"{name!r} {names.count(name)} times", "Rename all but one.")
         for name in sorted(set(names))
         if names.count(name) > 1
-    ]
-
-
-def _size_faults(archs: list[str], target: dict[str, Any]) -> list[str]:
-    size = target.get("image_size")
-    return [
-        fault("target.image_size", f"must be at least {min_image_size(arch)} for {arch}", size, "Use larger images.")
-        for arch in dict.fromkeys(archs)
-        if arch in STAGES and isinstance(size, int) and 16 <= size < min_image_size(arch)
-    ]
-
-
-def _depth_faults(archs: list[str], search: dict[str, Any]) -> list[str]:
-    depths = search.get("freeze_depth")
-    return [
-        fault(
-            "search.freeze_depth",
-            f"must be at most {num_stages(arch)}, the number of stages in {arch}",
-            depth,
-            f"Use {num_stages(arch)} for a linear probe.",
-        )
-        for arch in dict.fromkeys(archs)
-        for depth in (depths if isinstance(depths, list) else [])
-        if arch in STAGES and isinstance(depth, int) and depth > num_stages(arch)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from typing import Annotated, Any, Literal
@@ -19,7 +18,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from translearn.config.archs import STAGES, num_stages
 from translearn.storage.uris import SECRETS_REMEDY, has_secrets, is_remote
 
 SCRATCH = "scratch"
@@ -33,14 +31,6 @@ _MLFLOW_REMEDY = (
 
 def _broken(rule: str, remedy: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "remedy": remedy})
-
-
-def _known_arch(arch: str) -> str:
-    if arch not in STAGES:
-        near = difflib.get_close_matches(arch, STAGES, n=1, cutoff=0.3)
-        remedy = f"Did you mean {near[0]!r}?" if near else f"One of {', '.join(STAGES)}."
-        raise _broken("must be a known backbone", remedy)
-    return arch
 
 
 def _no_baseline(name: str) -> str:
@@ -107,6 +97,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Scale = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Arch = Annotated[str, Field(pattern=r"^(timm/)?[a-z0-9_]{1,100}$", description="a name of torchvision, or timm/NAME")]
 Location = Annotated[str, AfterValidator(_without_secrets)]
 TrackingAddress = Annotated[str, AfterValidator(_tracking_address)]
 TrackerName = Annotated[str, Field(pattern=r"^[^/\\#?%:\s]{1,64}$")]
@@ -183,7 +174,7 @@ class SourceSpec(_Model):
     """
 
     name: Annotated[Name, AfterValidator(_no_baseline)]
-    arch: Annotated[str, AfterValidator(_known_arch)]
+    arch: Arch
     weights: str | None = None
     checkpoint: Location | None = None
     prefix: Annotated[str | None, Field(max_length=1000)] = None
@@ -328,16 +319,12 @@ class StudySpec(_Model):
 
     def scratch_name(self, arch: str) -> str:
         """Return the name of the scratch source of an architecture: qualified where there are several."""
-        return SCRATCH if len(self.archs) == 1 else f"{SCRATCH}-{arch}"
+        return SCRATCH if len(self.archs) == 1 else f"{SCRATCH}-{arch.replace('/', '-')}"
 
     @property
     def archs(self) -> tuple[str, ...]:
         """The architectures of the sources, in order of first appearance."""
         return tuple(dict.fromkeys(source.arch for source in self.sources))
-
-    def freeze_depths(self, arch: str) -> tuple[int, ...]:
-        """Return the freeze depths that trials of an architecture may have."""
-        return self.search.freeze_depth or tuple(range(num_stages(arch) + 1))
 
     @property
     def default_lr(self) -> float:

@@ -22,7 +22,7 @@ _PART_BYTES = 2**18
 
 
 def to_input(images_NSSC: torch.Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> torch.Tensor:
-    """Return uint8 images as float32 (N, 3, S, S) in channels_last memory, normalised by mean and std."""
+    """Return uint8 images as float32 (N, 3, S, S) in channels_last memory, normalised by channel."""
     if images_NSSC.device.type == "cpu":
         return _to_input_in_parts(images_NSSC, mean, std)
     from torchvision.transforms.v2 import functional as tv  # takes seconds, and a CPU needs none of it

@@ -44,7 +44,7 @@ class Model:
         """Take over a network and put it into eval mode."""
         self.info, self.network = info, network
         given = info.preprocessing
-        self.classifier = Classifier(network, given.mean, given.std, info.temperature).eval()
+        self.classifier = Classifier(network.model, given.mean, given.std, info.temperature).eval()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def load_model(path: str | os.PathLike[str], device: str = "auto") -> Model:
 
 def build_model(state: State, info: ModelInfo, device: str = "auto") -> Model:
     """Build the model of tensors and their description; see ``load_model``. Raises WeightsError where they differ."""
-    network = build(info.arch, len(info.classes), seed=0)
+    network = build(info.arch, len(info.classes), seed=0, image_size=info.preprocessing.image_size)
     load_source(network, state, keep_head=True, where=info.arch)
     network.normalisation = info.preprocessing.normalisation
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

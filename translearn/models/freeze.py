@@ -50,7 +50,7 @@ def freeze(network: Network, depth: int) -> FreezeAccount:
 
 def freeze_account(network: Network, depth: int) -> FreezeAccount:
     """Return the account of a freeze depth, without freezing. Raises InputError when it is out of range."""
-    network.prefix(depth)  # checks the depth
+    network.check_depth(depth)
     stages = network.stage_names[:depth]
     names = tuple(network.state_dict())
     return FreezeAccount(

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from translearn.config.archs import HEAD
 from translearn.errors import WeightsError, fault, raise_faults
+from translearn.models.backbones import AUXILIARY, is_timm
 from translearn.models.network import Network
 from translearn.models.weights import non_finite
-
-#: The remedy for tensors that do not fit.
-WHOLE = "It must hold the whole backbone under torchvision's names; a head may be left out."
 
 _NUM_SHOWN, _LONGEST_SHOWN = 5, 100
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -44,7 +41,7 @@ def load_source(
 
     Args:
         network: Changed in place; its dtypes and memory format stay.
-        state: The source's tensors, under torchvision's names; what it has for a head is left out.
+        state: The source's tensors, under the model's names; what it has for a head is left out.
         keep_head: Load the head too: for the source task itself, not for a new one.
         where: The name of the source in errors.
 
@@ -52,7 +49,7 @@ def load_source(
         WeightsError: As ``fit_faults`` says. The network is unchanged then.
     """
     raise_faults(fit_faults(network, state, keep_head=keep_head, where=where), WeightsError)
-    given = state if keep_head else without_head(network, state)
+    given = _wanted(network, state, keep_head)
     network.load_state_dict(given, strict=False)
     names = tuple(network.state_dict())
     return LoadAccount(
@@ -74,14 +71,13 @@ def fit_faults(
     """
     got = misfits(network, state, keep_head=keep_head)
     if got:
-        return [fault(where, f"must fit {network.arch}, name by name", got, WHOLE)]
-    return _finite_faults(state if keep_head else without_head(network, state), where)
+        return [fault(where, f"must fit {network.arch}, name by name", got, whole(network))]
+    return _finite_faults(_wanted(network, state, keep_head), where)
 
 
 def misfits(network: Network, state: Mapping[str, Tensor], *, keep_head: bool = False) -> str:
     """Return in words the names of both sides that do not fit: missing, unexpected, of another shape or kind."""
-    both = (network.state_dict(), state)
-    expected, given = both if keep_head else (without_head(network, one) for one in both)
+    expected, given = (_wanted(network, one, keep_head) for one in (network.state_dict(), state))
     unlike = [_difference(name, expected[name], given[name]) for name in expected if name in given]
     lists = {
         # Files from before PyTorch 0.4.1 have no step counters; nothing depends on them.
@@ -94,13 +90,24 @@ def misfits(network: Network, state: Mapping[str, Tensor], *, keep_head: bool = 
 
 def without_head(network: Network, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors that are not under the names of the network's head."""
-    head = tuple(f"{module}." for module in HEAD[network.arch])
-    return {name: tensor for name, tensor in state.items() if not name.startswith(head)}
+    return _wanted(network, state, keep_head=False)
+
+
+def whole(network: Network) -> str:
+    """Return the remedy for tensors that do not fit a network."""
+    whose = "timm" if is_timm(network.arch) else "torchvision"
+    return f"It must hold the whole backbone under {whose}'s names; a head may be left out."
+
+
+def _wanted(network: Network, state: Mapping[str, Tensor], keep_head: bool) -> dict[str, Tensor]:
+    head = () if keep_head else (f"{network.stages.head[-1]}.",)
+    left_out = (*head, *AUXILIARY.get(network.arch, ()))
+    return {name: tensor for name, tensor in state.items() if not name.startswith(left_out)}
 
 
 def head_width(network: Network, state: Mapping[str, Tensor]) -> int | None:
     """Return the number of classes of the head in a source's tensors; None where they have none."""
-    weight = state.get(f"{HEAD[network.arch][-1]}.weight")
+    weight = state.get(f"{network.stages.head[-1]}.weight")
     return None if weight is None else len(weight)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from translearn.config.archs import STAGES
 from translearn.errors import StorageError, WeightsError, fault
 from translearn.models.preprocessing import Preprocessing
 from translearn.storage.folder import Folder
@@ -43,13 +42,6 @@ class ModelInfo(_Model):
     precision: Literal["fp32", "bf16"] = PRECISION
     temperature: Annotated[float, Field(gt=0)] | None = None
     provenance: dict[str, Any] = {}
-
-    @field_validator("arch")
-    @classmethod
-    def _known(cls, arch: str) -> str:
-        if arch not in STAGES:
-            raise ValueError(f"must be one of {', '.join(STAGES)}")
-        return arch
 
 
 class Marker(_Model):

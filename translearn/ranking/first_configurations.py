@@ -8,8 +8,8 @@ from itertools import cycle, islice
 from typing import Any
 
 from translearn.config import StudySpec
-from translearn.config.archs import num_stages
 from translearn.models.sources import Source
+from translearn.models.stages import freeze_depths, num_stages
 from translearn.ranking.prior import NOTHING, Past, Prior, TrialConfig, is_same_rate
 
 #: A configuration with the keys ``source``, ``freeze_depth``, ``lr`` and ``weight_decay``. The searcher suggests the
@@ -117,7 +117,7 @@ def _of_the_best(spec: StudySpec, source: Source, past: Past) -> list[FirstConfi
     """Return the best source's linear probe (its default configuration without one), and its other rates."""
     first, lowest, last = past.lr or spec.default_lr, _lowest(spec, source), num_stages(source.arch)
     probe = _at(spec, source, last, probe_rate(spec, first))
-    has_probe = last in spec.freeze_depths(source.arch)
+    has_probe = last in freeze_depths(spec.search, source.arch)
     return [probe if has_probe else _at(spec, source, lowest, first)] + [
         _at(spec, source, lowest, lr) for lr in rates(spec, first, _SWEPT)[1:]
     ]
@@ -167,10 +167,10 @@ def _at(spec: StudySpec, source: Source, depth: int, lr: float) -> FirstConfig:
 
 
 def _lowest(spec: StudySpec, source: Source) -> int:
-    return min(spec.freeze_depths(source.arch))
+    return min(freeze_depths(spec.search, source.arch))
 
 
 def _allowed(spec: StudySpec, source: Source, depth: int) -> int:
     """Return the deepest freeze depth of the study that is no deeper than recommended, else its lowest one."""
-    depths = spec.freeze_depths(source.arch)
+    depths = freeze_depths(spec.search, source.arch)
     return max((one for one in depths if one <= depth), default=min(depths))

@@ -24,8 +24,15 @@ def model_card(info: ModelInfo, evaluation: dict[str, Any], data: str, origin: s
     """
     template = environment(keep_trailing_newline=True, finalize=_escaped).get_template("card.md.j2")
     content = {"info": info, "evaluation": evaluation, "data": data, "origin": origin, "licence": licence}
-    card = template.render(content)
+    card = template.render(content, maker=_maker(info))
     return re.sub(r"\n{3,}", "\n\n", card)
+
+
+def _maker(info: ModelInfo) -> str:
+    """Return the call, in Python, that makes the network without translearn."""
+    library, _, name = info.arch.rpartition("/")
+    make = f'timm.create_model("{name}", ' if library else f"torchvision.models.{name}("
+    return f"{make}num_classes={len(info.classes)})"
 
 
 def labels(info: ModelInfo) -> str:

@@ -46,7 +46,8 @@ def model_info(arch: str, data: Dataset, spec: StudySpec, provenance: dict[str, 
 def load(folder: Folder) -> Model:
     """Load the model in a model directory, to predict with."""
     state, info = load_model(folder)
-    return Model(info.arch, state, len(info.classes), info.preprocessing.normalisation)
+    made_with = info.preprocessing
+    return Model(info.arch, state, len(info.classes), made_with.normalisation, made_with.image_size)
 
 
 def publish(run: Folder, out: Folder, evaluation: dict[str, Any], data: str, source: Source) -> None:
@@ -76,7 +77,7 @@ def origin(source: Source) -> str:
     """Return in words what weights a source is."""
     told = source.provenance
     return {
-        "weights": f"{source.name}, torchvision's {told.get('weights')}",
+        "weights": f"{source.name}, {told.get('weights')}",
         "checkpoint": f"{source.name}, the checkpoint {_last(str(told.get('checkpoint')))}",
         "pretrain": f"{source.name}, trained by the same study on {told.get('data')}",
         "scratch": "random weights",
@@ -91,7 +92,8 @@ def _last(place: str) -> str:
 def licence(source: Source) -> str:
     """Return in words the licence of a source's weights, as far as it is known."""
     return {
-        "weights": "unknown. torchvision states none; terms of the data that they were trained on may apply",
+        "weights": f"{source.provenance.get('licence') or 'unknown. None is stated'}; terms of the data that they were "
+        "trained on may apply",
         "checkpoint": "unknown. Ask who made the checkpoint",
         "pretrain": "none of others: the study trained them itself. Terms of their data may apply",
         "scratch": "none, as it started from random weights",

@@ -60,8 +60,8 @@ def _has_classes(source: Source, classes: tuple[str, ...]) -> bool:
 
 def _measured(source: Source, dataset: Dataset, spec: StudySpec, resources: Resources) -> SourceError:
     assert source.state is not None
-    images = _images(dataset, spec)
-    model = Model(source.arch, source.state, len(dataset.manifest.classes), source.normalisation)
+    images, num_classes = _images(dataset, spec), len(dataset.manifest.classes)
+    model = Model(source.arch, source.state, num_classes, source.normalisation, source.image_size)
     try:
         (probabilities,) = predict([model], images, resources)
     finally:

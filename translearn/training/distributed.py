@@ -12,6 +12,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+_BATCHNORM = (nn.BatchNorm1d, nn.BatchNorm2d)
+
 
 @dataclass(frozen=True)
 class DistributedContext:
@@ -60,7 +62,7 @@ class DistributedContext:
         if self.num_workers == 1 or self.sync_batchnorm:
             return
         for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d) and module.training:
+            if isinstance(module, _BATCHNORM) and module.training:
                 for statistics in (module.running_mean, module.running_var):
                     assert statistics is not None
                     dist.all_reduce(statistics)
@@ -86,20 +88,28 @@ class DistributedContext:
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm over the global batch, on any device. A worker's share may be empty.
+    """BatchNorm over the global batch, on any device and of maps or of flat features. A worker's share may be empty.
 
-    torch's own SyncBatchNorm needs a GPU. Mean first, then the centred squares, so that nothing cancels.
+    torch's own SyncBatchNorm needs a GPU. Mean first, then the centred squares, so that nothing cancels. The modules
+    in it run after it, as timm's layers have their activation inside.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training:
-            return super().forward(x)
+        y = self._over_the_batch(x) if self.training else super().forward(x)
+        for module in self.children():
+            y = module(y)
+        return y
+
+    def _check_input_dim(self, input: torch.Tensor) -> None:  # noqa: A002
+        pass
+
+    def _over_the_batch(self, x: torch.Tensor) -> torch.Tensor:
         y = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-        shape = (1, -1, 1, 1)
+        shape, rest = (1, -1, *[1] * (y.ndim - 2)), [axis for axis in range(y.ndim) if axis != 1]
         num = _AllReduce.apply(y.new_tensor(y.numel() // y.shape[1]))
-        mean = _AllReduce.apply(y.sum((0, 2, 3))) / num
+        mean = _AllReduce.apply(y.sum(rest)) / num
         centred = y - mean.view(shape)
-        variance = _AllReduce.apply(centred.square().sum((0, 2, 3))) / num
+        variance = _AllReduce.apply(centred.square().sum(rest)) / num
         self._update(mean.detach(), variance.detach(), num)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return torch.as_tensor(centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
@@ -133,16 +143,18 @@ class _AllReduce(torch.autograd.Function):
 
 def _replace_batchnorm(module: nn.Module) -> None:
     for name, child in module.named_children():
-        if type(child) is nn.BatchNorm2d:
+        if isinstance(child, _BATCHNORM):
             setattr(module, name, _global_batchnorm(child))
         _replace_batchnorm(child)
 
 
-def _global_batchnorm(old: nn.BatchNorm2d) -> nn.Module:
-    if old.weight.is_cuda:
+def _global_batchnorm(old: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
+    if old.weight.is_cuda and not list(old.children()):
         return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(old))
     new = GlobalBatchNorm2d(old.num_features, old.eps, old.momentum)
     new.weight, new.bias = old.weight, old.bias
     new.running_mean, new.running_var = old.running_mean, old.running_var
     new.num_batches_tracked = old.num_batches_tracked
+    for name, child in old.named_children():
+        new.add_module(name, child)
     return new.train(old.training)

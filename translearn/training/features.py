@@ -44,7 +44,7 @@ def probe_features(network: Network, images: ImageSet, precision: str, context: 
     Blocks of images are the same at any number of workers, so the features differ by nothing but the hardware.
 
     Args:
-        network: On the context's device; its stages are put into eval mode.
+        network: On the context's device; it is put into eval mode.
         images: The split (the whole of it, on every worker).
         precision: A resolved one: ``fp32`` or ``bf16``.
         context: The workers, which take the blocks in turn.
@@ -52,13 +52,14 @@ def probe_features(network: Network, images: ImageSet, precision: str, context: 
     Returns:
         float32, shape (N, D), in CPU memory.
     """
-    prefix, every = network.prefix(len(network.stage_names)).eval(), blocks(np.arange(len(images)))
+    every = blocks(np.arange(len(images)))
+    network.eval()
     mine = every[context.worker_rank :: context.num_workers]
     features_ND = torch.zeros(len(images), network.num_features)
     given = inputs(images, mine, context.device, normalisation=network.normalisation)
     for rows, (x, _) in zip(mine, given, strict=True):
         with torch.no_grad(), autocast(precision, context.device):
-            features_ND[rows] = prefix(x).float().cpu()
+            features_ND[rows] = network.features(x).float().cpu()
     if context.num_workers > 1:
         for rows in every:  # a block at a time, because a GPU may not hold them all
             features_ND[rows] = context.sum(features_ND[rows].to(context.device)).cpu()
@@ -78,7 +79,7 @@ def stage_features(
         device: Where the network is.
 
     Returns:
-        By freeze depth, from 1 to the number of stages, the spatial mean of the stage's output: float32, shape
+        By freeze depth, from 1 to the number of stages, the mean of the stage's output over positions: float32, shape
         (N, C_d). And the probabilities of the source's head: float64, shape (N, Z); None where it has no head.
     """
     network.eval()
@@ -86,19 +87,11 @@ def stage_features(
     means: dict[int, list[np.ndarray]] = {depth: [] for depth in depths}
     decided: list[np.ndarray] = []
     rows = blocks(np.arange(len(images)))
-    for inputs_n3SS, _ in inputs(images, rows, device, normalisation=network.normalisation):
-        x = inputs_n3SS
+    for x_n3SS, _ in inputs(images, rows, device, normalisation=network.normalisation):
         with torch.no_grad(), autocast(precision, device):
-            for depth in depths:
-                x = network.stages(depth - 1, depth)(x)
-                means[depth].append(_spatial_mean(x))
-            z_nZ = network.suffix(depths[-1])(x) if has_head else None
-        if z_nZ is not None:
-            decided.append(z_nZ.double().softmax(1).cpu().numpy())
+            outputs, z_nZ = network.outputs(x_n3SS)
+        for depth, output_nC in zip(depths, outputs, strict=True):
+            means[depth].append(output_nC.float().cpu().numpy())
+        decided.append(z_nZ.double().softmax(1).cpu().numpy())
     features = {depth: np.concatenate(parts) for depth, parts in means.items()}
     return features, np.concatenate(decided) if has_head else None
-
-
-def _spatial_mean(x: Tensor) -> np.ndarray:
-    y = x.float()
-    return np.asarray((y.mean((2, 3)) if y.ndim == 4 else y).cpu().numpy())

@@ -24,7 +24,6 @@ from translearn.training.distributed import DistributedContext
 from translearn.training.features import ProbeFeatures, probe_features, reads_features
 from translearn.training.inference import worker_blocks
 from translearn.training.inputs import feature_inputs, inputs
-from translearn.training.precision import autocast
 from translearn.training.step import TrainingStep
 
 
@@ -37,7 +36,7 @@ def fine_tune(
     state: LoopState | None = None,
     features: ProbeFeatures | None = None,
 ) -> Iterator[EpochResult]:
-    """Train a network's suffix on a target, and yield a result after each epoch.
+    """Train a network on a target, and yield a result after each epoch.
 
     Any number of workers sees the same global batches; a run that goes on from a state gives, on a CPU at the same
     number of threads, the same bits as one that was never interrupted.
@@ -108,19 +107,15 @@ class _Split:
     images: ImageSet
     features: Tensor | None
 
-    def activations(
+    def batches(
         self, step: TrainingStep, blocks: list[np.ndarray], policy: str = "none"
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the frozen stages' output, computed or read, and the labels of each block of rows."""
+        """Yield the images, or the features where the run reads them, and the labels of each block of rows."""
         device = step.context.device
         if self.features is not None:
-            yield from feature_inputs(self.features, self.images.labels, blocks, device)
-            return
+            return feature_inputs(self.features, self.images.labels, blocks, device)
         how = policy, step.config.seed, step.epoch + 1, step.network.normalisation
-        for images, labels in inputs(self.images, blocks, device, *how):
-            with torch.no_grad(), autocast(step.precision, device):
-                x = step.prefix(images)
-            yield x, labels
+        return inputs(self.images, blocks, device, *how)
 
 
 def _splits(step: TrainingStep, train: ImageSet, val: ImageSet, given: ProbeFeatures | None) -> tuple[_Split, _Split]:
@@ -161,8 +156,8 @@ def _train(
     """Do a step on each batch; return the seconds between parts."""
     step.network.train()
     shares, paused_s = [worker_part(rows, step.context.worker_rank, step.context.num_workers) for rows in batches], 0.0
-    activations = split.activations(step, shares, step.config.train.augment)
-    for rows, (x, labels) in zip(batches, activations, strict=True):
+    given = split.batches(step, shares, step.config.train.augment)
+    for rows, (x, labels) in zip(batches, given, strict=True):
         step(x, labels, len(rows))
         if part_steps and step.num_done % part_steps == 0 and step.num_done < step.steps_per_epoch:
             step.end_part()
@@ -175,7 +170,7 @@ def _train(
 def _validate(step: TrainingStep, split: _Split) -> tuple[float, float]:
     """Return the mean cross-entropy (nats) and the error on validation, over all workers."""
     counts = torch.zeros(3, dtype=torch.float64, device=step.context.device)
-    for x, labels in split.activations(step, worker_blocks(len(split.images), step.context)):
+    for x, labels in split.batches(step, worker_blocks(len(split.images), step.context)):
         counts += step.tally(x, labels)
     loss, mistakes, num = step.context.sum(counts).tolist()
     return loss / num, mistakes / num

@@ -1,4 +1,4 @@
-"""The trained part of a network with its optimiser, a step at a time."""
+"""A network with its optimiser, a step at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from translearn.models.weights import non_finite
 from translearn.seeds import derive_seed
 from translearn.training.config import LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
+from translearn.training.features import reads_features
 from translearn.training.inference import tally
 from translearn.training.optimizers import lr_factor, make_optimizer
 from translearn.training.precision import autocast, compiled, mend_convolutions, resolve_precision
@@ -42,15 +43,14 @@ class TrainingStep:
         if self.precision == "bf16" and context.device.type == "cpu":
             mend_convolutions(network)
         self._account = freeze(network, config.freeze_depth)
-        self.prefix, self._suffix = network.prefix(config.freeze_depth), network.suffix(config.freeze_depth)
-        self._is_random = any(isinstance(module, nn.Dropout) for module in self._suffix.modules())
+        self._network = network.classifier if reads_features(config, network) else network
         groups = parameter_groups(network, config.train.weight_decay)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
         self._optimizer = make_optimizer(groups, config.lr, config.train)
         self.epoch, self.num_done, self._loss = 0, 0, self._zero()
         self._restore(state)
         num_steps = (config.epochs - self.epoch) * steps_per_epoch
-        self._trained = context.parallel(compiled(self._suffix, config.train.compile, context.device, num_steps))
+        self._trained = context.parallel(compiled(self._network, config.train.compile, context.device, num_steps))
 
     @property
     def lr(self) -> float:
@@ -71,7 +71,7 @@ class TrainingStep:
         """Update once, from this worker's part of a batch that has ``global_size`` examples.
 
         Args:
-            x: The output of ``prefix`` on the device: (n, channels, height, width) or features (n, D).
+            x: On the device: images (n, 3, S, S), or features (n, D) in a run that reads them.
             labels_N: int64, shape (n,).
             global_size: Examples of all workers.
         """
@@ -110,7 +110,7 @@ class TrainingStep:
     def tally(self, x: Tensor, labels_N: Tensor) -> Tensor:
         """Return ``inference.tally`` of a batch of validation, given as to a step."""
         with torch.inference_mode(), autocast(self.precision, self.context.device):
-            return tally(self._suffix(x).float(), labels_N)
+            return tally(self._network(x).float(), labels_N)
 
     def _restore(self, state: LoopState | None) -> None:
         if state is None:
@@ -130,8 +130,7 @@ class TrainingStep:
         factor = lr_factor(step, config.epochs * spe, round(config.train.warmup_epochs * spe), config.train.schedule)
         for group in self._optimizer.param_groups:
             group["lr"] = config.lr * factor
-        if self._is_random:
-            torch.manual_seed(derive_seed(config.seed, "dropout", step, self.context.worker_rank))
+        torch.manual_seed(derive_seed(config.seed, "dropout", step, self.context.worker_rank))
 
 
 def _copied(value: Any) -> Any:

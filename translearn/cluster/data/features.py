@@ -13,8 +13,8 @@ import torch
 from translearn.cluster.data.shared import Shared, Task, fetch, laid_out, share, viewed
 from translearn.cluster.resources import Resources
 from translearn.config import StudySpec
-from translearn.config.archs import num_stages
 from translearn.models.sources import Source, initial_network
+from translearn.models.stages import freeze_depths, num_stages
 from translearn.training.distributed import DistributedContext
 from translearn.training.features import ProbeFeatures, probe_features
 from translearn.training.precision import prepare_process, resolve_precision
@@ -59,7 +59,7 @@ def _has_probes(source: Source, spec: StudySpec) -> bool:
     return (
         source.kind != "scratch"
         and spec.train.augment == "none"
-        and num_stages(source.arch) in spec.freeze_depths(source.arch)
+        and num_stages(source.arch) in freeze_depths(spec.search, source.arch)
     )
 
 
@@ -67,7 +67,7 @@ def _compute(shared: Shared, name: str, spec: StudySpec, resources: Resources) -
     prepare_process(resources.cpus)
     context = DistributedContext(device=torch.device("cuda" if resources.gpus else "cpu"))
     task = fetch(shared)
-    network, _ = initial_network(task.sources[name], task.num_classes, spec.seed)
+    network, _ = initial_network(task.sources[name], task.num_classes, spec.seed, task.train.image_size)
     context.adopt(network)
     precision = resolve_precision(spec.train.precision, context.device)
     found = [probe_features(network, split, precision, context) for split in (task.train, task.val)]

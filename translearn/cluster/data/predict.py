@@ -28,6 +28,7 @@ class Model:
     state: State
     num_classes: int
     normalisation: Normalisation
+    image_size: int | None = None
 
 
 def predict(models: list[Model], images: ImageSet, resources: Resources) -> list[np.ndarray]:
@@ -44,7 +45,7 @@ def predict(models: list[Model], images: ImageSet, resources: Resources) -> list
 def _predict(model: Model, split: tuple[Any], resources: Resources) -> np.ndarray:
     prepare_process(resources.cpus)
     device = torch.device("cuda" if resources.gpus else "cpu")
-    network = build(model.arch, model.num_classes, seed=0)
-    network.normalisation = model.normalisation
+    network, images = build(model.arch, model.num_classes, 0, model.image_size), ray.get(split[0])
     load_source(network, model.state, keep_head=True, where=model.arch)
-    return probabilities(network.to(device), ray.get(split[0]), PRECISION, device)
+    network.normalisation = model.normalisation
+    return probabilities(network.resize(images.image_size).to(device), images, PRECISION, device)

@@ -35,7 +35,7 @@ def _measure(job: Job, resources: Resources) -> float:
     train, val = task.train.view(rows), task.val.view(np.arange(1))
     # A rate so low that nothing diverges.
     config = replace(job.config, lr=1e-6, epochs=2, train=spec.model_copy(update={"compile": "never"}))
-    network, _ = initial_network(task.sources[job.source], task.num_classes, config.seed)
+    network, _ = initial_network(task.sources[job.source], task.num_classes, config.seed, task.train.image_size)
     context = DistributedContext(device=torch.device("cuda" if resources.gpus else "cpu"))
     *_, last = fine_tune(network, train, val, config, context)
     return spec.batch_size / last.images_per_s

@@ -132,7 +132,7 @@ def has_ended(folder: Folder) -> bool:
 
 def _do(job: Job, task: Task, orders: Orders, saved: dict[str, Any] | None) -> None:
     context = DistributedContext.joined(ray.train.torch.get_device(), job.config.train.sync_batchnorm)
-    network, _ = initial_network(task.sources[job.source], task.num_classes, job.config.seed)
+    network, _ = initial_network(task.sources[job.source], task.num_classes, job.config.seed, task.train.image_size)
     curve: list[dict[str, float]] = list(saved["curve"]) if saved else []
     clock = CheckpointClock(orders.checkpoint_interval_s)
     state = saved["state"] if saved else None

@@ -11,6 +11,7 @@ from ray import tune
 
 from translearn.config import StudySpec
 from translearn.models.sources import Source
+from translearn.models.stages import freeze_depths
 
 #: What a trial's config has, in this order.
 KEYS = ("source", "arch", "freeze_depth", "lr", "weight_decay")
@@ -88,7 +89,7 @@ class SearchSpace:
 def search_space(spec: StudySpec, sources: Mapping[str, Source]) -> SearchSpace:
     """Return the search space of a study over these sources."""
     depths = {
-        name: (0,) if source.kind == "scratch" else tuple(spec.freeze_depths(source.arch))
+        name: (0,) if source.kind == "scratch" else tuple(freeze_depths(spec.search, source.arch))
         for name, source in sources.items()
     }
     archs = {name: source.arch for name, source in sources.items()}

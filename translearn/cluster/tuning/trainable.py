@@ -116,7 +116,7 @@ class FineTune(tune.Trainable):
     def _begun(self, state: LoopState | None) -> Iterator[EpochResult]:
         spec, task, config = self._context.spec, self._task, self._context.train_config(self._trial)
         source = self._trial["source"]
-        network, _ = initial_network(task.sources[source], task.num_classes, spec.seed)
+        network, _ = initial_network(task.sources[source], task.num_classes, spec.seed, task.train.image_size)
         context = DistributedContext(device=self._device, sync_batchnorm=spec.train.sync_batchnorm)
         features = features_of(task, source) if reads_features(config, network) else None
         return fine_tune(network, task.train, task.val, config, context, state, features)

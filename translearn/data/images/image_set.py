@@ -30,6 +30,11 @@ class ImageSet:
         assert self.images.shape[3] == 3
         assert len(self.images) == len(self.labels) == len(self.keys)
 
+    @property
+    def image_size(self) -> int:
+        """S, the side of the images in pixels."""
+        return int(self.images.shape[1])
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -6,9 +6,9 @@ import functools
 
 from torch import Tensor
 
-from translearn.config.archs import STAGES
+from translearn.models.backbones import relatives
 from translearn.models.checkpoints.prefixes import below, prefixes
-from translearn.models.load import WHOLE, without_head
+from translearn.models.load import whole, without_head
 from translearn.models.network import Network, skeleton
 from translearn.models.weights import State
 
@@ -19,13 +19,13 @@ _without_memory = functools.cache(skeleton)
 
 def remedy(network: Network, tensors: State) -> str:
     """Return what to do about a file's tensors that do not fit a network."""
-    fits = {arch: _fit(_without_memory(arch), tensors) for arch in STAGES}
+    fits = {arch: _fit(_without_memory(arch), tensors) for arch in relatives(network.arch)}
     best = max(fits, key=lambda arch: fits[arch])
     if fits[best] <= _LEAST:
-        return WHOLE
+        return whole(network)
     other = [f"It fits {best} better: set `arch: {best}`."] if fits[best] > fits[network.arch] else []
     channels = _other_channels(_without_memory(best), tensors)
-    return " ".join(other + channels) or WHOLE
+    return " ".join(other + channels) or whole(network)
 
 
 def _fit(network: Network, tensors: State) -> float:

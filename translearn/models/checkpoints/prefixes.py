@@ -37,9 +37,9 @@ def below(network: Network, tensors: State, prefix: str) -> State:
 
     Names in other modules are left out: a projection head, prototypes, a queue.
     """
-    own = tuple({f"{name.partition('.')[0]}." for name in network.state_dict()})
+    own = {name.partition(".")[0] for name in network.state_dict()}
     rests = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
-    return {name: one for name, one in rests.items() if name.startswith(own)}
+    return {name: one for name, one in rests.items() if name.partition(".")[0] in own}
 
 
 def _by_prefix(network: Network, names: Iterable[str]) -> dict[str, set[str]]:

@@ -14,7 +14,7 @@ from translearn.config import StudySpec
 from translearn.data.images.decode import decode_split
 from translearn.data.images.image_set import ImageSet
 from translearn.evaluation.forgetting import DepthErrors, forgetting, forgetting_by_depth
-from translearn.models.network import build
+from translearn.models.network import skeleton
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
 from translearn.study.data import target_dataset
@@ -99,13 +99,13 @@ def _source_errors(
         return None
     bounds = limits(candidate.own_data[1])
     images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
-    before = Model(source.arch, source.state, len(source.classes), source.normalisation)
+    before = Model(source.arch, source.state, len(source.classes), source.normalisation, source.image_size)
     models = [before, *(_with_head_of(before, one) for one in tuned)]
     return [_errors(p, images) for p in predict(models, images, resources)]
 
 
 def _with_head_of(source: Model, tuned: Model) -> Model:
-    network = build(source.arch, source.num_classes, seed=0)
+    network = skeleton(source.arch)
     head = {name: tensor for name, tensor in source.state.items() if network.stage_of(name) == "head"}
     return replace(tuned, state={**tuned.state, **head}, num_classes=source.num_classes)
 

@@ -15,6 +15,7 @@ from translearn.data.batches import num_steps
 from translearn.data.images.image_set import ImageSet
 from translearn.data.images.placement import choose_place
 from translearn.models.sources import scratch
+from translearn.models.stages import freeze_depths
 from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
 from translearn.seeds import generator
 from translearn.study.data import num_sets
@@ -66,7 +67,9 @@ def _search_line(spec: StudySpec, num_train: int, epoch_s: float, resources: Res
 
 def _space_line(spec: StudySpec) -> str:
     """Return how many trials the space needs, where no ranking chooses among them."""
-    needed = sum(len(spec.freeze_depths(source.arch)) for source in spec.sources) + LEAST_OF_SCRATCH * len(spec.archs)
+    needed = sum(len(freeze_depths(spec.search, source.arch)) for source in spec.sources) + LEAST_OF_SCRATCH * len(
+        spec.archs
+    )
     what = f"space: each source at each freeze depth and scratch at {LEAST_OF_SCRATCH} learning rates"
     return f"{what} need {needed} trials; search.trials is {spec.search.trials}"
 
@@ -87,7 +90,7 @@ def _num_refits(spec: StudySpec) -> int:
     refit = spec.refit
     archs = min(refit.candidates, len(spec.archs))
     found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
-    depths = max(len(spec.freeze_depths(arch)) for arch in spec.archs) if refit.forgetting else 0
+    depths = max(len(freeze_depths(spec.search, arch)) for arch in spec.archs) if refit.forgetting else 0
     return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds + depths
 
 

@@ -10,6 +10,7 @@ from translearn.data.damage import damaged_shards
 from translearn.data.dataset import open_dataset
 from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, raise_faults
+from translearn.models.backbone_faults import backbone_faults
 from translearn.models.sources import check_sources
 from translearn.storage.folder import Folder
 from translearn.study.datasets import is_ingested
@@ -30,7 +31,7 @@ def check_study(spec: StudySpec, known: Mapping[str, Size] | None = None) -> dic
         TranslearnError: Holds every fault, a line each.
     """
     known = known or {}
-    faults = check_sources([source for source in spec.sources if source.pretrain is None])
+    faults = backbone_faults(spec) + check_sources(spec.sources)
     wanted = places(spec)
     sizes, bad = sizes_of({name: wanted[name] for name in wanted if name not in known})
     raise_faults([*faults, *bad, *storage_faults(spec), *tracker_faults(spec)])

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
-from translearn.config.archs import num_stages
 from translearn.models.sources import Source
+from translearn.models.stages import freeze_depths, num_stages
 from translearn.ranking.prior import NOTHING, Past, TrialConfig, is_same_rate
 from translearn.storage.folder import Folder
 from translearn.study.data import Splits
@@ -155,7 +155,7 @@ def _suggestion(
     if name is None or row["status"] != "done" or not low <= row["lr"] <= high:
         return None
     is_scratch = row["kind"] == "scratch"
-    if not is_scratch and row["freeze_depth"] not in spec.freeze_depths(row["arch"]):
+    if not is_scratch and row["freeze_depth"] not in freeze_depths(spec.search, row["arch"]):
         return None
     decays = spec.search.weight_decay or (spec.train.weight_decay,)
     decay = min(decays, key=lambda one: abs(one - row["weight_decay"]))

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from translearn.config.archs import num_stages
 from translearn.errors import TranslearnError
 from translearn.evaluation.predictions import PROBE, SCRATCH, TRANSFER
 from translearn.models.sources import Source
+from translearn.models.stages import num_stages
 from translearn.study.tables import ranked_trials
 
 Trial = dict[str, Any]
@@ -71,7 +71,7 @@ def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_
 
 def _added_probe(best: Trial, lr: float) -> Trial:
     """Return the linear probe of the best trial's source, which the search did not try."""
-    own = {"trial_id": f"probe-{best['arch']}", "freeze_depth": num_stages(best["arch"]), "lr": lr}
+    own = {"trial_id": f"probe-{best['arch'].replace('/', '-')}", "freeze_depth": num_stages(best["arch"]), "lr": lr}
     return {**best, **own, "val_error": None, "num_trials": 0}
 
 

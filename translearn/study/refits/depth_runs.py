@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from translearn.config import StudySpec
 from translearn.evaluation.predictions import TRANSFER
+from translearn.models.stages import freeze_depths
 from translearn.study.refits.candidates import Candidate, Trial
 from translearn.study.refits.label_runs import best_pair
 from translearn.study.refits.refit import run_name
@@ -44,7 +45,7 @@ def depth_runs(spec: StudySpec, trials: list[Trial], candidates: list[Candidate]
     refits = {c.trial["trial_id"]: run_name(c, 0) for c in candidates}
     return [
         _run(at_depth.get(depth, {**best, "freeze_depth": depth, "trial_id": ""}), refits)
-        for depth in sorted(spec.freeze_depths(best["arch"]))
+        for depth in sorted(freeze_depths(spec.search, best["arch"]))
     ]
 
 

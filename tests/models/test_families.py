@@ -1,0 +1,135 @@
+"""What every family of backbones promises, on random weights and small images.
+
+Ordinary runs take a convolutional network, one of timm's with activations inside its norms, and a transformer; slow
+ones timm's whole family of tiny test models, and the smallest one of each of torchvision's families.
+"""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from loop_cases import NUM_CLASSES, config, images
+from shape_cases import Shape, trained, workers
+
+import translearn
+from translearn.data.transforms import to_input
+from translearn.models.backbone_faults import takes
+from translearn.models.backbones import names, native_size
+from translearn.models.catalogue import catalogue
+from translearn.models.freeze import freeze
+from translearn.models.model_dir import save_model
+from translearn.models.model_info import ModelInfo
+from translearn.models.network import Network, build, skeleton
+from translearn.models.preprocessing import IMAGENET, Preprocessing, with_steps
+from translearn.models.stages import num_stages
+from translearn.storage.folder import Folder
+from translearn.training.distributed import DistributedContext
+from translearn.training.features import probe_features, stage_features
+from translearn.training.inference import probabilities
+from translearn.training.loop import fine_tune
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CPU = torch.device("cpu")
+QUICK = ("resnet18", "timm/test_efficientnet", "timm/test_vit")
+SMALLEST = (
+    *("vgg11", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "regnet_y_400mf", "densenet121", "swin_t"),
+    *("vit_b_16", "shufflenet_v2_x0_5", "mnasnet0_5", "googlenet", "inception_v3", "alexnet", "maxvit_t"),
+)
+TINY = (
+    *("byobnet", "coatnet", "convnext", "convnext2", "convnext3", "efficientnet_evos", "efficientnet_gn"),
+    *("efficientnet_ln", "mambaout", "maxvit", "nfnet", "resnet", "vit2", "vit3", "vit4", "vit_relpos"),
+)
+OTHERS = (*SMALLEST, *(f"timm/test_{name}" for name in TINY))
+FAMILIES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+
+
+def size_of(arch: str) -> int:
+    """The least usual size that the backbone takes."""
+    return next(size for size in (32, 64, 96, 128, native_size(arch)) if takes(arch, size))
+
+
+def network_of(arch: str) -> Network:
+    return build(arch, NUM_CLASSES, 0, size_of(arch))
+
+
+@pytest.mark.parametrize("arch", FAMILIES)
+def test_each_parameter_and_buffer_is_frozen_or_trained_and_deeper_is_more(arch: str) -> None:
+    network, before = skeleton(arch), -1
+    for depth in range(num_stages(arch) + 1):
+        account = freeze(network, depth)
+        assert sorted(account.frozen + account.trained) == sorted(network.state_dict())
+        assert len(account.frozen) > before
+        before = len(account.frozen)
+
+
+@pytest.mark.parametrize("arch", FAMILIES)
+def test_frozen_stages_are_bit_equal_after_training_at_every_depth(arch: str) -> None:
+    size = size_of(arch)
+    for depth in range(num_stages(arch) + 1):
+        network = network_of(arch)
+        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        frozen = freeze(network, depth).frozen
+        list(fine_tune(network, images(4, size=size), images(2, 1, size), config(depth, epochs=1, batch_size=4)))
+        after = network.state_dict()
+        assert all(torch.equal(after[name], before[name]) for name in frozen), depth
+        assert not torch.equal(after[f"{network.stages.head[-1]}.weight"], before[f"{network.stages.head[-1]}.weight"])
+
+
+@pytest.mark.parametrize("arch", FAMILIES)
+def test_stage_features_have_the_announced_widths_and_the_last_are_what_the_head_learns_from(arch: str) -> None:
+    data, network = images(4, size=size_of(arch)), network_of(arch)
+    found, decided = stage_features(network, data, has_head=True, precision="fp32", device=CPU)
+    assert {depth: features.shape[1] for depth, features in found.items()} == dict(
+        enumerate(network.stages.widths.values(), start=1)
+    )
+    probe = probe_features(network, data, "fp32", DistributedContext())
+    assert np.array_equal(found[num_stages(arch)], probe.numpy())
+    with torch.no_grad():
+        logits = network(to_input(torch.from_numpy(data.images)))
+        torch.testing.assert_close(network.classifier.eval()(probe), logits)
+    np.testing.assert_allclose(decided, logits.double().softmax(1).numpy(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("arch", FAMILIES)
+def test_a_model_that_was_saved_predicts_what_it_did(arch: str, tmp_path: Path) -> None:
+    size = size_of(arch)
+    network, data = network_of(arch), images(3, size=size)
+    fields = Preprocessing(image_size=size, mean=IMAGENET.mean, std=IMAGENET.std, formats=("PNG",))
+    info = ModelInfo(arch=arch, classes=("a", "b", "c"), preprocessing=with_steps(fields))
+    save_model(Folder.open(tmp_path), network.state_dict(), info)
+    expected = probabilities(network, data, "fp32", CPU)
+    found = translearn.load_model(tmp_path, device="cpu").probabilities(data.images)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["timm/test_efficientnet", "timm/test_resnet", "timm/test_vit"])
+def test_two_workers_agree_with_one(arch: str, tmp_path: Path) -> None:
+    shape = Shape(arch, image_size=64, batch_size=6)
+    with workers() as team:
+        loss, changes = team.trained(shape, 2, tmp_path)
+    expected, alone = trained(shape)
+    assert loss == pytest.approx(expected, abs=1e-6)  # losses are computed in fp32
+    for name, change in alone.items():
+        torch.testing.assert_close(changes[name], change, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("letter", string.ascii_lowercase)
+def test_every_backbone_has_stages_or_is_refused_by_name(letter: str) -> None:
+    for arch in names():
+        if not arch.rpartition("/")[2].startswith(letter):
+            continue
+        entry = next(one for one in catalogue(arch) if one.arch == arch)
+        if entry.reason:
+            assert arch in entry.reason
+            continue
+        network = skeleton(arch)
+        assert 2 <= (entry.num_stages or 0) <= 6, arch
+        assert {network.stage_of(name) for name in network.state_dict()} == {*network.stage_names, "head"}, arch

@@ -1,0 +1,51 @@
+"""What a study asks of its backbones that they can not do: freeze depths, and sizes of images."""
+
+from __future__ import annotations
+
+import torch
+
+from translearn.config import StudySpec
+from translearn.errors import WeightsError, fault
+from translearn.models.backbones import native_size
+from translearn.models.network import skeleton
+from translearn.models.stages import num_stages
+
+_SIZES = (32, 48, 64, 96, 112, 128, 160, 192, 224, 256, 288, 299, 320, 384, 448, 512)
+_NUM_SHOWN = 3
+
+
+def backbone_faults(spec: StudySpec) -> list[str]:
+    """Return a line for each freeze depth and image size that a backbone of a study does not have.
+
+    A backbone that is not known is left out: the faults of sources have it.
+    """
+    return [line for arch in spec.archs for line in _faults(spec, arch)]
+
+
+def _faults(spec: StudySpec, arch: str) -> list[str]:
+    try:
+        num = num_stages(arch)
+    except WeightsError:
+        return []
+    rule = f"must be at most {num}, the number of stages in {arch}"
+    deep = [depth for depth in spec.search.freeze_depth or () if depth > num]
+    lines = [fault("search.freeze_depth", rule, depth, f"Use {num} for a linear probe.") for depth in deep]
+    return lines + _size_faults(arch, spec.target.image_size)
+
+
+def _size_faults(arch: str, size: int) -> list[str]:
+    if takes(arch, size):
+        return []
+    works = [other for other in {*_SIZES, native_size(arch)} if takes(arch, other)]
+    nearest = sorted(sorted(works, key=lambda other: abs(other - size))[:_NUM_SHOWN])
+    remedy = f"For example {' or '.join(map(str, nearest))}."
+    return [fault("target.image_size", f"must be a size of images that {arch} takes", size, remedy)]
+
+
+def takes(arch: str, size: int) -> bool:
+    """Return whether a backbone takes images of a size, in pixels: from a pass without memory (device "meta")."""
+    try:
+        skeleton(arch, image_size=size).eval()(torch.empty(2, 3, size, size, device="meta"))
+    except (RuntimeError, AssertionError, ValueError, ZeroDivisionError):
+        return False
+    return True

@@ -1,0 +1,121 @@
+"""Backbones by name: every image classifier of torchvision, and those of timm as ``timm/NAME``."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections import OrderedDict
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from torch import nn
+
+from translearn.errors import WeightsError, fault, raise_faults
+
+_USUAL_SIZE = 224  # pixels
+#: What stands before timm's names.
+TIMM = "timm/"
+# Their weights were trained with this input; the auxiliary classifiers matter to training them from scratch alone.
+_WITH_AUXILIARY = {"aux_logits": False, "transform_input": True, "init_weights": True}
+_OPTIONS: Mapping[str, dict[str, Any]] = {"googlenet": _WITH_AUXILIARY, "inception_v3": _WITH_AUXILIARY}
+#: Names in files of weights that these backbones do not have: their auxiliary classifiers.
+AUXILIARY: Mapping[str, tuple[str, ...]] = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+
+
+def create(arch: str, num_classes: int) -> nn.Module:
+    """Create torchvision's or timm's own module for images of its native size, with fresh parameters.
+
+    Raises:
+        WeightsError: There is no such backbone; names the nearest one.
+    """
+    raise_faults(name_faults(arch), WeightsError)
+    if is_timm(arch):
+        made = timm().create_model(arch.removeprefix(TIMM), pretrained=False, num_classes=num_classes)
+    else:
+        options = {"image_size": native_size(arch)} if arch.startswith("vit_") else _OPTIONS.get(arch, {})
+        made = torchvision_models().get_model(arch, weights=None, num_classes=num_classes, **options)
+    return cast(nn.Module, made)
+
+
+def resize(model: nn.Module, image_size: int) -> None:
+    """Make a model take images of another side, in pixels: resize its position embeddings, where it has any."""
+    module = torchvision_models().vision_transformer
+    if isinstance(model, module.VisionTransformer):
+        grid = image_size // model.patch_size
+        given = OrderedDict(model.state_dict())
+        state = module.interpolate_embeddings(grid * model.patch_size, model.patch_size, given)
+        model.encoder.pos_embedding = nn.Parameter(state["encoder.pos_embedding"].contiguous())
+        model.image_size, model.seq_length = image_size, grid**2 + 1
+    elif hasattr(model, "set_input_size"):
+        cast(Any, model).set_input_size(img_size=image_size)
+
+
+def name_faults(arch: str) -> list[str]:
+    """Return the fault of a name that is none of a backbone."""
+    if is_timm(arch) and not has_timm():
+        remedy = "Install it: pip install -c constraints.txt 'translearn[timm]'."
+        return [fault("arch", "must be a backbone of a package that is here", f"{arch!r} without timm", remedy)]
+    known = _timm_names() if is_timm(arch) else torchvision_names()
+    if arch in known:
+        return []
+    near = difflib.get_close_matches(arch, known, n=1, cutoff=0.5)
+    remedy = f"Did you mean {near[0]!r}?" if near else "`translearn backbones` lists them."
+    return [fault("arch", "must be a known backbone", repr(arch), remedy)]
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all backbones, torchvision's first; timm's where it is installed."""
+    return torchvision_names() + (_timm_names() if has_timm() else ())
+
+
+@functools.cache
+def torchvision_names() -> tuple[str, ...]:
+    """Return the names of torchvision's image classifiers."""
+    return tuple(torchvision_models().list_models(module=torchvision_models()))
+
+
+@functools.cache
+def _timm_names() -> tuple[str, ...]:
+    return tuple(f"{TIMM}{name}" for name in timm().list_models())
+
+
+def relatives(arch: str) -> list[str]:
+    """Return the backbones that weights given for ``arch`` may be of: its family's, and the most usual ones."""
+    family = arch.removeprefix(TIMM)[:3]
+    usual = ("resnet18", "resnet34", "resnet50", "vgg11_bn", "vgg16_bn", "mobilenet_v2", "densenet121", "vit_b_16")
+    alike = [name for name in torchvision_names() if family in name and not is_timm(arch)]
+    return list(dict.fromkeys([arch, *alike, *usual]))
+
+
+def is_timm(arch: str) -> bool:
+    """Return whether a name is one of timm's."""
+    return arch.startswith(TIMM)
+
+
+@functools.cache
+def has_timm() -> bool:
+    """Return whether timm is installed."""
+    try:
+        import_module("timm")
+    except ImportError:
+        return False
+    return True
+
+
+def torchvision_models() -> Any:
+    """Return ``torchvision.models``, whose import takes seconds, and which a driver may not need."""
+    return import_module("torchvision.models")
+
+
+def timm() -> Any:
+    """Return the package timm, which is an extra."""
+    return import_module("timm")
+
+
+def native_size(arch: str) -> int:
+    """Return the side of the images, in pixels, that a backbone's default weights were evaluated on."""
+    if is_timm(arch):
+        entry = timm().get_pretrained_cfg(arch.removeprefix(TIMM))
+        return int(entry.input_size[-1]) if entry else _USUAL_SIZE
+    return int(torchvision_models().get_model_weights(arch).DEFAULT.transforms.keywords["crop_size"])
