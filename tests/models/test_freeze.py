@@ -126,6 +126,26 @@ def test_weight_decay_spares_batchnorm_and_biases() -> None:
     assert len(decayed["params"]) + len(spared["params"]) == sum(p.requires_grad for p in network.parameters())
 
 
+def test_weight_decay_spares_position_embeddings_and_tokens() -> None:
+    network = skeleton("timm/test_vit")
+    _, spared = parameter_groups(network, weight_decay=0.1)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    assert {"pos_embed", "cls_token", "norm.weight"} <= {names[id(p)] for p in spared["params"]}
+
+
+def test_rates_fall_by_layer_decay_from_the_head_to_the_input() -> None:
+    network = skeleton("resnet18")
+    freeze(network, 2)
+    groups = parameter_groups(network, weight_decay=0.1, layer_decay=0.5)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    scales = {network.stage_of(names[id(p)]): group["lr_scale"] for group in groups for p in group["params"]}
+    assert list(scales.items()) == [("head", 1.0), ("stage4", 0.5), ("stage3", 0.25), ("stage2", 0.125)]
+    decays = {names[id(p)]: group["weight_decay"] for group in groups for p in group["params"]}
+    assert decays["fc.weight"] == decays["layer2.0.conv1.weight"] == 0.1
+    assert decays["fc.bias"] == decays["layer2.0.bn1.weight"] == 0.0
+    assert sum(len(group["params"]) for group in groups) == sum(p.requires_grad for p in network.parameters())
+
+
 def test_a_depth_out_of_range_freezes_nothing() -> None:
     network = skeleton("resnet18")
     with pytest.raises(InputError, match="must be from 0 to 5, the number of stages in resnet18, but got 6"):

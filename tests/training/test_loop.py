@@ -128,6 +128,19 @@ def test_a_probes_first_loss_and_step_are_those_of_a_linear_classifier() -> None
     torch.testing.assert_close(network.head.weight, head.weight - 0.1 * head.weight.grad, rtol=1e-4, atol=1e-5)
 
 
+def test_a_small_layer_decay_trains_little_but_the_head() -> None:
+    moved = {}
+    for decay in (1.0, 1e-3):
+        network, before = source(), source().state_dict()
+        settings = config(0, lr=0.01, epochs=1, layer_decay=decay, weight_decay=0.0)
+        curve(network, images(8), VAL, settings)
+        moved[decay] = {
+            name: (network.get_parameter(name) - before[name]).norm() for name in ("fc.weight", "layer4.1.conv2.weight")
+        }
+    assert moved[1e-3]["layer4.1.conv2.weight"] < 0.01 * moved[1.0]["layer4.1.conv2.weight"]
+    assert moved[1e-3]["fc.weight"] == pytest.approx(moved[1.0]["fc.weight"], rel=0.3)
+
+
 def test_figures_of_an_epoch() -> None:
     settings = config(5, lr=0.1, epochs=3, batch_size=4, warmup_epochs=1.0)
     results = list(fine_tune(source(), images(11), VAL, settings))  # 3 steps an epoch: 4, 4 and 3 images

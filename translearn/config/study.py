@@ -233,6 +233,7 @@ class TrainSpec(_Model):
     optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 1e-4
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup_epochs: NonNegative = 1.0
     label_smoothing: Fraction = 0.0

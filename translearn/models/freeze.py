@@ -5,12 +5,17 @@ Every parameter and buffer is accounted for by name: it is exactly one of frozen
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from translearn.models.network import Network
+from translearn.models.stages import HEAD
+
+_SPARED = re.compile("pos_emb|position|token|layer_scale")
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,30 @@ def trained_state(network: Network, depth: int) -> dict[str, Tensor]:
     return {name: state[name].detach().to("cpu", copy=True) for name in freeze_account(network, depth).trained}
 
 
-def parameter_groups(network: Network, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the trained parameters in an optimizer's groups: weight decay for weights, none for BatchNorm and biases.
+def parameter_groups(network: Network, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
+    """Return the trained parameters in an optimizer's groups, the head's first.
 
-    Source: He et al., Bag of Tricks for Image Classification (CVPR 2019), section 3.1, "no bias decay".
+    Weights decay; norms, biases, position embeddings and tokens do not. ``lr_scale`` is the part of the learning rate
+    that a group has: 1 for the head, ``layer_decay`` for the last stage, its square for the stage before, and so on.
+
+    Source: He et al., Bag of Tricks for Image Classification (CVPR 2019), section 3.1, "no bias decay"; Clark et al.,
+    ELECTRA (ICLR 2020, arXiv:2003.10555), appendix A, layer-wise learning-rate decay; a stage is the layer here.
     """
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    order = (HEAD, *reversed(network.stage_names))
+    found: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            below = order.index(network.stage_of(name)) if layer_decay < 1 else 0
+            found[below, not _decays(name, parameter)].append(parameter)
     return [
-        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": found[below, is_spared],
+            "weight_decay": 0.0 if is_spared else weight_decay,
+            "lr_scale": layer_decay**below,
+        }
+        for below, is_spared in sorted(found)
     ]
+
+
+def _decays(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim > 1 and not _SPARED.search(name.rpartition(".")[2])

@@ -44,7 +44,7 @@ class TrainingStep:
             mend_convolutions(network)
         self._account = freeze(network, config.freeze_depth)
         self._network = network.classifier if reads_features(config, network) else network
-        groups = parameter_groups(network, config.train.weight_decay)
+        groups = parameter_groups(network, config.train.weight_decay, config.train.layer_decay)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
         self._optimizer = make_optimizer(groups, config.lr, config.train)
         self.epoch, self.num_done, self._loss = 0, 0, self._zero()
@@ -54,7 +54,7 @@ class TrainingStep:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the last step."""
+        """The learning rate of the last step, that of the head."""
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> LoopState:
@@ -129,7 +129,7 @@ class TrainingStep:
         config, spe = self.config, self.steps_per_epoch
         factor = lr_factor(step, config.epochs * spe, round(config.train.warmup_epochs * spe), config.train.schedule)
         for group in self._optimizer.param_groups:
-            group["lr"] = config.lr * factor
+            group["lr"] = config.lr * factor * group["lr_scale"]
         torch.manual_seed(derive_seed(config.seed, "dropout", step, self.context.worker_rank))
 
 
