@@ -28,8 +28,12 @@ def test_nothing_is_written_into_a_study_that_another_command_has(
     with only_driver(folder, "pets"), pytest.raises(TranslearnError, match="one command"), run.open_study(spec, "run"):
         pass
     assert not (folder / "pets").exists(SPEC)
+    said: list[str] = []
+    monkeypatch.setattr(run, "data_warnings", lambda _: ["target: x has changed"])
+    monkeypatch.setattr(run, "say", said.append)
     with run.open_study(spec, "run") as study:
         assert study.folder.exists(SPEC)
+        assert (study.warnings, said) == (("target: x has changed",), ["Warning: target: x has changed"])
 
 
 def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(

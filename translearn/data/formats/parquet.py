@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from translearn.data.bounded import open_bounded, read_images, read_texts
-from translearn.data.formats.labels import class_names, is_id, is_nameable, is_text, labels_in, names_in
-from translearn.data.formats.reader import MAX_BYTES, did_you_mean, in_order, listing_table, unlabelled
+from translearn.data.formats.labels import class_names, is_id, labels_in, names_in
+from translearn.data.formats.parquet_columns import are_ids, column_faults, numbered
+from translearn.data.formats.reader import MAX_BYTES, in_order, listing_table, unlabelled
 from translearn.data.ingest.schema import LISTING, split_of
 from translearn.data.notes import Note, note, noted
 from translearn.errors import DataError, fault, raise_faults
@@ -64,9 +64,9 @@ class ParquetImages:
         tables = [self._list_file(split, name) for split, name in self.files]
         listing, splits = pa.concat_tables(tables), [split for split, _ in self.files]
         prefixes = pa.concat_arrays([pa.repeat(split, len(t)) for split, t in zip(splits, tables, strict=True)])
-        has_ids = _are_ids(listing["id"], prefixes)
+        has_ids = are_ids(listing["id"], prefixes)
         if not has_ids:
-            listing = listing.set_column(0, LISTING.field("id"), _numbered(prefixes))
+            listing = listing.set_column(0, LISTING.field("id"), numbered(prefixes))
         return noted(in_order(listing, self._class_order()), self._notes(has_ids))
 
     def _notes(self, has_ids: bool) -> list[Note]:
@@ -88,7 +88,7 @@ class ParquetImages:
     def _list_file(self, split: str, name: str) -> pa.Table:
         """Return the rows of a file; their ids are null where it has none."""
         file, where = open_parquet(self.folder, name), self.folder.address(name)
-        raise_faults(_column_faults(where, file.schema_arrow, self.labelled), DataError)
+        raise_faults(column_faults(where, file.schema_arrow, self.labelled), DataError)
         columns = self._columns(file.schema_arrow)
         with _whole(where):
             table = read_texts(self.folder, name, columns) if columns else pa.table({})
@@ -148,47 +148,3 @@ def _content(image: dict[str, Any] | bytes | None) -> bytes | str:
         path = image.get("path") if isinstance(image, dict) else None
         return f"has no bytes, only the path {path!r}" if path else "has no bytes"
     return content if len(content) <= MAX_BYTES else f"has {len(content)} bytes, more than {MAX_BYTES}"
-
-
-def _column_faults(where: str, schema: pa.Schema, labelled: bool) -> list[str]:
-    faults = [
-        fault(where, f"must have a column {column!r}", schema.names, did_you_mean(column, schema.names))
-        for column in (("image", "label") if labelled else ("image",))
-        if column not in schema.names
-    ]
-    if faults:
-        return faults
-    remedy = "Call a column of paths path, and name the file itself." if is_text(schema.field("image").type) else ""
-    if not _holds_bytes(kind := schema.field("image").type):
-        faults.append(fault(f"{where}: image", "must be a struct with bytes, or binary", kind, remedy))
-    if labelled and not is_nameable(kind := schema.field("label").type):
-        rule = "must be text, whole numbers or categories"
-        faults.append(fault(f"{where}: label", rule, kind, "Write it as text."))
-    return faults
-
-
-def _are_ids(ids: pa.ChunkedArray, prefixes: pa.Array) -> bool:
-    """Return whether each row has an id of its own within its split."""
-    found = pa.table({"split": prefixes, "id": ids})
-    return not ids.null_count and found.group_by(["split", "id"]).aggregate([]).num_rows == len(ids)
-
-
-def _numbered(prefixes: pa.Array) -> pa.Array:
-    """Return ids ``<split>/<row>``, the rows counted from 0 within a split."""
-    counts: Counter[str] = Counter()
-    ids = []
-    for split in prefixes.to_pylist():
-        ids.append(f"{split}/{counts[split]}")
-        counts[split] += 1
-    return pa.array(ids, pa.string())
-
-
-def has_images(schema: pa.Schema) -> bool:
-    """Return whether a Parquet file holds the bytes of images."""
-    return "image" in schema.names and _holds_bytes(schema.field("image").type)
-
-
-def _holds_bytes(kind: pa.DataType) -> bool:
-    if pa.types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0 and _holds_bytes(kind.field("bytes").type)
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

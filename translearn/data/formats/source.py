@@ -13,7 +13,8 @@ from translearn.data.formats.builtin import PROCEDURES, Procedural, SklearnDigit
 from translearn.data.formats.files import ImageFiles
 from translearn.data.formats.image_folder import ImageFolder
 from translearn.data.formats.names import looks_decodable
-from translearn.data.formats.parquet import ParquetImages, has_images, open_parquet
+from translearn.data.formats.parquet import ParquetImages, open_parquet
+from translearn.data.formats.parquet_columns import has_images
 from translearn.data.formats.reader import Reader, did_you_mean
 from translearn.data.formats.tables import TableOfPaths
 from translearn.data.formats.torchvision_sets import KNOWN, TorchvisionImages, default_root
