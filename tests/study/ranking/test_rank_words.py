@@ -54,5 +54,5 @@ def test_a_terminal_of_80_columns_has_as_many_scores_as_fit() -> None:
     whole, narrow = (list(ranking_lines(ranking, rows, width)) for width in (None, 80))
     assert len(whole[0]) > 80 >= len(narrow[0]) == len(narrow[1])
     assert whole[0].split()[-2:] == ["nce", "seconds"]
-    assert narrow[0].split()[-2:] == ["logme", "seconds"]
+    assert narrow[0].split()[-2:] == ["linear_probe", "seconds"]
     assert narrow[1].split()[-1] == "1.3"
