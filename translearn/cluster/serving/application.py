@@ -16,7 +16,7 @@ from translearn.models import model_dir
 from translearn.models.model_info import find_model
 
 #: Requests that a replica works on at once, decoding some and computing others, and those that wait for one.
-_ONGOING, _QUEUED = 32, 512
+_ONGOING, _QUEUED = 64, 512
 #: A replica that is gone is noticed after so long, and another one started.
 _HEALTH_CHECK_S = 2
 
