@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 
 import numpy as np
 from deep_images import png_16, tiff
@@ -35,7 +36,7 @@ def test_the_white_of_the_data_set_is_that_of_predictions(tmp_path):
     told = ModelInfo.model_validate_json(info.model_dump_json()).preprocessing
     assert told.white == 4095
     assert "clip to 0..4095, multiply by 255, divide by 4095" in " ".join(told.steps)
-    model = Model(nn.Flatten(), info)
+    model = Model(SimpleNamespace(model=nn.Flatten()), info)
     trained = decode_split(dataset, "test", 16).images[0]
     [rows] = dataset.tables("test")
     content = rows["image"][0].as_py()

@@ -62,7 +62,7 @@ def test_batchnorm_is_over_the_whole_batch_where_a_share_is_too_small(both: list
 def test_in_fp32_workers_differ_by_rounding_that_batchnorm_over_few_values_enlarges(both: list[dict[str, Any]]) -> None:
     alone = run("uneven", None, exact=False)
     for worker in both:
-        check_run(worker["fp32"], alone, 2e-3)
+        check_run(worker["fp32"], alone, 1e-2)
 
 
 def test_workers_share_out_probe_features(both: list[dict[str, Any]]) -> None:

@@ -135,7 +135,8 @@ def test_a_small_layer_decay_trains_little_but_the_head() -> None:
         settings = config(0, lr=0.01, epochs=1, layer_decay=decay, weight_decay=0.0)
         curve(network, images(8), VAL, settings)
         moved[decay] = {
-            name: (network.get_parameter(name) - before[name]).norm() for name in ("fc.weight", "layer4.1.conv2.weight")
+            name: (network.get_parameter(name) - before[name]).norm().item()
+            for name in ("fc.weight", "layer4.1.conv2.weight")
         }
     assert moved[1e-3]["layer4.1.conv2.weight"] < 0.01 * moved[1.0]["layer4.1.conv2.weight"]
     assert moved[1e-3]["fc.weight"] == pytest.approx(moved[1.0]["fc.weight"], rel=0.3)

@@ -114,9 +114,9 @@ def test_int8_is_smaller_and_says_what_it_costs(export, model_path, method):
 
 def test_a_file_that_decides_otherwise_is_refused_and_not_kept(export, monkeypatch):
     def other(classifier, image_size, kind, path):
-        classifier.network.head.weight.data.neg_()
+        classifier.network.fc.weight.data.neg_()
         formats.write(classifier, image_size, kind, path)
-        classifier.network.head.weight.data.neg_()
+        classifier.network.fc.weight.data.neg_()
 
     monkeypatch.setattr(steps, "write", other)
     code, (line,), out = export("torchscript", ".pt")

@@ -100,7 +100,7 @@ def test_too_many_pixels(model):
     info = model.info.model_copy(update={"preprocessing": preprocessing})
     small = build_app(predictor(type(model)(model.network, info)), info, LIMITS)
     reply = call(small, "POST", "/predict", [saved("PNG")])
-    assert (reply.status, reply.json["error"]) == (422, "image 1: has 63 pixels, more than 62")
+    assert (reply.status, reply.json["error"]) == (422, "image 1: has 63 pixels, more than max_pixels, 62")
 
 
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(app):

@@ -191,12 +191,12 @@ def test_images_are_told_from_study_files(text: str, images: bool) -> None:
 @pytest.mark.parametrize("known", [*LARGE, *SMALL], ids=lambda one: one.file)
 def test_the_files_are_torchvisions(known: weights.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = find_weights(known.arch, known.name)
-    assert cached_file(entry) == weights.cache() / known.file
+    assert cached_file(entry.url) == weights.cache() / known.file
     assert entry.url == f"{weights.HOST}/{known.file}"
     assert entry.meta["_file_size"] * 2**20 == pytest.approx(known.megabytes * 10**6, rel=0.03)
     monkeypatch.delenv("TORCH_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert cached_file(entry) == weights.cache() / known.file
+    assert cached_file(entry.url) == weights.cache() / known.file
 
 
 def test_init_imports_neither_torch_nor_ray(here: Path) -> None:
