@@ -45,6 +45,7 @@ def test_each_benchmark_runs(name: str) -> None:
     assert name != "trial-overhead" or 0 < found["max_actors"] <= found["concurrent_trials"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_the_gpu_benchmark_says_in_one_line_what_it_needs() -> None:
     done = run("gpu", "--quick", "--json")
@@ -93,6 +94,7 @@ def test_variants_take_turns_and_ratios_are_of_the_same_turn() -> None:
     assert common.ratio([2.0, 30.0, 4.0], [1.0, 10.0, 2.0]) == {"median": 2.0, "min": 2.0, "max": 3.0, "n": 3}
 
 
+@pytest.mark.slow
 def test_a_function_apart_runs_in_another_process_whose_memory_is_told() -> None:
     assert common.apart(os.getpid)[0] != os.getpid()
     small, large = (common.apart(bytes_of, size)[1] for size in (1, 2**28))

@@ -169,7 +169,10 @@ def null_matrix(rng: np.random.Generator, num_seeds: int, of_seeds: float) -> li
     return outcomes
 
 
-@pytest.mark.parametrize(("num_seeds", "of_seeds"), [(3, 0.0), (3, 0.3), (5, 0.3)])
+@pytest.mark.parametrize(
+    ("num_seeds", "of_seeds"),
+    [pytest.param(3, 0.0, marks=pytest.mark.slow), (3, 0.3), pytest.param(5, 0.3, marks=pytest.mark.slow)],
+)
 def test_in_a_null_matrix_a_false_verdict_is_rare_over_all_pairs(num_seeds: int, of_seeds: float) -> None:
     """At most 5 % of the matrices, and of their directions, may claim anything; three errors of the simulation more."""
     rng, num = np.random.default_rng(6), 500

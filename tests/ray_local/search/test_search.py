@@ -185,6 +185,7 @@ def test_every_trial_gives_the_bits_of_the_plain_one(found, task):
             assert trial.curve[-1]["weights"] == weights
 
 
+@pytest.mark.slow
 def test_trials_of_the_head_alone_read_probe_features_and_give_the_bits_of_the_plain_one(ray_session, task, tmp_path):
     first = given(("a", 5, 1e-3), ("a", 5, 1e-2), ("a", 4, 1e-3))
     spec = study(tmp_path, first, train__augment="none")
@@ -237,6 +238,7 @@ def test_other_schedulers_end_a_search_too(ray_session, task, tmp_path, schedule
         assert figures(trial) == plainly(spec, task, trial.config)[0][: len(trial.curve)]
 
 
+@pytest.mark.slow
 def test_diverging_trials_end_with_their_reason_and_the_search_goes_on(ray_session, task, tmp_path):
     first = given(("scratch", 0, 1e11), ("a", 1, 1e-3), ("a", 1, 1e12))
     trials = search(task, tmp_path, first, search__lr=[1e-3, 1e12])

@@ -36,6 +36,7 @@ def a_newer_ray() -> Iterator[None]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_an_actor_is_alive_also_to_itself_when_another_ray_was_started_later(ray_session: str) -> None:
     @ray.remote(num_cpus=0)
     class Actor:

@@ -18,6 +18,7 @@ from translearn.study.sources import obtain_sources
 pytestmark = pytest.mark.ray
 
 
+@pytest.mark.slow
 def test_the_error_of_a_checkpoint_on_its_own_data_is_measured_once(
     ray_session: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

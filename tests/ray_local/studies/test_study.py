@@ -278,7 +278,7 @@ def test_weights_that_were_replaced_are_refused(study, capsys):
     kept = table.read_bytes()
     rows = pq.read_table(table).to_pylist()
     pq.write_table(pa.Table.from_pylist([{**rows[0], "fingerprint": "0" * 64}, *rows[1:]]), table)
-    assert main(["run", file]) == 2
+    assert main(["evaluate", file]) == 2  # `run` only says that the study is done
     assert (
         "sources.glyphs: must keep the weights that this study began with (000000000000), but got "
         f"{rows[0]['fingerprint'][:12]}. Put the old file back, or start a study of another name."
