@@ -104,9 +104,10 @@ def test_too_many_pixels(model):
 
 
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(app):
-    at_once = call(app, "POST", "/predict", [b"never read"], content_length="200001")
-    on_the_way = call(app, "POST", "/predict", [bytes(150_000), bytes(150_000), b"never read"])
-    for reply in (at_once, on_the_way):
+    at_once = call(app, "POST", "/predict", [b"never read"], content_length="400001")
+    on_the_way = call(app, "POST", "/predict", [bytes(250_000), bytes(250_000), b"never read"])
+    a_little = call(app, "POST", "/predict", [bytes(150_000), bytes(150_000)])  # read to its end, for its caller's sake
+    for reply in (at_once, on_the_way, a_little):
         assert (reply.status, reply.json) == (413, {"error": "must have at most 0.2 MB"})
         assert reply.headers["connection"] == "close"
 

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from translearn.deploy.web.limits import Limits
 
 _MAX_FIELDS = 16
+_MOST_READ = 2  # times the most bytes of a request
 
 
 class RefusedError(Exception):
@@ -59,15 +60,20 @@ async def uploads(request: Request, limits: Limits) -> list[Upload]:
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
-    declared = request.headers.get("content-length", "")
+    """Return the body; one that is a little too large is thrown away, as few callers hear an answer while they send."""
+    declared, most = request.headers.get("content-length", ""), _MOST_READ * limits.max_bytes
     too_large = RefusedError(413, f"must have at most {limits.max_mb:g} MB")
-    if declared.isdigit() and int(declared) > limits.max_bytes:
+    if declared.isdigit() and int(declared) > most:
         raise too_large
-    body = bytearray()
+    body, num_bytes = bytearray(), 0
     async for part in request.stream():
-        body += part
-        if len(body) > limits.max_bytes:
+        num_bytes += len(part)
+        if num_bytes > most:
             raise too_large
+        if num_bytes <= limits.max_bytes:
+            body += part
+    if num_bytes > limits.max_bytes:
+        raise too_large
     return bytes(body)
 
 
