@@ -6,7 +6,12 @@ message string.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 EXIT_DONE, EXIT_FAILED, EXIT_BAD_INPUT = 0, 1, 2
+
+_Value = TypeVar("_Value")
 
 
 class TranslearnError(Exception):
@@ -56,3 +61,12 @@ def raise_faults(faults: list[str], kind: type[TranslearnError] = InputError) ->
     """Raise one ``kind`` that holds every fault, a line each; do nothing when there is none."""
     if faults:
         raise kind("\n".join(faults))
+
+
+def collected(faults: list[str], check: Callable[[], _Value]) -> _Value | None:
+    """Return what a check returns; where it raises InputError, add its lines to ``faults`` and return None."""
+    try:
+        return check()
+    except InputError as error:
+        faults += str(error).splitlines()
+    return None

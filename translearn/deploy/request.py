@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import pyarrow as pa
 
@@ -13,11 +12,9 @@ from translearn.data.formats.source import IMAGES, open_images
 from translearn.deploy.new_file import new_file
 from translearn.deploy.output import WRITERS
 from translearn.deploy.predictions import schema
-from translearn.errors import InputError, fault
+from translearn.errors import InputError, collected, fault
 from translearn.models.model_info import ModelInfo, find_model, read_info
 from translearn.storage.folder import Folder
-
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -58,22 +55,14 @@ def check_request(
         StorageError: A storage cannot be reached.
     """
     faults: list[str] = []
-    described = _kept(faults, lambda: _described(model))
-    images = _kept(faults, lambda: _images(sources))
-    place = _kept(faults, lambda: new_file(out, WRITERS, overwrite, "predictions.csv"))
+    described = collected(faults, lambda: _described(model))
+    images = collected(faults, lambda: _images(sources))
+    place = collected(faults, lambda: new_file(out, WRITERS, overwrite, "predictions.csv"))
     if described and top is not None:
-        _kept(faults, lambda: schema(described[1].classes, top))
+        collected(faults, lambda: schema(described[1].classes, top))
     if faults or not (described and images and place):
         raise InputError("\n".join(faults))
     return Request(*described, *images, place, top)
-
-
-def _kept(faults: list[str], check: Callable[[], _Value]) -> _Value | None:
-    try:
-        return check()
-    except InputError as error:
-        faults += str(error).splitlines()
-    return None
 
 
 def _described(model: str) -> tuple[Folder, ModelInfo]:

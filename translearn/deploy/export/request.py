@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from translearn.deploy.export.kinds import FORMATS
 from translearn.deploy.export.samples import Samples, named_samples, study_samples
 from translearn.deploy.new_file import new_file
-from translearn.errors import InputError, fault
+from translearn.errors import InputError, collected, fault
 from translearn.models.model_info import ModelInfo, find_model, read_info
 from translearn.storage.folder import Folder
 
 _ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,9 @@ def check_export(
     """
     faults = _format_faults(kind, int8)
     folder = find_model(model)
-    info = _kept(faults, lambda: read_info(folder))
-    samples = _kept(faults, lambda: _samples(folder, check)) if info or check else None
-    place = _kept(faults, lambda: new_file(out, (FORMATS[kind],), overwrite, f"model{FORMATS[kind]}"))
+    info = collected(faults, lambda: read_info(folder))
+    samples = collected(faults, lambda: _samples(folder, check)) if info or check else None
+    place = collected(faults, lambda: new_file(out, (FORMATS[kind],), overwrite, f"model{FORMATS[kind]}"))
     if faults or not (info and samples and place):
         raise InputError("\n".join(faults))
     return ExportRequest(folder, info, kind, int8, samples, place)
@@ -80,11 +77,3 @@ def _samples(folder: Folder, check: str | None) -> Samples:
         rule = f"must name images to check the file on, as no study's data is beside {folder.uri}"
         raise InputError(fault("--check", rule, "none", "Give --check FOLDER."))
     return samples
-
-
-def _kept(faults: list[str], check: Callable[[], _Value]) -> _Value | None:
-    try:
-        return check()
-    except InputError as error:
-        faults += str(error).splitlines()
-    return None
