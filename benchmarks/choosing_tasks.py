@@ -22,9 +22,9 @@ from translearn.data.images.image_set import ImageSet
 from translearn.data.procedural.glyphs import draw_glyph
 from translearn.data.procedural.textures import draw_texture
 from translearn.errors import NonFiniteError
+from translearn.models.backbones.stages import num_stages
 from translearn.models.network import build
 from translearn.models.sources import Source, initial_network, scratch
-from translearn.models.stages import num_stages
 from translearn.models.weights import fingerprint
 from translearn.seeds import example_key, generator
 from translearn.training.config import TrainConfig

@@ -62,7 +62,7 @@ def test_a_folder_of_something_else_is_found_by_a_dry_run_too(
 
 def test_a_dry_ingest_shows_its_plan_and_leaves_nothing(monkeypatch, tmp_path, capsys) -> None:
     from translearn.data.ingest.ingest import IngestOptions, inspected
-    from translearn.study import ingest as steps
+    from translearn.study.datasets import ingest as steps
 
     monkeypatch.setattr(steps, "inspected_in_parallel", inspected)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

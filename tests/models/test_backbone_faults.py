@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from translearn.config import StudySpec, parse_spec
-from translearn.models.backbone_faults import backbone_faults
+from translearn.models.backbones.faults import backbone_faults
 
 
 def study(arch: str, image_size: int, **search: Any) -> StudySpec:

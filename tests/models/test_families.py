@@ -17,15 +17,15 @@ from shape_cases import Shape, trained, workers
 
 import translearn
 from translearn.data.transforms import to_input
-from translearn.models.backbone_faults import takes
-from translearn.models.backbones import names, native_size
-from translearn.models.catalogue import catalogue
+from translearn.models.backbones.backbone import names, native_size
+from translearn.models.backbones.catalogue import catalogue
+from translearn.models.backbones.faults import takes
+from translearn.models.backbones.stages import num_stages
 from translearn.models.freeze import freeze
 from translearn.models.model_dir import save_model
 from translearn.models.model_info import ModelInfo
 from translearn.models.network import Network, build, skeleton
 from translearn.models.preprocessing import IMAGENET, Preprocessing, with_steps
-from translearn.models.stages import num_stages
 from translearn.storage.folder import Folder
 from translearn.training.distributed import DistributedContext
 from translearn.training.features import probe_features, stage_features

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from translearn.errors import InputError
+from translearn.models.backbones.stages import num_stages
 from translearn.models.freeze import freeze, freeze_account, parameter_groups, trained_state
 from translearn.models.network import Network, build, skeleton
-from translearn.models.stages import num_stages
 
 QUICK = ("resnet18", "mobilenet_v2", "timm/test_vit")
 ARCHS_AND_DEPTHS = [(arch, depth) for arch in QUICK for depth in range(num_stages(arch) + 1)]

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from translearn.errors import InputError, WeightsError
-from translearn.models.backbones import create, name_faults
+from translearn.models.backbones.backbone import create, name_faults
+from translearn.models.backbones.stages import num_stages, stages
 from translearn.models.network import Network, build, skeleton
-from translearn.models.stages import num_stages, stages
 
 QUICK = ("resnet18", "mobilenet_v2", "timm/test_vit")
 

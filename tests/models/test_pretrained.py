@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from translearn.errors import WeightsError
-from translearn.models.backbones import torchvision_names
-from translearn.models.pretrained import cached_file, find_weights, pretrained_state
+from translearn.models.backbones.backbone import torchvision_names
+from translearn.models.backbones.pretrained import cached_file, find_weights, pretrained_state
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_a_cached_file_is_read_when_its_digest_is_the_one_in_its_name(
     digest = hashlib.sha256((hub / "a.pth").read_bytes()).hexdigest()
     whole = hub / "checkpoints" / f"resnet18-{digest[:8]}.pth"
     (hub / "a.pth").rename(whole)
-    monkeypatch.setattr("translearn.models.pretrained.cached_file", lambda url: whole)
+    monkeypatch.setattr("translearn.models.backbones.pretrained.cached_file", lambda url: whole)
     state = pretrained_state(find_weights("resnet18", "DEFAULT"))
     assert torch.equal(state["a"], torch.ones(2))
 

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from translearn.config import SourceSpec
 from translearn.errors import WeightsError
+from translearn.models.backbones.timm_weights import find_timm, tags
 from translearn.models.sources import check_sources, initial_network, obtain
-from translearn.models.timm_weights import find_timm, tags
 
 REPOSITORY = "models--timm--test_vit.r160_in1k"
 

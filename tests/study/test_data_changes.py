@@ -12,8 +12,8 @@ from translearn.config import StudySpec, parse_spec
 from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
 from translearn.errors import TranslearnError
 from translearn.storage.folder import Folder
-from translearn.study.data_changes import at_hand, copy_of, data_warnings
-from translearn.study.datasets import ingest_options
+from translearn.study.datasets.changes import at_hand, copy_of, data_warnings
+from translearn.study.datasets.names import ingest_options
 from translearn.study.directory import PROVENANCE
 from translearn.study.planning.look import Size, look
 

@@ -7,7 +7,8 @@ from sources import flat_folder, write_files
 
 from translearn.data.ingest.ingest import IngestOptions, inspected
 from translearn.storage.folder import Folder
-from translearn.study import data, ingest
+from translearn.study.datasets import ingest
+from translearn.study.datasets import prepare as data
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shape_cases import Shape, Workers, trained, workers
 from torch import Tensor
 
-from translearn.models.backbone_faults import takes
+from translearn.models.backbones.faults import takes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -28,7 +28,8 @@ echo "uv $* from $UV_DEFAULT_INDEX" >>calls
 """
 PIP = "-m pip install --disable-pip-version-check --quiet -c constraints.txt"
 MADE = "-m venv --clear .venv"
-INSTALLED = "uv pip install --python .venv/bin/python -c constraints.txt -e .[dev] from https://mirror.invalid/simple"
+UV = "uv pip install --compile-bytecode --python .venv/bin/python -c constraints.txt"
+INSTALLED = f"{UV} -e .[dev] from https://mirror.invalid/simple"
 
 
 class Project:

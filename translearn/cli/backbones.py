@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from translearn.cli.options import Commands, add_json
 
 if TYPE_CHECKING:
-    from translearn.models.catalogue import Entry
+    from translearn.models.backbones.catalogue import Entry
 
 _COLUMNS = "{:44} {:>6} {:>10} {:>6}  {}"
 
@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
 
 
 def _backbones(options: argparse.Namespace) -> dict[str, Any]:
-    from translearn.models.backbones import has_timm
-    from translearn.models.catalogue import catalogue
+    from translearn.models.backbones.backbone import has_timm
+    from translearn.models.backbones.catalogue import catalogue
 
     print(_COLUMNS.format("arch", "stages", "parameters", "pixels", "weights"))
     listed = []

@@ -44,7 +44,7 @@ def _ingest(options: argparse.Namespace) -> dict[str, Any]:
     )
     check_ingest(options.source, options.out, chosen)
     from translearn.cluster.session import session
-    from translearn.study.ingest import dry_run_ingest, run_ingest
+    from translearn.study.datasets.ingest import dry_run_ingest, run_ingest
 
     with session(options.address, dashboard=False):
         if not options.dry_run:

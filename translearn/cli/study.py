@@ -133,7 +133,7 @@ def _check_pretrain(options: argparse.Namespace, spec: StudySpec) -> None:
 def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
     if options.command != "finetune":
         return
-    from translearn.models.stages import num_stages
+    from translearn.models.backbones.stages import num_stages
 
     archs = {source.name: source.arch for source in spec.sources}
     archs |= {spec.scratch_name(arch): arch for arch in spec.archs}

@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from translearn.models.backbones.stages import HEAD
 from translearn.models.network import Network
-from translearn.models.stages import HEAD
 
 _SPARED = re.compile("pos_emb|position|token|layer_scale")
 

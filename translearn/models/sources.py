@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 from translearn.config import SCRATCH, SourceSpec
 from translearn.errors import TranslearnError, WeightsError, fault, raise_faults
-from translearn.models.backbones import is_timm
+from translearn.models.backbones.backbone import is_timm
+from translearn.models.backbones.pretrained import find_weights, pretrained_state
+from translearn.models.backbones.stages import stages
+from translearn.models.backbones.timm_weights import find_timm, timm_state
 from translearn.models.checkpoints.files import read_content
 from translearn.models.checkpoints.selection import select
 from translearn.models.load import LoadAccount, fit_faults, head_width, load_source
@@ -19,9 +22,6 @@ from translearn.models.model_dir import load_model
 from translearn.models.model_info import MARKER
 from translearn.models.network import Network, build, skeleton
 from translearn.models.preprocessing import IMAGENET, Normalisation
-from translearn.models.pretrained import find_weights, pretrained_state
-from translearn.models.stages import stages
-from translearn.models.timm_weights import find_timm, timm_state
 from translearn.models.weights import State, fingerprint
 from translearn.storage.folder import Folder
 

@@ -8,8 +8,8 @@ from itertools import cycle, islice
 from typing import Any
 
 from translearn.config import StudySpec
+from translearn.models.backbones.stages import freeze_depths, num_stages
 from translearn.models.sources import Source
-from translearn.models.stages import freeze_depths, num_stages
 from translearn.ranking.prior import NOTHING, Past, Prior, TrialConfig, is_same_rate
 
 #: A configuration with the keys ``source``, ``freeze_depth``, ``lr`` and ``weight_decay``. The searcher suggests the

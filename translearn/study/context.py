@@ -13,8 +13,8 @@ from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits, decode, target_dataset, tell_notes
-from translearn.study.datasets import is_ingested, limits
+from translearn.study.datasets.names import is_ingested, limits
+from translearn.study.datasets.prepare import Splits, decode, target_dataset, tell_notes
 from translearn.study.evaluation.target_check import check_target
 from translearn.study.planning.budget import with_budget
 

@@ -29,8 +29,8 @@ from translearn.report.record import StudyRecord
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
-from translearn.study.data import num_sets, target_dataset
-from translearn.study.data_changes import data_warnings
+from translearn.study.datasets.changes import data_warnings
+from translearn.study.datasets.prepare import num_sets, target_dataset
 from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
 from translearn.study.lock.lock import only_driver

@@ -20,8 +20,8 @@ from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.model_info import MARKER
 from translearn.models.sources import Source, from_model_dir, obtain, scratch
 from translearn.storage.folder import Folder
-from translearn.study.data import dataset_of, decode, num_sets
-from translearn.study.datasets import ingest_options, limits
+from translearn.study.datasets.names import ingest_options, limits
+from translearn.study.datasets.prepare import dataset_of, decode, num_sets
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.planning.budget import pretrain_batch_size

@@ -9,7 +9,7 @@ import pyarrow.fs as pafs
 import pytest
 from sources import flat_folder, image, split_folder, write_files
 
-from translearn.data.formats.image_folder import ImageFolder
+from translearn.data.formats.folders.image_folder import ImageFolder
 from translearn.data.formats.source import open_images, open_source
 from translearn.data.ingest.plan import plan_ingest
 from translearn.data.notes import notes_of

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from translearn.data.ingest import near_duplicates as near
-from translearn.data.ingest.near_duplicates import Prints, near_duplicates, prints
+from translearn.data.ingest.checks import near_duplicates as near
+from translearn.data.ingest.checks.near_duplicates import Prints, near_duplicates, prints
 
 
 def pictures(num: int, seed: int = 0, side: int = 96) -> list[Image.Image]:

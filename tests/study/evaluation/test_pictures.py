@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from translearn.data.ingest.near_duplicates import prints
+from translearn.data.ingest.checks.near_duplicates import prints
 from translearn.study.evaluation.pictures import first_copies, picture_counts
 
 RNG = np.random.default_rng(0)

@@ -13,11 +13,11 @@ from translearn.config import StudySpec, parse_spec
 from translearn.data.dataset import Dataset
 from translearn.data.images.decode import decode_image
 from translearn.data.images.pixels import encode_png
+from translearn.data.ingest.checks.mirrored import Mirrored, mirrored_classes
+from translearn.data.ingest.checks.near_duplicates import SIZE, prints
 from translearn.data.ingest.ingest import ingest, inspected, plan_ingest
-from translearn.data.ingest.mirrored import Mirrored, mirrored_classes
-from translearn.data.ingest.near_duplicates import SIZE, prints
 from translearn.storage.folder import Folder
-from translearn.study.datasets import ingest_options
+from translearn.study.datasets.names import ingest_options
 from translearn.study.directory import TARGET_CHECK
 from translearn.study.evaluation import target_check
 from translearn.study.evaluation.target_check import check_target

@@ -13,7 +13,7 @@ from PIL import Image
 
 from translearn.cli import main
 from translearn.config import StudySpec, load_spec
-from translearn.models.pretrained import cached_file, find_weights
+from translearn.models.backbones.pretrained import cached_file, find_weights
 from translearn.study.start import facts, weights
 from translearn.study.start.file import names_images
 from translearn.study.start.weights import LARGE, SMALL

@@ -13,8 +13,8 @@ import torch
 from translearn.cluster.data.shared import Shared, Task, fetch, laid_out, share, viewed
 from translearn.cluster.resources import Resources
 from translearn.config import StudySpec
+from translearn.models.backbones.stages import freeze_depths, num_stages
 from translearn.models.sources import Source, initial_network
-from translearn.models.stages import freeze_depths, num_stages
 from translearn.training.distributed import DistributedContext
 from translearn.training.features import ProbeFeatures, probe_features
 from translearn.training.precision import prepare_process, resolve_precision

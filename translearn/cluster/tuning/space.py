@@ -10,8 +10,8 @@ import optuna
 from ray import tune
 
 from translearn.config import StudySpec
+from translearn.models.backbones.stages import freeze_depths
 from translearn.models.sources import Source
-from translearn.models.stages import freeze_depths
 
 #: What a trial's config has, in this order.
 KEYS = ("source", "arch", "freeze_depth", "lr", "weight_decay")

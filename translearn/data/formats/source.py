@@ -11,12 +11,12 @@ import pyarrow.fs as pafs
 from translearn.data.dataset import open_dataset
 from translearn.data.formats.builtin import PROCEDURES, Procedural, SklearnDigits
 from translearn.data.formats.files import ImageFiles
-from translearn.data.formats.image_folder import ImageFolder
-from translearn.data.formats.names import looks_decodable
-from translearn.data.formats.parquet import ParquetImages, open_parquet
-from translearn.data.formats.parquet_columns import has_images
+from translearn.data.formats.folders.image_folder import ImageFolder
+from translearn.data.formats.folders.names import looks_decodable
 from translearn.data.formats.reader import Reader, did_you_mean
-from translearn.data.formats.tables import TableOfPaths
+from translearn.data.formats.tabular.parquet import ParquetImages, open_parquet
+from translearn.data.formats.tabular.parquet_columns import has_images
+from translearn.data.formats.tabular.tables import TableOfPaths
 from translearn.data.formats.torchvision_sets import KNOWN, TorchvisionImages, default_root
 from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, fault, raise_faults

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from translearn import __version__
 from translearn.data.dataset import Dataset, open_dataset
-from translearn.data.ingest.conflicts import conflict_notes, label_conflicts, num_conflicts
+from translearn.data.ingest.checks.conflicts import conflict_notes, label_conflicts, num_conflicts
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.plan import IngestPlan, inspected, plan_ingest
 from translearn.data.ingest.schema import ROWS, SPLITS

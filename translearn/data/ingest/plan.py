@@ -14,9 +14,9 @@ from translearn.data.formats.reader import Reader, order_of
 from translearn.data.formats.source import open_source
 from translearn.data.ingest.carve import carve_splits, example_keys, first_per_class
 from translearn.data.ingest.carve_groups import carve_groups
+from translearn.data.ingest.checks.listing_faults import listing_faults
 from translearn.data.ingest.groups import group_names, group_notes, with_groups, without_crossing
 from translearn.data.ingest.inspection import inspect_batch
-from translearn.data.ingest.listing_faults import listing_faults
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.schema import SPLITS, class_order
 from translearn.data.ingest.unlabelled import without_unlabelled_splits

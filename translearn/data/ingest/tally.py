@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from translearn.data.images.large import MAX_PIXELS
-from translearn.data.ingest.held_out import Duplicate, HeldOut
-from translearn.data.ingest.oddities import Oddities
+from translearn.data.ingest.checks.held_out import Duplicate, HeldOut
+from translearn.data.ingest.checks.oddities import Oddities
 from translearn.data.ingest.schema import LEAKS, QUARANTINE
 from translearn.data.ingest.shards import by_split
 from translearn.data.manifest import ImageSizes, SizeRange

@@ -6,7 +6,7 @@ import functools
 
 from torch import Tensor
 
-from translearn.models.backbones import relatives
+from translearn.models.backbones.backbone import relatives
 from translearn.models.checkpoints.prefixes import below, prefixes
 from translearn.models.load import whole, without_head
 from translearn.models.network import Network, skeleton

@@ -17,8 +17,8 @@ from translearn.evaluation.forgetting import DepthErrors, forgetting, forgetting
 from translearn.models.network import skeleton
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
-from translearn.study.data import target_dataset
-from translearn.study.datasets import limits
+from translearn.study.datasets.names import limits
+from translearn.study.datasets.prepare import target_dataset
 from translearn.study.models import load
 from translearn.study.refits.depth_runs import DepthRun
 from translearn.study.refits.more_refits import failed_runs

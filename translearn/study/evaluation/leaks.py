@@ -10,10 +10,10 @@ from typing import Any
 
 from translearn.config import StudySpec
 from translearn.data.dataset import Dataset
-from translearn.data.ingest.near_duplicates import MAX_BITS, MIN_CORRELATION
+from translearn.data.ingest.checks.near_duplicates import MAX_BITS, MIN_CORRELATION
 from translearn.storage.folder import Folder
-from translearn.study.data import target_dataset
-from translearn.study.datasets import limits
+from translearn.study.datasets.names import limits
+from translearn.study.datasets.prepare import target_dataset
 from translearn.study.directory import LEAKS
 from translearn.study.evaluation.seen import Seen, duplicates, seen
 from translearn.study.sources import source_dataset

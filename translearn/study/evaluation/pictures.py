@@ -13,8 +13,8 @@ import pyarrow as pa
 from translearn.config import StudySpec
 from translearn.data.dataset import Dataset
 from translearn.data.images.decode import decoded, select_split
-from translearn.data.ingest.near_duplicates import SIZE, Prints, near_duplicates, prints
-from translearn.study.datasets import limits
+from translearn.data.ingest.checks.near_duplicates import SIZE, Prints, near_duplicates, prints
+from translearn.study.datasets.names import limits
 
 #: Of larger splits only equal images count as copies: near ones take time with the square of the size.
 MAX_COMPARED = 20_000

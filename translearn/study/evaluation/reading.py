@@ -9,8 +9,8 @@ from translearn.config import StudySpec
 from translearn.data.images.decode import decode_split, select_split
 from translearn.data.images.image_set import ImageSet
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits
-from translearn.study.datasets import limits
+from translearn.study.datasets.names import limits
+from translearn.study.datasets.prepare import Splits
 from translearn.study.directory import TEST_READS
 
 _FIRST, _AGAIN = "to evaluate", "to evaluate again: the figures of an earlier reading are not there"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from translearn.config import StudySpec
 from translearn.data.dataset import Dataset
 from translearn.data.images.decode import decoded, select_split
-from translearn.data.ingest.near_duplicates import SIZE, Prints, near_duplicates, prints
+from translearn.data.ingest.checks.near_duplicates import SIZE, Prints, near_duplicates, prints
 
 Pair = tuple[int, int]
 

@@ -14,10 +14,10 @@ import numpy as np
 from translearn.config import StudySpec
 from translearn.data.dataset import Dataset
 from translearn.data.images.decode import select_split
+from translearn.data.ingest.checks.mirrored import Mirrored, mirrored_classes
 from translearn.data.ingest.ingest import CONFLICTS_FILE
-from translearn.data.ingest.mirrored import Mirrored, mirrored_classes
 from translearn.storage.folder import Folder
-from translearn.study.datasets import is_ingested, limits
+from translearn.study.datasets.names import is_ingested, limits
 from translearn.study.directory import TARGET_CHECK
 from translearn.study.evaluation.seen import Seen, duplicates, seen
 

@@ -13,7 +13,7 @@ from translearn.cluster.tracking.console import say
 from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
-from translearn.study.data_changes import at_hand
+from translearn.study.datasets.changes import at_hand
 from translearn.study.planning.estimate import plan_lines
 from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study

@@ -14,11 +14,11 @@ from translearn.config import SourceSpec, StudySpec
 from translearn.data.batches import num_steps
 from translearn.data.images.image_set import ImageSet
 from translearn.data.images.placement import choose_place
+from translearn.models.backbones.stages import freeze_depths
 from translearn.models.sources import scratch
-from translearn.models.stages import freeze_depths
 from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
 from translearn.seeds import generator
-from translearn.study.data import num_sets
+from translearn.study.datasets.prepare import num_sets
 from translearn.study.planning.budget import budget_of, few_steps, pretrain_batch_size, with_budget
 from translearn.study.planning.look import Size
 from translearn.study.refits.convergence import lengths

@@ -14,8 +14,8 @@ from translearn.data.ingest.plan import plan_ingest
 from translearn.errors import TranslearnError, fault, raise_faults
 from translearn.storage.folder import Folder
 from translearn.storage.uris import is_remote
-from translearn.study.data_changes import at_hand, replaced_faults
-from translearn.study.datasets import ingest_options, is_ingested, is_place, limits
+from translearn.study.datasets.changes import at_hand, replaced_faults
+from translearn.study.datasets.names import ingest_options, is_ingested, is_place, limits
 from translearn.study.directory import changes, nearest
 from translearn.study.lock.lock import check_free
 

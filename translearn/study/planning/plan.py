@@ -10,10 +10,10 @@ from translearn.data.damage import damaged_shards
 from translearn.data.dataset import open_dataset
 from translearn.data.manifest import MANIFEST
 from translearn.errors import DataError, raise_faults
-from translearn.models.backbone_faults import backbone_faults
+from translearn.models.backbones.faults import backbone_faults
 from translearn.models.sources import check_sources
 from translearn.storage.folder import Folder
-from translearn.study.datasets import is_ingested
+from translearn.study.datasets.names import is_ingested
 from translearn.study.planning.look import Size, places, sizes_of, storage_faults
 
 

@@ -14,7 +14,7 @@ from translearn.errors import StorageError
 from translearn.models.network import skeleton
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits
+from translearn.study.datasets.prepare import Splits
 from translearn.study.directory import RANKING_TABLE
 from translearn.study.tables import TRIAL_SCHEMA, table
 

@@ -22,7 +22,7 @@ from translearn.ranking.scores import stratified_rows
 from translearn.ranking.subsamples import Spread
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
-from translearn.study.datasets import limits
+from translearn.study.datasets.names import limits
 from translearn.study.directory import RANKING, RANKING_TABLE
 from translearn.study.sources import source_dataset
 from translearn.study.tables import RANKING_SCHEMA, table

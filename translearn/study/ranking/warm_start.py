@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from translearn.cluster.tracking.console import say
 from translearn.config import StudySpec
+from translearn.models.backbones.stages import freeze_depths, num_stages
 from translearn.models.sources import Source
-from translearn.models.stages import freeze_depths, num_stages
 from translearn.ranking.prior import NOTHING, Past, TrialConfig, is_same_rate
 from translearn.storage.folder import Folder
-from translearn.study.data import Splits
+from translearn.study.datasets.prepare import Splits
 from translearn.study.ranking.history import HISTORY, recall, source_scores, target_features
 from translearn.study.ranking.near_studies import by_nearness
 from translearn.study.tables import TRIAL_SCHEMA, table

@@ -8,8 +8,8 @@ from typing import Any
 
 from translearn.errors import TranslearnError
 from translearn.evaluation.predictions import PROBE, SCRATCH, TRANSFER
+from translearn.models.backbones.stages import num_stages
 from translearn.models.sources import Source
-from translearn.models.stages import num_stages
 from translearn.study.tables import ranked_trials
 
 Trial = dict[str, Any]

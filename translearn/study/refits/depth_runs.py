@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from translearn.config import StudySpec
 from translearn.evaluation.predictions import TRANSFER
-from translearn.models.stages import freeze_depths
+from translearn.models.backbones.stages import freeze_depths
 from translearn.study.refits.candidates import Candidate, Trial
 from translearn.study.refits.label_runs import best_pair
 from translearn.study.refits.refit import run_name

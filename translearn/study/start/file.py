@@ -9,7 +9,7 @@ from translearn.config.names import as_name
 from translearn.config.paths import with_absolute_paths
 from translearn.errors import InputError, fault
 from translearn.storage.uris import is_remote
-from translearn.study.datasets import is_place
+from translearn.study.datasets.names import is_place
 from translearn.study.start.facts import Facts, facts_of
 from translearn.study.start.text import study_text
 from translearn.study.start.weights import Weights, chosen_weights

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from translearn.data.bounded import open_bounded, read_images, read_texts
-from translearn.data.formats.labels import class_names, is_id, labels_in, names_in
-from translearn.data.formats.parquet_columns import are_ids, column_faults, numbered
 from translearn.data.formats.reader import MAX_BYTES, in_order, listing_table, unlabelled
+from translearn.data.formats.tabular.labels import class_names, is_id, labels_in, names_in
+from translearn.data.formats.tabular.parquet_columns import are_ids, column_faults, numbered
 from translearn.data.ingest.schema import LISTING, split_of
 from translearn.data.notes import Note, note, noted
 from translearn.errors import DataError, fault, raise_faults

@@ -13,7 +13,7 @@ from translearn.data.manifest import MANIFEST
 from translearn.data.notes import printable
 from translearn.errors import TranslearnError, fault
 from translearn.storage.folder import Folder
-from translearn.study.datasets import ingest_options, is_ingested, is_place
+from translearn.study.datasets.names import ingest_options, is_ingested, is_place
 from translearn.study.directory import PROVENANCE
 
 _GOES_ON = "The study goes on with its own copy; use another name for a study of what is there now."

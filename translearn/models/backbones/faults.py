@@ -6,9 +6,9 @@ import torch
 
 from translearn.config import StudySpec
 from translearn.errors import WeightsError, fault
-from translearn.models.backbones import native_size
+from translearn.models.backbones.backbone import native_size
+from translearn.models.backbones.stages import num_stages
 from translearn.models.network import skeleton
-from translearn.models.stages import num_stages
 
 _SIZES = (32, 48, 64, 96, 112, 128, 160, 192, 224, 256, 288, 299, 320, 384, 448, 512)
 _NUM_SHOWN = 3

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pyarrow as pa
 
-from translearn.data.formats.labels import is_nameable, is_text
 from translearn.data.formats.reader import did_you_mean
+from translearn.data.formats.tabular.labels import is_nameable, is_text
 from translearn.errors import fault
 
 

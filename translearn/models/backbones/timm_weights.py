@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from translearn.errors import WeightsError, fault
-from translearn.models.backbones import TIMM, timm
+from translearn.models.backbones.backbone import TIMM, timm
+from translearn.models.backbones.pretrained import hub_file
 from translearn.models.checkpoints.files import read_content
-from translearn.models.pretrained import hub_file
 from translearn.models.weights import State
 
 _FILES = ("model.safetensors", "pytorch_model.bin")

@@ -13,8 +13,8 @@ from torch import nn
 
 from translearn.config import SearchSpec
 from translearn.errors import WeightsError, fault
-from translearn.models.backbones import create, is_timm, native_size, timm
-from translearn.models.units import Call, calls_of, groups_by_resolution
+from translearn.models.backbones.backbone import create, is_timm, native_size, timm
+from translearn.models.backbones.units import Call, calls_of, groups_by_resolution
 
 HEAD = "head"
 _MOST = 6  # stages: more freeze depths than these cost more trials than they are worth

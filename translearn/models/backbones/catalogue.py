@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from translearn.errors import WeightsError
-from translearn.models.backbones import is_timm, names, native_size, torchvision_models
+from translearn.models.backbones.backbone import is_timm, names, native_size, torchvision_models
+from translearn.models.backbones.stages import num_stages
+from translearn.models.backbones.timm_weights import tags
 from translearn.models.network import skeleton
-from translearn.models.stages import num_stages
-from translearn.models.timm_weights import tags
 
 _MOST = 40  # backbones are run without memory, in some tenths of a second each
 

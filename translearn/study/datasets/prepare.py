@@ -19,7 +19,7 @@ from translearn.data.images.placement import Place, Placement, choose_place
 from translearn.data.ingest.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.manifest import MANIFEST
 from translearn.storage.folder import Folder
-from translearn.study.datasets import Limits, ingest_options, is_ingested
+from translearn.study.datasets.names import Limits, ingest_options, is_ingested
 
 
 @dataclass(frozen=True)

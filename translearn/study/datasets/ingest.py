@@ -16,7 +16,7 @@ from translearn.cluster.tracking.progress import followed
 from translearn.data.ingest.ingest import IngestOptions, ingest, plan_ingest
 from translearn.data.ingest.schema import SPLITS
 from translearn.storage.folder import Folder
-from translearn.study.data import tell_notes
+from translearn.study.datasets.prepare import tell_notes
 
 
 def dry_run_ingest(source: str, options: IngestOptions) -> None:

@@ -12,8 +12,8 @@ import pyarrow.csv as pacsv
 
 from translearn.data.bounded import open_bounded, read_texts
 from translearn.data.formats.files import FileReader
-from translearn.data.formats.labels import class_names, labels_in, names_in
 from translearn.data.formats.reader import did_you_mean, in_order, listing_table, unlabelled
+from translearn.data.formats.tabular.labels import class_names, labels_in, names_in
 from translearn.data.ingest.schema import SPLIT_NAMES
 from translearn.data.notes import note, noted
 from translearn.errors import DataError, fault, raise_faults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from translearn.data.formats.layout import Content, Layout, alike
+from translearn.data.formats.folders.layout import Content, Layout, alike
 from translearn.data.formats.reader import some
 from translearn.data.ingest.schema import SPLIT_NAMES, split_of
 from translearn.errors import fault

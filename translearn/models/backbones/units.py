@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from translearn.models.backbones import torchvision_models
+from translearn.models.backbones.backbone import torchvision_models
 
 _FALL = 0.75  # a stage begins where the side of the map is less than so much of the one before
 

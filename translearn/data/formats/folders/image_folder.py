@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from translearn.data.formats.files import FileReader
-from translearn.data.formats.layout import Content, Layout, layout_of
-from translearn.data.formats.layout_faults import layout_faults
-from translearn.data.formats.names import cannot_be_image, looks_decodable, looks_like_image
+from translearn.data.formats.folders.layout import Content, Layout, layout_of
+from translearn.data.formats.folders.layout_faults import layout_faults
+from translearn.data.formats.folders.names import cannot_be_image, looks_decodable, looks_like_image
+from translearn.data.formats.folders.walk import Tree, walk
 from translearn.data.formats.reader import listing_table, some, unlabelled
-from translearn.data.formats.walk import Tree, walk
 from translearn.data.ingest.schema import split_of
 from translearn.data.notes import Note, note, noted
 from translearn.errors import DataError, fault, raise_faults

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translearn.data.ingest.near_duplicates import SMALL, standard
+from translearn.data.ingest.checks.near_duplicates import SMALL, standard
 
 #: The least images of a class, and the least part of them that must turn into the other class.
 MIN_IMAGES, MIN_TURNED = 10, 0.5

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow.fs as pafs
 
-from translearn.data.formats.names import is_passed_over, looks_like_image
+from translearn.data.formats.folders.names import is_passed_over, looks_like_image
 from translearn.storage.folder import Folder
 
 

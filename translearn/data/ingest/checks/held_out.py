@@ -13,7 +13,7 @@ from translearn.data.images.decode import decode_images
 from translearn.data.images.deep import white_of
 from translearn.data.images.large import MAX_PIXELS
 from translearn.data.images.pixels import Decoding
-from translearn.data.ingest.near_duplicates import SIZE, Prints, near_duplicates, prints
+from translearn.data.ingest.checks.near_duplicates import SIZE, Prints, near_duplicates, prints
 
 
 class Duplicate(NamedTuple):

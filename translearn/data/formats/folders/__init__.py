@@ -1,0 +1,1 @@
+"""Folders of images: which folders are splits and classes, and the walk over them."""

@@ -1,0 +1,1 @@
+"""Backbones by name: their stages, their pretrained weights, and what they can not do."""
