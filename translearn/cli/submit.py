@@ -28,7 +28,8 @@ def _submit(options: argparse.Namespace) -> int:
     if options.study:
         spec = load_spec(options.study, options.set, as_written=True)
         check_reachable(spec)  # before Ray is imported, which takes seconds
-    from translearn.cluster.jobs.submit import address_of, submit
+    from translearn.cluster.jobs.connection import address_of
+    from translearn.cluster.jobs.submit import submit
     from translearn.cluster.jobs.watch import how_to_attach, tell, watch
 
     logging.disable(logging.INFO)  # Ray tells of every upload
@@ -39,7 +40,7 @@ def _submit(options: argparse.Namespace) -> int:
         job_id = submit(
             options.study,
             options.set,
-            where,
+            options.address,
             flags,
             announce=lambda job: tell(f"Job {job}. {how_to_attach(job, where)}"),
         )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ from job_cases import PlayedClient
 
 import translearn.cluster.jobs.submit as submitting
 from translearn.cli import main
-from translearn.cluster.jobs.submit import address_of, connected, submit
+from translearn.cluster.jobs import connection
+from translearn.cluster.jobs.connection import address_of
+from translearn.cluster.jobs.submit import submit
 from translearn.errors import InputError, SpecError, TranslearnError
 
 TREE = {
@@ -131,13 +137,66 @@ def test_the_id_is_known_before_anything_is_sent_and_an_interruption_names_it(pl
     )
 
 
-def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TranslearnError) as caught:
-        connected("http://127.0.0.1:1")
-    assert str(caught.value).startswith("http://127.0.0.1:1: does not answer (")
-    assert str(caught.value).endswith(
-        "Open a tunnel to the cluster, as `ray dashboard cluster.yaml` does, or name another --address."
-    )
+@pytest.fixture
+def closed() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port where connections are taken and nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def dropping() -> Iterator[int]:
+    """A port whose queue is full, where the kernel drops the packets that ask for a connection."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.socket() as first:
+        first.connect(server.getsockname())
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def other() -> Iterator[int]:
+    """A port where another program answers, in its own words."""
+    with socketserver.TCPServer(("127.0.0.1", 0), Greeter) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+class Greeter(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(1000)
+        self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+REMEDY = "Open a tunnel to the cluster, as `ray dashboard cluster.yaml` does, or name another --address."
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("closed", "Connection refused"),
+        ("silent", "no answer within 0.2 s"),
+        ("dropping", "no answer within 0.2 s"),
+        ("other", "SSH-2.0-OpenSSH_9.2"),
+    ],
+)
+def test_where_no_cluster_answers_the_command_ends_with_one_line_and_code_2(
+    kind: str, reason: str, request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    address = f"http://127.0.0.1:{request.getfixturevalue(kind)}"
+    monkeypatch.setattr(connection, "_ANSWER_S", 0.2)
+    monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    rule = f"must be the address of a Ray dashboard that answers, but got '{address}' ({reason}). {REMEDY}"
+    assert main(["submit", str(written(tmp_path, TREE))]) == 2
+    assert capsys.readouterr().err.splitlines() == [f"error: RAY_ADDRESS: {rule}"]
+    assert main(["submit", "--attach", "job-1", "--address", address]) == 2
+    assert capsys.readouterr().err.splitlines() == [f"error: --address: {rule}"]
 
 
 def test_where_the_address_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

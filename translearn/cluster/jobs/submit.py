@@ -14,58 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ray.exceptions import AuthenticationError
-from ray.job_submission import JobSubmissionClient
-
+from translearn.cluster.jobs.connection import connected
 from translearn.cluster.jobs.reach import check_reachable
-from translearn.cluster.start.local import bypass_proxies
 from translearn.config import load_spec
 from translearn.config.provenance import VARIABLE, source_commit
-from translearn.errors import InputError, TranslearnError, fault
+from translearn.errors import TranslearnError
 
-_DEFAULT_ADDRESS, _SCHEMES = "http://127.0.0.1:8265", ("http://", "https://")
 _PACKAGE = Path(__file__).parents[2]
-
-
-def address_of(address: str | None) -> str:
-    """Return the address of a job interface.
-
-    The given one, else ``RAY_API_SERVER_ADDRESS``, else a ``RAY_ADDRESS`` that is one, as `ray job submit` takes it,
-    else port 8265 here.
-
-    Raises:
-        InputError: It is none; says where it stands.
-    """
-    of_ray = os.environ.get("RAY_ADDRESS", "")
-    given = {
-        "--address": address,
-        "RAY_API_SERVER_ADDRESS": os.environ.get("RAY_API_SERVER_ADDRESS"),
-        "RAY_ADDRESS": of_ray if of_ray.startswith(_SCHEMES) else None,
-    }
-    where, found = next(((name, value) for name, value in given.items() if value), ("", _DEFAULT_ADDRESS))
-    if not found.startswith(_SCHEMES):
-        rule, remedy = "must be the address of a Ray dashboard", f"For example {_DEFAULT_ADDRESS}."
-        raise InputError(fault(where, rule, repr(found), remedy))
-    return found
-
-
-def connected(address: str | None = None) -> JobSubmissionClient:
-    """Connect to a cluster's job interface.
-
-    Raises:
-        InputError: The address is none.
-        TranslearnError: Nobody answers there, or asks for another token.
-    """
-    where = address_of(address)
-    bypass_proxies()  # for a tunnel to this machine
-    try:
-        return JobSubmissionClient(where)
-    except AuthenticationError as error:
-        remedy = "Set RAY_AUTH_MODE=token, and put the cluster's token into ~/.ray/auth_token."
-        raise TranslearnError(f"{where}: refuses this machine's token. {remedy}") from error
-    except (OSError, RuntimeError) as error:
-        remedy = "Open a tunnel to the cluster, as `ray dashboard cluster.yaml` does, or name another --address."
-        raise TranslearnError(f"{where}: does not answer ({error}). {remedy}") from error
 
 
 def submit(
@@ -83,7 +38,7 @@ def submit(
     Args:
         study: The study file.
         overrides: Dotted paths and YAML values, for example ``search.trials=8``.
-        address: See ``address_of``.
+        address: See ``connection.address_of``.
         flags: More arguments of the command, for example ``--dry-run``.
         client: A connection that is there already; a new one when None.
         announce: Takes the job's id before anything is sent, so that it is known however the sending ends.
@@ -92,8 +47,8 @@ def submit(
         The job's id; ``watch`` shows what the job prints, and returns its exit code.
 
     Raises:
-        InputError: The file breaks a rule, or names a place that the cluster can not reach.
-        TranslearnError: The cluster does not answer, or does not take the job.
+        InputError: The file breaks a rule, or names a place that the cluster can not reach; no cluster answers.
+        TranslearnError: The cluster does not take the job.
 
     Example:
         >>> job_id = submit("pets.yaml", ["storage=s3://bucket/studies"])  # doctest: +SKIP

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from translearn.cluster.jobs.connection import address_of, connected
 from translearn.cluster.jobs.follow import LOST, ConnectionLostError, Follower
-from translearn.cluster.jobs.submit import address_of, connected
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError, fault
 
 _STATUS = {EXIT_DONE: "done", EXIT_FAILED: "failed", EXIT_BAD_INPUT: "bad input"}
@@ -46,17 +46,17 @@ def watch(
 
     Args:
         job_id: The job, as ``submit`` returned it.
-        address: See ``submit.address_of``.
+        address: See ``connection.address_of``.
         client: A connection that is there already; a new one when None.
         wants_stop: Asks at Ctrl-C whether to stop the job; None asks on the terminal.
         follower: Makes what follows the job.
 
     Raises:
-        InputError: There is no such job.
-        TranslearnError: The cluster does not answer.
+        InputError: There is no such job, or no cluster answers.
+        TranslearnError: The cluster answers no more.
     """
     where = address_of(address)
-    client = client or connected(where)
+    client = client or connected(address)
     _check_known(client, job_id, where)
     following = follower(client, job_id, _show, tell)
     while True:
