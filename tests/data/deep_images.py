@@ -17,15 +17,17 @@ def tiff(pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def png_16(pixels: np.ndarray) -> bytes:
-    """A PNG of 16-bit colours: uint16, shape (H, W, 3 or 4)."""
+def png_16(pixels: np.ndarray, transparent: tuple[int, ...] = ()) -> bytes:
+    """A PNG of 16 bits: uint16, shape (H, W, C) with C of 1 to 4; ``transparent`` is a value that means so."""
     height, width, channels = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    chunks = {b"IHDR": header, b"tRNS": struct.pack(f">{len(transparent)}H", *transparent)}
+    chunks |= {b"IDAT": zlib.compress(rows), b"IEND": b""}
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
+        for kind, content in chunks.items()
+        if content or kind != b"tRNS"
     )
 
 

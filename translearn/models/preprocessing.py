@@ -89,9 +89,9 @@ def with_steps(given: Preprocessing) -> Preprocessing:
         f"at least {least} pixels; decoding it whole instead changes pixels by a few levels of 255 at most.",
         "Turn the image upright by its EXIF orientation.",
         f"Grey of more than 8 bits: clip to 0..{given.white}, multiply by 255, divide by {given.white}, round down, "
-        f"and repeat the value for R, G and B. Colours of 16 bits: {_colours(given.white)}.",
-        f"Transparency, of a palette too: composite over the opaque colour {given.background}. All else: convert to "
-        "RGB of 8 bits.",
+        f"and repeat the value for R, G and B. Colours of 16 bits, and grey with alpha: {_colours(given.white)}.",
+        f"Transparency, of a palette or one value too: composite over the opaque colour {given.background}. All else: "
+        "convert to RGB of 8 bits.",
         "Cut out the central square whose side is the shorter side of the image; its corner may lie between pixels.",
         f"Resize the square to {size} x {size} pixels, bilinear with antialiasing (Pillow's BILINEAR; torchvision's "
         "antialias=True), and round to the nearest uint8.",
@@ -102,4 +102,6 @@ def with_steps(given: Preprocessing) -> Preprocessing:
 
 
 def _colours(white: int) -> str:
-    return "keep the upper 8" if white == 65535 else "the same for each, and for alpha"
+    if white == 65535:
+        return "keep the upper 8"
+    return "the same for each, and for alpha; by 65535 for one that has larger values"

@@ -15,12 +15,14 @@ from translearn.data.images.pixels import Decoding, encode_png, open_rgb, opened
 GREY = np.random.default_rng(0).integers(0, 4096, (5, 7)).astype(np.uint16)
 COLOURS = np.random.default_rng(1).integers(0, 4096, (5, 7, 3)).astype(np.uint16)
 ALPHA = np.concatenate([COLOURS, np.full((5, 7, 1), 4095, np.uint16)], axis=2)
+GREY_ALPHA = ALPHA[..., 2:]
 FILES = {
     "png": (encode_png(Image.fromarray(GREY)), GREY),
     "tiff": (tiff(GREY), GREY),
     "32 bits": (tiff(GREY.astype(np.int32) << 8), GREY.astype(np.int64) << 8),
     "colours": (png_16(COLOURS), COLOURS),
     "alpha": (png_16(ALPHA), ALPHA),
+    "grey and alpha": (png_16(GREY_ALPHA), GREY_ALPHA),
     "tiff of colours": (tiff_16(COLOURS, packed=False), COLOURS),
     "packed tiff of colours": (tiff_16(COLOURS, packed=True), COLOURS),
 }
@@ -34,8 +36,26 @@ def test_all_bits_are_read_and_scaled(kind):
         assert np.array_equal(deep_values(image, content), expected)
     white = white_of(int(expected.max()))
     rgb = np.asarray(open_rgb(content, Decoding(white=white)))
-    scaled = expected.astype(np.int64) * 255 // white
-    assert np.array_equal(rgb, np.repeat(scaled[..., None], 3, axis=2) if scaled.ndim == 2 else scaled[..., :3])
+    scaled = np.atleast_3d(expected.astype(np.int64) * 255 // white)
+    assert np.array_equal(rgb, scaled[..., :3] if scaled.shape[2] > 2 else np.repeat(scaled[..., :1], 3, axis=2))
+
+
+@pytest.mark.parametrize("full", [4095, 65535])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_of_as_many_bits_or_of_16_lies_on_white(full, channels):
+    pixels = np.full((1, 3, channels), 1000, np.uint16)
+    pixels[0, :, -1] = full, full // 2, 0
+    shown = np.asarray(open_rgb(png_16(pixels), Decoding(white=4095)))[0, :, 0]
+    assert np.abs(shown - np.array([62, 62 // 2 + 128, 255])).max() <= 1
+
+
+@pytest.mark.parametrize("white", [4095, 65535])
+@pytest.mark.parametrize("key", [(1000,), (1000, 2000, 3000)])
+def test_a_value_that_means_transparent_lies_on_white(key, white):
+    pixels = np.array([[key, [value + 1 for value in key]]], np.uint16)
+    shown = np.asarray(open_rgb(png_16(pixels, key), Decoding(white=white)))[0]
+    assert shown[0].tolist() == [255] * 3
+    assert shown[1].tolist() == [(value + 1) * 255 // white for value in key] * (3 // len(key))
 
 
 def test_where_all_16_bits_are_used_colours_keep_the_upper_8():

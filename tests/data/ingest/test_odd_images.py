@@ -54,12 +54,31 @@ def test_10_and_12_bits_of_16_are_scaled_to_white(tmp_path, bits, encode):
     assert np.array_equal(stream(select_split(dataset, "train", 12))[slice(None)], images)
 
 
-def test_12_bits_of_16_bit_colours_too(tmp_path):
-    shape = (12, 14, 3)
-    files = {f"{name}/{n}.png": png_16(deep(n + 10 * (name == "b"), 12, shape)) for name in "ab" for n in range(6)}
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_12_bits_of_16_bit_colours_and_alpha_too(tmp_path, channels):
+    shape = (12, 14, channels)
+    files = {
+        f"{name}/{n}.png": png_16(opaque(deep(n + 10 * (name == "b"), 12, shape))) for name in "ab" for n in range(6)
+    }
     dataset = ingested(write_files(tmp_path / "in", files), tmp_path / "out")
     assert dataset.manifest.white == 4095
     assert 100 < decode_split(dataset, "train", 12).images.mean() < 150
+
+
+def opaque(pixels: np.ndarray) -> np.ndarray:
+    """Deep pixels with their alpha channel, if any, at its largest value; hidden ones are as bright as can be."""
+    if pixels.shape[2] in (2, 4):
+        pixels[..., -1] = 65535
+        pixels[0, 0] = (*[65535] * (pixels.shape[2] - 1), 0)
+    return pixels
+
+
+def test_black_on_transparent_shows_something_and_transparent_alone_nothing(tmp_path):
+    shape, hidden = np.zeros((8, 8, 2), np.uint16), np.zeros((8, 8, 2), np.uint16)
+    shape[2:5, 2:5, 1] = 65535
+    source = write_files(flat_folder(tmp_path / "in", 6), {"dog/a.png": png_16(shape), "dog/b.png": png_16(hidden)})
+    told = "images of one colour, or nearly so, which show nothing: 1 (first: dog/b.png)"
+    assert [note for note in notes(ingested(source, tmp_path / "out")) if "colour" in note] == [told]
 
 
 def test_deep_images_that_differ_in_low_bits_only_are_no_duplicates(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ WHITE = 65535
 _OTHER = "B" if sys.byteorder == "little" else "L"
 _SWAPPED = {
     f"{mode};16{order}": f"{mode};16{swapped}"
-    for mode in ("RGB", "RGBA")
+    for mode in ("RGB", "RGBX", "RGBA")
     for order, swapped in (("B", "L"), ("L", "B"), ("N", _OTHER))
 }
+# Grey with alpha has no other order; its four bytes a pixel are read as those of colours of 8 bits.
+_GREY_ALPHA, _FOUR_BYTES = "LA;16B", "RGBA"
 _BAND = 2**24  # pixels
 
 _Args = tuple[Any, ...] | str | None
@@ -35,24 +38,42 @@ def is_deep_grey(image: Image.Image) -> bool:
 
 def is_deep(image: Image.Image) -> bool:
     """Return whether an opened image, not loaded yet, has integers of more than 8 bits, of grey or of colours."""
-    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
-    return is_deep_grey(image) or any(_raw_mode(tile.args) in _SWAPPED for tile in tiles[:1])
+    return is_deep_grey(image) or _raw_mode(image) in {*_SWAPPED, _GREY_ALPHA}
+
+
+def has_key(image: Image.Image) -> bool:
+    """Return whether an opened image has a value that means transparent, and no alpha channel."""
+    return "transparency" in image.info
 
 
 def deep_values(image: Image.Image, content: bytes) -> np.ndarray:
-    """Return all bits of a deep image, upright: integers, shape (H, W), or (H, W, 3 or 4) of colours.
+    """Return all bits of a deep image, upright: integers, shape (H, W, C), or (H, W) of grey.
+
+    C is 3 of colours, and one more with alpha: that of the file, or of a value that means transparent.
 
     Args:
         image: Opened, not loaded yet.
         content: The file that it was opened from.
     """
     if is_deep_grey(image):
-        return np.asarray(ImageOps.exif_transpose(image))
-    upper, lower = ImageOps.exif_transpose(image), ImageOps.exif_transpose(_lower(image, content))
-    values: np.ndarray = np.asarray(upper).astype(np.uint16)
+        return with_key(ImageOps.exif_transpose(image))
+    if _raw_mode(image) == _GREY_ALPHA:
+        return np.array(ImageOps.exif_transpose(_reread(image, content, lambda _: _FOUR_BYTES))).view(">u2")
+    lower = _reread(image, content, _SWAPPED.__getitem__)
+    values: np.ndarray = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
     values <<= 8
-    values |= np.asarray(lower)
-    return values
+    values |= np.asarray(ImageOps.exif_transpose(lower))
+    return _with_alpha(values, image)
+
+
+def with_key(image: Image.Image) -> np.ndarray:
+    """Return the values of a loaded image; with an alpha channel more where one value means transparent."""
+    return _with_alpha(np.asarray(image), image)
+
+
+def has_alpha(values: np.ndarray) -> bool:
+    """Return whether the last channel of ``deep_values`` is alpha."""
+    return values.ndim == 3 and values.shape[2] in (2, 4)
 
 
 def white_of(peak: int) -> int:
@@ -65,27 +86,47 @@ def white_of(peak: int) -> int:
 
 
 def to_8_bits(values: np.ndarray, white: int) -> Image.Image:
-    """Return an image of values clipped to 0..white, times 255, divided by white and rounded down."""
+    """Return an image of values clipped to 0..white, times 255, divided by white and rounded down.
+
+    An alpha channel with values above ``white`` has 16 bits of its own.
+    """
+    whites = np.full(values.shape[2:], white)
+    if has_alpha(values) and values[..., -1].max() > white:
+        whites[-1] = WHITE
     found = np.empty(values.shape, dtype=np.uint8)
     step = max(1, _BAND // values[0].size)
     for first in range(0, len(values), step):  # a large image in wide integers would take eight times its size
-        band = values[first : first + step].astype(np.int64).clip(0, white)
-        found[first : first + step] = band * 255 // white
+        band = values[first : first + step].astype(np.int64).clip(0, whites)
+        found[first : first + step] = band * 255 // whites
     return Image.fromarray(found)
 
 
-def _raw_mode(args: _Args) -> str:
-    """Return how pixels lie in a file, from the arguments of its decoder: the first of them, or the only one."""
+def _with_alpha(values: np.ndarray, image: Image.Image) -> np.ndarray:
+    if not has_key(image):
+        return values
+    is_shown = (np.atleast_3d(values) != image.info["transparency"]).any(axis=2)
+    return np.dstack([values, is_shown * np.uint16(WHITE)])
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Return how the pixels of an image that is not loaded yet lie in its file; empty where there is no file."""
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    return _first(tiles[0].args) if tiles else ""
+
+
+def _first(args: _Args) -> str:
+    """Return the raw mode of a decoder's arguments: the first of them, or the only one."""
     return str(args[0] if isinstance(args, tuple) else args)
 
 
-def _lower(image: Image.Image, content: bytes) -> Image.Image:
+def _reread(image: Image.Image, content: bytes, raw_mode: Callable[[str], str]) -> Image.Image:
+    """Return an image opened again, its pixels read as if they lay otherwise in the file."""
     assert image.format
-    lower = Image.open(io.BytesIO(content), formats=(image.format,))
-    lower.tile = [tile._replace(args=_swapped(tile.args)) for tile in lower.tile]
-    return lower
+    again = Image.open(io.BytesIO(content), formats=(image.format,))
+    again.tile = [tile._replace(args=_changed(tile.args, raw_mode)) for tile in again.tile]
+    return again
 
 
-def _swapped(args: _Args) -> _Args:
-    swapped = _SWAPPED[_raw_mode(args)]
-    return (swapped, *args[1:]) if isinstance(args, tuple) else swapped
+def _changed(args: _Args, raw_mode: Callable[[str], str]) -> _Args:
+    changed = raw_mode(_first(args))
+    return (changed, *args[1:]) if isinstance(args, tuple) else changed

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from translearn.data.images.deep import WHITE, deep_values, is_deep, is_deep_grey, to_8_bits
+from translearn.data.images.deep import WHITE, deep_values, has_key, is_deep, is_deep_grey, to_8_bits, with_key
 from translearn.data.images.large import MAX_PIXELS, room_for
 
 # The limit is ours, from the header and before decoding, so that it can be set for each data set and
@@ -99,7 +99,7 @@ def loaded_rgb(image: Image.Image, content: bytes, white: int, draft_size: int |
         ValueError: It has floating-point pixels.
         Exception: Any of Pillow's on damaged files: mostly OSError, but decoders differ.
     """
-    if white != WHITE and is_deep(image):
+    if is_deep(image) and (white != WHITE or has_key(image)):
         return _to_rgb(to_8_bits(deep_values(image, content), white), white)
     if draft_size is not None:
         image.draft("RGB", (draft_size, draft_size))
@@ -136,7 +136,7 @@ def _to_rgb(image: Image.Image, white: int) -> Image.Image:
     if image.mode == "F":
         raise ValueError("has floating-point pixels, whose range is not defined")
     if is_deep_grey(image):
-        return to_8_bits(np.asarray(image), white).convert("RGB")
+        image = to_8_bits(with_key(image), white)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), rgba).convert("RGB")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from translearn.data.formats.reader import Reader
-from translearn.data.images.deep import WHITE, deep_values, is_deep
+from translearn.data.images.deep import WHITE, deep_values, has_alpha, is_deep, white_of
 from translearn.data.images.pixels import loaded_rgb, opened, reason
 from translearn.data.ingest.schema import INSPECTED
 
@@ -72,9 +72,20 @@ def _deep_facts(values: np.ndarray) -> dict[str, Any]:
     """Return the facts of an image of more than 8 bits: of all bits, which become 8 by the data set's ``white``."""
     height, width = values.shape[:2]
     digest = hashlib.sha256(f"{width}x{height}:{values.shape[2:]}:".encode())
-    channels = values.reshape(height, width, -1)[..., :3]
+    channels = _shown(values).reshape(height, width, -1)
     for row in values:
         digest.update(row.astype("<i8").tobytes())
     lows, highs = (found((0, 1)).tolist() for found in (channels.min, channels.max))
     size = {"width": width, "height": height}
     return size | {"digest": digest.hexdigest(), "lows": lows, "highs": highs, "deep": True}
+
+
+def _shown(values: np.ndarray) -> np.ndarray:
+    """Return deep values as they show on white: without alpha, and white where they are transparent."""
+    if not has_alpha(values):
+        return values
+    colours, is_shown = values[..., :-1], values[..., -1:] > 0
+    if is_shown.all():  # another copy of a large image would be too much
+        return colours
+    peak = int(colours.max(where=is_shown, initial=0))
+    return np.where(is_shown, colours, white_of(peak) if peak else 255)
