@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray._private import ray_constants
 from ray._private.utils import check_version_info
 from ray.exceptions import AuthenticationError
 
@@ -21,6 +22,12 @@ from translearn.errors import InputError
 DASHBOARD = "That is a dashboard, for `translearn submit`."
 CLIENT = "Ray Client cannot train: use `translearn submit`, or auto on a machine of the cluster."
 STUDY = "name: pets\ntarget: {data: 'sklearn:digits'}\nsources: [{name: a, arch: resnet18, weights: DEFAULT}]\n"
+
+
+@pytest.fixture(autouse=True)
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray looks for 127.0.0.1 at 127.0.0.1, as after ``listen_here_only``."""
+    monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)
 
 
 @pytest.fixture
@@ -70,6 +77,16 @@ def test_a_port_where_no_ray_answers(silent: int, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match=rf"got '127.0.0.1:{silent}' \(no Ray answers within 0.2 s\)") as caught:
         check_address("--address", f"127.0.0.1:{silent}")
     assert str(caught.value).endswith("name another, or leave it out for a local Ray.")
+
+
+def test_a_tunnel_to_this_machine_is_told_where_ray_looks(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        module.services, "resolve_ip_for_localhost", lambda _: "127.0.0.2"
+    )  # Ray: the network's address
+    with pytest.raises(InputError) as caught:
+        check_address("RAY_ADDRESS", f"127.0.0.1:{silent}")
+    reason = "connection refused at 127.0.0.2, where Ray looks for it"
+    assert f"but got '127.0.0.1:{silent}' ({reason}). Start the cluster, " in str(caught.value)
 
 
 def test_auto_where_no_ray_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,10 @@ def check_address(where: str, address: str) -> None:
     host, _, port = found.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 2**16):
         raise InputError(fault(where, _RULE, repr(address), ""))
-    if reason := _silence(host.strip("[]"), int(port)):
-        raise _gone(where, found, reason)
+    host = host.strip("[]")
+    reached = services.resolve_ip_for_localhost(host)  # Ray takes another address of this machine for 127.0.0.1
+    if reason := _silence(reached, int(port)):
+        raise _gone(where, found, reason if reached == host else f"{reason} at {reached}, where Ray looks for it")
 
 
 @contextmanager
