@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploy_cases import made_model
+from deploy_cases import CLASSES, made_model
 from sources import image, write_files
 
 import translearn
+from translearn.cluster.session import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -54,19 +58,28 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The programs of a new environment with the wheel and what it asks for, at the tested versions."""
     place = tmp_path_factory.mktemp("environment") / "venv"
     subprocess.run([str(UV), "venv", "--quiet", "--python", sys.executable, str(place)], check=True)
-    into = ["--quiet", "--python", str(place / "bin/python"), "-c", str(ROOT / "constraints.txt")]
-    subprocess.run([str(UV), "pip", "install", *into, str(wheel)], check=True)
+    install(place / "bin", str(wheel))
     yield place / "bin"
     shutil.rmtree(place)  # gigabytes
 
 
-def call(folder: Path, *command: object) -> str:
-    """Run a command in a folder, with nothing of this environment or of the repository in its own."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+def install(programs: Path, what: str) -> None:
+    """Install something into the environment of these programs, at the tested versions."""
+    into = ["--quiet", "--python", str(programs / "python"), "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([str(UV), "pip", "install", *into, what], check=True)
+
+
+def bare() -> dict[str, str]:
+    """Return the variables of a shell that knows nothing of this environment, of the repository, or of a Ray."""
+    gone = {"PYTHONPATH", "VIRTUAL_ENV", "RAY_ADDRESS"}
+    kept = {name: value for name, value in os.environ.items() if name not in gone}
     paths = os.pathsep.join(part for part in kept["PATH"].split(os.pathsep) if not Path(part).is_relative_to(ROOT))
-    done = subprocess.run(
-        list(map(str, command)), cwd=folder, env={**kept, "PATH": paths}, capture_output=True, text=True, check=False
-    )
+    return {**kept, "PATH": paths}
+
+
+def call(folder: Path, *command: object) -> str:
+    """Run a command in a folder, with the variables of ``bare``."""
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=bare(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -96,6 +109,25 @@ def test_the_demo_runs_outside_the_repository(installed: Path, tmp_path: Path) -
     assert (tmp_path / "runs/demo/report.html").exists()
     script = "import translearn as tl; print(tl.load_result('runs/demo').model.classes[0])"
     assert call(tmp_path, installed / "python", "-c", script) == "0\n"
+
+
+@pytest.mark.ray
+def test_a_model_is_served_outside_the_repository(installed: Path, wheel: Path, tmp_path: Path) -> None:
+    install(installed, f"translearn[serve] @ {wheel.as_uri()}")
+    made_model(tmp_path / "model")
+    port, log = free_port(), tmp_path / "errors"
+    command = [str(installed / "translearn"), "serve", "model", "--port", str(port), "--timeout", "120"]
+    with open(log, "w") as errors:
+        pipes = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
+        process = subprocess.Popen(command, cwd=tmp_path, env=bare(), **pipes)
+        try:
+            assert process.stdout.readline().endswith(f", on http://127.0.0.1:{port}/\n"), log.read_text()
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", data=image(1))
+            with urllib.request.urlopen(request, timeout=200) as reply:
+                assert json.loads(reply.read())["predictions"][0]["class"] in CLASSES
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=120) == 0, log.read_text()
 
 
 def test_the_version_is_the_same_everywhere(wheel: Path) -> None:
