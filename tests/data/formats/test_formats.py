@@ -45,7 +45,8 @@ def test_folder_of_splits_and_classes_is_ambiguous(tmp_path):
         open_source(str(tmp_path)).listing()
     assert str(error.value) == (
         f"{tmp_path}: must hold either split folders or class folders, but got both: bird. Move the others elsewhere.\n"
-        f"{tmp_path}: must have one folder for the val split, but got val and valid. Merge them."
+        f"{tmp_path}: must have one folder for the val split, but got val and valid. Merge them, or rename one that is "
+        "another split."
     )
 
 

@@ -25,7 +25,7 @@ def _split_faults(where: str, content: Content, layout: Layout) -> list[str]:
         same = sorted(top for top in tops if tops[top] == split)
         if len(same) > 1:
             rule = f"must have one folder for the {split} split"
-            faults.append(fault(where, rule, " and ".join(same), "Merge them."))
+            faults.append(fault(where, rule, " and ".join(same), "Merge them, or rename one that is another split."))
     classes = {name for above in layout.splits for name in content.inner[above]}
     empty = [path for above in layout.splits for path in content.empty(above)]
     return faults + _empty_faults(where, [path for path in empty if path.rpartition("/")[2] not in classes])
