@@ -68,7 +68,7 @@ def test_stages_begin_where_the_resolution_falls() -> None:
         "stage3": "features.7.conv.0.0.weight",
         "stage4": "features.14.conv.0.0.weight",
     }
-    assert [num_stages(arch) for arch in ("resnet18", "vgg11_bn")] == [5, 6]
+    assert [num_stages(arch) for arch in ("resnet18", "vgg11_bn", "regnet_y_400mf")] == [5, 6, 5]
 
 
 @pytest.mark.parametrize("arch", QUICK)

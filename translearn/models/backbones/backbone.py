@@ -6,10 +6,13 @@ import difflib
 import functools
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any, cast
 
+import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from translearn.errors import WeightsError, fault, raise_faults
 
@@ -34,8 +37,18 @@ def create(arch: str, num_classes: int) -> nn.Module:
         made = timm().create_model(arch.removeprefix(TIMM), pretrained=False, num_classes=num_classes)
     else:
         options = {"image_size": native_size(arch)} if arch.startswith("vit_") else _OPTIONS.get(arch, {})
-        made = torchvision_models().get_model(arch, weights=None, num_classes=num_classes, **options)
+        with _NumbersOnCpu() if arch.startswith("regnet_") else nullcontext():
+            made = torchvision_models().get_model(arch, weights=None, num_classes=num_classes, **options)
     return cast(nn.Module, made)
+
+
+class _NumbersOnCpu(TorchFunctionMode):
+    """Numbers that have values on device "meta" too: torchvision's RegNet computes its widths by tensors."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of torch."""
+        on_cpu = {"device": "cpu"} if func in (torch.arange, torch.tensor) else {}
+        return func(*args, **{**(kwargs or {}), **on_cpu})
 
 
 def resize(model: nn.Module, image_size: int) -> None:
