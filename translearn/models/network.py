@@ -108,7 +108,7 @@ class Network(nn.Module):
 
     def _keep_features(self, found: dict[str, Tensor]) -> RemovableHandle:
         def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-            found[self.stage_names[-1]] = given[0]
+            found[self.stage_names[-1]] = given[0].flatten(1)  # Inception drops before it flattens
 
         return self.get_submodule(self.stages.head[0]).register_forward_pre_hook(keep)
 
