@@ -252,6 +252,31 @@ def test_defaults_are_those_of_the_smallest_file() -> None:
     assert parse_spec({**SMALLEST, "search": {"lr": [1e-5, 1e-4]}, "train": {"optimizer": "adamw"}}).default_lr == 1e-4
 
 
+def test_adamw_has_defaults_of_its_own() -> None:
+    sources = [{"name": "a", "arch": "resnet50", "pretrain": {"data": "x"}}, *SMALLEST["sources"]]
+    spec = parse_spec({**SMALLEST, "sources": sources, "train": {"optimizer": "adamw"}})
+    assert (spec.train.weight_decay, spec.search.lr, spec.default_lr) == (0.05, (1e-5, 1e-2), 3e-4)
+    assert spec.sources[0].pretrain
+    assert spec.sources[0].pretrain.lr == 1e-3
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+    sgd = parse_spec({**SMALLEST, "sources": sources})
+    assert (sgd.train.weight_decay, sgd.search.lr) == (1e-4, (1e-4, 1e-1))
+    given = parse_spec({**SMALLEST, "train": {"optimizer": "adamw", "weight_decay": 0.1}, "search": {"lr": [0.1, 0.2]}})
+    assert (given.train.weight_decay, given.search.lr) == (0.1, (0.1, 0.2))
+
+
+def test_the_defaults_of_adamw_hide_no_fault() -> None:
+    tree = {**SMALLEST, "train": {"optimizer": "adamw"}, "search": [], "sources": [3, {"name": "b", "pretrain": None}]}
+    with pytest.raises(SpecError) as raised:
+        parse_spec(tree)
+    assert {line.split(":")[0] for line in str(raised.value).splitlines()} == {
+        "search",
+        "sources.0",
+        "sources.1",
+        "sources.1.arch",
+    }
+
+
 def test_several_architectures_have_a_scratch_each() -> None:
     sources = [*SMALLEST["sources"], {"name": "b", "arch": "resnet18", "weights": "DEFAULT"}]
     spec = parse_spec({**SMALLEST, "sources": sources})

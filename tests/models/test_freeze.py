@@ -133,6 +133,18 @@ def test_weight_decay_spares_position_embeddings_and_tokens() -> None:
     assert {"pos_embed", "cls_token", "norm.weight"} <= {names[id(p)] for p in spared["params"]}
 
 
+@pytest.mark.parametrize("arch", ["timm/test_vit", "timm/swin_tiny_patch4_window7_224", "timm/test_vit4"])
+def test_weight_decay_spares_what_timm_names(arch: str) -> None:
+    network = skeleton(arch)
+    named = network.model.no_weight_decay()
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    decayed, _ = parameter_groups(network, weight_decay=0.1)
+    found = {names[id(p)] for p in decayed["params"]}
+    assert named & set(names.values())
+    assert not found & named
+    assert not [name for name in found if name.endswith("bias")]
+
+
 def test_rates_fall_by_layer_decay_from_the_head_to_the_input() -> None:
     network = skeleton("resnet18")
     freeze(network, 2)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from translearn.config.across import faults_between_values
+from translearn.config.adamw import with_defaults_of_adamw
 from translearn.config.study import StudySpec
 from translearn.errors import SpecError, fault, raise_faults
 from translearn.storage.uris import masked
@@ -37,7 +38,7 @@ def parse_spec(tree: object) -> StudySpec:
     Raises:
         SpecError: Holds every fault, a line each: dotted path, rule, value, remedy.
     """
-    plain = _plain(tree)
+    plain = with_defaults_of_adamw(_plain(tree))
     faults = faults_between_values(plain)
     try:
         spec = StudySpec.model_validate_json(json.dumps(plain))

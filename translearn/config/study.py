@@ -330,5 +330,5 @@ class StudySpec(_Model):
     @property
     def default_lr(self) -> float:
         """The usual learning rate of the optimizer, within the range searched."""
-        usual = 1e-2 if self.train.optimizer == "sgd" else 1e-3
+        usual = 1e-2 if self.train.optimizer == "sgd" else 3e-4
         return min(max(usual, self.search.lr[0]), self.search.lr[1])

@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from fnmatch import fnmatch
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from translearn.models.backbones.stages import HEAD
 from translearn.models.network import Network
 
-_SPARED = re.compile("pos_emb|position|token|layer_scale")
+_SPARED = re.compile("pos_emb|position|token|layer_scale|attention_bias")
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ def trained_state(network: Network, depth: int) -> dict[str, Tensor]:
 def parameter_groups(network: Network, weight_decay: float, layer_decay: float = 1.0) -> list[dict[str, Any]]:
     """Return the trained parameters in an optimizer's groups, the head's first.
 
-    Weights decay; norms, biases, position embeddings and tokens do not. ``lr_scale`` is the part of the learning rate
-    that a group has: 1 for the head, ``layer_decay`` for the last stage, its square for the stage before, and so on.
+    Weights decay; norms, biases, position embeddings, tokens and what timm names do not. ``lr_scale`` is the
+    part of the learning rate that a group has: 1 for the head, ``layer_decay`` for the last stage, its square for the
+    stage before, and so on.
 
     Source: He et al., Bag of Tricks for Image Classification (CVPR 2019), section 3.1, "no bias decay"; Clark et al.,
     ELECTRA (ICLR 2020, arXiv:2003.10555), appendix A, layer-wise learning-rate decay; a stage is the layer here.
@@ -87,7 +89,7 @@ def parameter_groups(network: Network, weight_decay: float, layer_decay: float =
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             below = order.index(network.stage_of(name)) if layer_decay < 1 else 0
-            found[below, not _decays(name, parameter)].append(parameter)
+            found[below, not _decays(network, name, parameter)].append(parameter)
     return [
         {
             "params": found[below, is_spared],
@@ -98,5 +100,7 @@ def parameter_groups(network: Network, weight_decay: float, layer_decay: float =
     ]
 
 
-def _decays(name: str, parameter: nn.Parameter) -> bool:
-    return parameter.ndim > 1 and not _SPARED.search(name.rpartition(".")[2])
+def _decays(network: Network, name: str, parameter: nn.Parameter) -> bool:
+    of_timm = getattr(network.model, "no_weight_decay", tuple)
+    is_named = _SPARED.search(name.rpartition(".")[2]) or any(fnmatch(name, one) for one in cast(Any, of_timm)())
+    return parameter.ndim > 1 and not is_named
