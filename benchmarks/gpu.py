@@ -105,8 +105,8 @@ def _step(device: torch.device, batch: int, num_steps: int, compiles: str) -> li
     config, context = TrainConfig(0, 0.01, 10**4, 0, train), DistributedContext(device=device)
     step = TrainingStep(build("resnet50", CLASSES, 0), config, context, 10**5)
     x = torch.randn(batch, 3, 224, 224, device=device).to(memory_format=torch.channels_last)
-    labels = torch.arange(batch, device=device) % CLASSES
-    return [batch / _seconds(lambda: step(x, labels, batch), num_steps) for _ in range(REPEATS)]
+    labels, keys = torch.arange(batch, device=device) % CLASSES, np.arange(batch, dtype=np.uint64)
+    return [batch / _seconds(lambda: step(x, labels, keys, batch), num_steps) for _ in range(REPEATS)]
 
 
 def _loader(device: torch.device, batch: int, num_steps: int) -> list[float]:

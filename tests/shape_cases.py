@@ -31,14 +31,12 @@ class Shape:
     image_size: int
     batch_size: int
     precision: str = "float64"
+    drop_path: float | None = None
 
 
 def trained(shape: Shape, context: DistributedContext | None = None) -> tuple[float, dict[str, Tensor]]:
     """The loss of both steps, and what they changed: parameters by how much, buffers as they are."""
     network = build(shape.arch, NUM_CLASSES, 0, shape.image_size)
-    for module in network.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0  # each worker draws its own
     if shape.precision == "float64":
         first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
         first.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
@@ -46,7 +44,13 @@ def trained(shape: Shape, context: DistributedContext | None = None) -> tuple[fl
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     precision = "fp32" if shape.precision == "float64" else shape.precision
     settings = config(
-        lr=1e-3, epochs=1, batch_size=shape.batch_size, precision=precision, weight_decay=0.0, clip_norm=1.0
+        lr=1e-3,
+        epochs=1,
+        batch_size=shape.batch_size,
+        precision=precision,
+        weight_decay=0.0,
+        clip_norm=1.0,
+        drop_path=shape.drop_path,
     )
     train = images(2 * shape.batch_size, 0, shape.image_size)
     (result,) = fine_tune(network, train, images(2, 1, shape.image_size), settings, context)

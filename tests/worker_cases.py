@@ -24,6 +24,12 @@ RUNS: dict[str, tuple[int, int, int, dict[str, Any]]] = {
     "uneven": (13, 7, 32, {"batch_size": 5, "label_smoothing": 0.1, "clip_norm": 1.0}),
     "adamw": (11, 4, 32, {"batch_size": 5, "freeze_depth": 3, "optimizer": "adamw", "lr": 1e-3, "augment": "crop"}),
     "empty_share": (5, 1, 64, {"batch_size": 1, "augment": "resized_crop", "lr": 1e-3}),
+    "mixed": (
+        13,
+        4,
+        32,
+        {"batch_size": 5, "freeze_depth": 3, "augment": "trivial", "erasing": 0.5, "mixup": 1.0, "cutmix": 1.0},
+    ),
     "linear_probe": (13, 7, 32, {"batch_size": 5, "freeze_depth": 5}),
 }
 #: On probe features, which are fp32.

@@ -11,6 +11,8 @@ import hashlib
 import numpy as np
 
 _U64 = np.uint64
+#: The constants of SplitMix64: between the states of a generator, and in its mixing.
+GOLDEN, FACTORS = 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 def derive_seed(root: int, *names: object) -> int:
@@ -51,12 +53,17 @@ def uniforms(keys: np.ndarray, seed: int, num: int) -> np.ndarray:
     Source: SplitMix64, a counter-based generator (Steele, Lea & Flood, OOPSLA 2014, figure 15).
     """
     with np.errstate(over="ignore"):
-        start = _mix(keys.astype(_U64)[:, None] ^ _mix(np.array(seed, dtype=_U64)))
-        steps = np.arange(1, num + 1, dtype=_U64) * _U64(0x9E3779B97F4A7C15)
-        return (_mix(start + steps) >> _U64(11)).astype(np.float64) * 2.0**-53
+        steps = np.arange(1, num + 1, dtype=_U64) * _U64(GOLDEN)
+        return (_mix(states(keys, seed)[:, None] + steps) >> _U64(11)).astype(np.float64) * 2.0**-53
+
+
+def states(keys: np.ndarray, seed: int) -> np.ndarray:
+    """Return where the generator of ``uniforms`` begins for each key: uint64, shape (N,)."""
+    with np.errstate(over="ignore"):
+        return _mix(keys.astype(_U64) ^ _mix(np.array(seed, dtype=_U64)))
 
 
 def _mix(z: np.ndarray) -> np.ndarray:
-    z = (z ^ (z >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> _U64(27))) * _U64(0x94D049BB133111EB)
+    z = (z ^ (z >> _U64(30))) * _U64(FACTORS[0])
+    z = (z ^ (z >> _U64(27))) * _U64(FACTORS[1])
     return np.asarray(z ^ (z >> _U64(31)))

@@ -10,7 +10,7 @@ from translearn.config import StudySpec, parse_spec
 from translearn.models.backbones.faults import backbone_faults
 
 
-def study(arch: str, image_size: int, **search: Any) -> StudySpec:
+def study(arch: str, image_size: int, drop_path: float | None = None, **search: Any) -> StudySpec:
     target = {"data": "sklearn:digits", "image_size": image_size}
     return parse_spec(
         {
@@ -18,6 +18,7 @@ def study(arch: str, image_size: int, **search: Any) -> StudySpec:
             "target": target,
             "sources": [{"name": "a", "arch": arch, "weights": "DEFAULT"}],
             "search": search,
+            "train": {"drop_path": drop_path},
         }
     )
 
@@ -42,6 +43,15 @@ def test_an_image_size_that_a_backbone_does_not_take_is_answered_with_some_that_
         f"target.image_size: must be a size of images that {arch} takes, but got {size}. For example {works}."
     ]
     assert backbone_faults(study(arch, 32)) == []
+
+
+def test_stochastic_depth_is_for_backbones_that_have_it() -> None:
+    assert backbone_faults(study("timm/test_vit", 32, drop_path=0.2)) == []
+    assert backbone_faults(study("resnet18", 32, drop_path=0.0)) == []
+    assert backbone_faults(study("resnet18", 32, drop_path=0.2)) == [
+        "train.drop_path: must be null or 0 with resnet18, which has no stochastic depth, but got 0.2. "
+        "Leave it out; timm's residual networks and transformers have it."
+    ]
 
 
 def test_an_unknown_backbone_is_left_to_the_sources() -> None:

@@ -114,7 +114,14 @@ def test_a_head_sees_each_image_once_in_a_run_without_augmentation() -> None:
     assert sum(seen) == len(TRAIN) + len(VAL)
 
 
-@pytest.mark.parametrize("changes", [{"freeze_depth": 5, "augment": "crop"}, {"freeze_depth": 4, "augment": "none"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"freeze_depth": 5, "augment": "crop"},
+        {"freeze_depth": 4, "augment": "none"},
+        *({"freeze_depth": 5, "augment": "none", name: 0.5} for name in ("erasing", "mixup", "cutmix")),
+    ],
+)
 def test_other_runs_ignore_features(changes: dict[str, Any]) -> None:
     wrong = ProbeFeatures(torch.full((14, 512), torch.nan), torch.full((7, 512), torch.nan))
     settings = config(epochs=1, **changes)

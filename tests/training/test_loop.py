@@ -187,8 +187,13 @@ def test_weights_that_meet_nothing_but_padding_stay_what_they_are(precision: str
 
 
 def test_each_augmentation_runs_and_gives_a_curve_of_its_own() -> None:
-    policies = ("none", "crop", "flip_crop", "resized_crop")
-    curves = [curve(source(), images(9), VAL, config(3, epochs=1, augment=policy)) for policy in policies]
+    ways: list[dict[str, Any]] = [
+        {"augment": name} for name in ("none", "crop", "flip_crop", "resized_crop", "trivial")
+    ]
+    ways += [{"augment": "none", name: 1.0} for name in ("erasing", "mixup", "cutmix")] + [
+        {"mixup": 1.0, "cutmix": 1.0}
+    ]
+    curves = [curve(source(), images(9), VAL, config(3, epochs=1, **way)) for way in ways]
     assert all(curves.count(rows) == 1 for rows in curves)
 
 
@@ -205,7 +210,8 @@ def test_bf16_gives_nearly_the_curve_of_fp32() -> None:
     [("sgd", 0), ("adamw", 3), *(pytest.param(*one, marks=pytest.mark.slow) for one in (("sgd", 3), ("adamw", 0)))],
 )
 def test_a_run_goes_on_from_inside_an_epoch_with_the_same_bits(optimizer: str, depth: int) -> None:
-    settings = config(depth, lr=1e-3, epochs=2, batch_size=3, optimizer=optimizer, augment="flip_crop")  # 5 steps
+    changes = {"augment": "trivial", "erasing": 0.5, "mixup": 0.2, "cutmix": 1.0}
+    settings = config(depth, lr=1e-3, epochs=2, batch_size=3, optimizer=optimizer, **changes)  # 5 steps
     plain, rows = source(), []
     for result in fine_tune(plain, TRAIN, VAL, settings):
         rows.append(figures(result))

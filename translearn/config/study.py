@@ -106,7 +106,7 @@ Split = Annotated[
 ]
 Place = Literal["auto", "memory", "disk", "stream"]
 Workers = Annotated[Literal["auto"] | Count | tuple[Count, Count], WrapValidator(_workers)]
-Augment = Literal["none", "crop", "flip_crop", "resized_crop"]
+Augment = Literal["none", "crop", "flip_crop", "resized_crop", "trivial"]
 
 
 class _Model(BaseModel):
@@ -234,14 +234,28 @@ class TrainSpec(_Model):
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 1e-4
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    drop_path: Fraction | None = None
     schedule: Literal["cosine", "step", "constant"] = "cosine"
     warmup_epochs: NonNegative = 1.0
     label_smoothing: Fraction = 0.0
     clip_norm: Positive | None = None
     augment: Augment = "flip_crop"
+    erasing: Part = 0.0
+    mixup: NonNegative = 0.0
+    cutmix: NonNegative = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: Literal["auto", "always", "never"] = "auto"
     sync_batchnorm: bool = True
+
+    @property
+    def mixes(self) -> bool:
+        """Whether examples are mixed with others."""
+        return self.mixup > 0 or self.cutmix > 0
+
+    @property
+    def changes_images(self) -> bool:
+        """Whether a network sees an image differently in each epoch."""
+        return self.augment != "none" or self.erasing > 0 or self.mixes
 
 
 class MlflowSpec(_Model):

@@ -47,3 +47,13 @@ def smallest_part(num_examples: int, batch_size: int, num_workers: int) -> int:
 def worker_part(rows: np.ndarray, rank: int, num_workers: int) -> np.ndarray:
     """Return a worker's share of a global batch or a split: contiguous, sizes differ by at most one, maybe none."""
     return np.array_split(rows, num_workers)[rank]
+
+
+def worker_part_and_next(rows: np.ndarray, rank: int, num_workers: int) -> np.ndarray:
+    """Return a worker's share and the row after it, which is the first one after the last; nothing where it has none.
+
+    >>> [worker_part_and_next(np.array([7, 3, 5]), rank, 2).tolist() for rank in (0, 1)]
+    [[7, 3, 5], [5, 7]]
+    """
+    places = worker_part(np.arange(len(rows)), rank, num_workers)
+    return np.asarray(rows[np.append(places, places[-1:] + 1) % len(rows)])

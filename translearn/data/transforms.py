@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from translearn.data.trivial import trivial
 from translearn.seeds import derive_seed, uniforms
 
 #: The channel statistics of ImageNet.
@@ -39,7 +40,8 @@ def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int,
         keys: uint64, shape (N,): the examples' keys.
         policy: ``none``; ``crop``: shifted by up to S/16 pixels, edges repeated; ``flip_crop``: also mirrored
             with probability 1/2; ``resized_crop``: a random 35 to 100 % of the area, ratio 3/4 to 4/3,
-            enlarged to S, and mirrored with probability 1/2 (Szegedy et al. 2015, arXiv 1409.4842).
+            enlarged to S, and mirrored with probability 1/2 (Szegedy et al. 2015, arXiv 1409.4842); ``trivial``: as
+            ``flip_crop``, then TrivialAugment (``data.trivial``).
         seed: The run's seed.
         epoch: Counted from 1.
 
@@ -48,11 +50,12 @@ def augment(images_NSSC: torch.Tensor, keys: np.ndarray, policy: str, seed: int,
     """
     if policy == "none" or not len(keys):  # a worker's share may be empty
         return images_NSSC
-    numbers = torch.from_numpy(uniforms(keys, derive_seed(seed, "augment", epoch), 5))
+    numbers = torch.from_numpy(uniforms(keys, derive_seed(seed, "augment", epoch), 8))
     mirrored = (numbers[:, 0] < 0.5) if policy != "crop" else torch.zeros(len(keys), dtype=torch.bool)
     if policy == "resized_crop":
-        return _resized_crop(images_NSSC, numbers[:, 1:].to(torch.float32), mirrored)
-    return _shift(images_NSSC, numbers[:, 1:3], mirrored)
+        return _resized_crop(images_NSSC, numbers[:, 1:5].to(torch.float32), mirrored)
+    shifted = _shift(images_NSSC, numbers[:, 1:3], mirrored)
+    return trivial(shifted, numbers[:, 5:].numpy()) if policy == "trivial" else shifted
 
 
 def _to_input_in_parts(images_NSSC: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:

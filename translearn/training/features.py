@@ -35,7 +35,7 @@ class ProbeFeatures:
 
 def reads_features(config: TrainConfig, network: Network) -> bool:
     """Return whether a run reads probe features: it trains the head alone, on images without augmentation."""
-    return config.freeze_depth == len(network.stage_names) and config.train.augment == "none"
+    return config.freeze_depth == len(network.stage_names) and not config.train.changes_images
 
 
 def probe_features(network: Network, images: ImageSet, precision: str, context: DistributedContext) -> Tensor:

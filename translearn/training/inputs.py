@@ -10,6 +10,7 @@ from torch import Tensor
 
 from translearn.data.images.examples import in_order
 from translearn.data.images.image_set import ImageSet
+from translearn.data.mixing import erase
 from translearn.data.prefetch import ahead
 from translearn.data.transforms import augment, to_input
 from translearn.models.preprocessing import IMAGENET, Normalisation
@@ -23,6 +24,7 @@ def inputs(
     seed: int = 0,
     epoch: int = 1,
     normalisation: Normalisation = IMAGENET,
+    erasing: float = 0.0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the network's input and the labels of each block of rows, in order; on a GPU one block is read ahead.
 
@@ -32,6 +34,7 @@ def inputs(
         device: Where the tensors are wanted.
         policy, seed, epoch: As for ``data.transforms.augment``.
         normalisation: The network's.
+        erasing: The probability of ``data.mixing.erase``.
 
     Yields:
         float32 (n, 3, S, S) in channels_last memory, and int64 (n,).
@@ -39,7 +42,8 @@ def inputs(
     labels = (torch.from_numpy(data.labels[rows]) for rows in blocks)
     pixels = (torch.from_numpy(images) for images in in_order(data.images, blocks))
     for rows, (images_NSSC, labels_N) in zip(blocks, ahead(zip(pixels, labels, strict=True), device), strict=True):
-        yield to_input(augment(images_NSSC, data.keys[rows], policy, seed, epoch), *normalisation), labels_N
+        augmented_NSSC = augment(images_NSSC, data.keys[rows], policy, seed, epoch)
+        yield to_input(erase(augmented_NSSC, data.keys[rows], erasing, seed, epoch), *normalisation), labels_N
 
 
 def feature_inputs(

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from translearn.data.batches import epoch_batches, num_steps, smallest_part, worker_part
+from translearn.data.batches import epoch_batches, num_steps, smallest_part, worker_part, worker_part_and_next
 from translearn.data.images.image_set import ImageSet
+from translearn.data.mixing import Mixing
 from translearn.errors import NonFiniteError
 from translearn.models.network import Network
 from translearn.training.config import EpochPart, EpochResult, LoopState, TrainConfig
@@ -107,15 +108,27 @@ class _Split:
     images: ImageSet
     features: Tensor | None
 
-    def batches(
-        self, step: TrainingStep, blocks: list[np.ndarray], policy: str = "none"
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, step: TrainingStep, blocks: list[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the images, or the features where the run reads them, and the labels of each block of rows."""
         device = step.context.device
         if self.features is not None:
             return feature_inputs(self.features, self.images.labels, blocks, device)
-        how = policy, step.config.seed, step.epoch + 1, step.network.normalisation
-        return inputs(self.images, blocks, device, *how)
+        return inputs(self.images, blocks, device, normalisation=step.network.normalisation)
+
+    def augmented(self, step: TrainingStep, batches: list[np.ndarray]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this worker's part of each batch of rows, augmented, with its labels or soft labels."""
+        config, epoch, network = step.config, step.epoch + 1, step.network
+        workers, train = (step.context.worker_rank, step.context.num_workers), config.train
+        if not train.changes_images:
+            return self.batches(step, [worker_part(rows, *workers) for rows in batches])
+        part = worker_part_and_next if train.mixes else worker_part
+        blocks = [part(rows, *workers) for rows in batches]
+        how = train.augment, config.seed, epoch, network.normalisation, train.erasing
+        given = inputs(self.images, blocks, step.context.device, *how)
+        if not train.mixes:
+            return given
+        mixing = Mixing(train.mixup, train.cutmix, network.head.out_features, config.seed)
+        return mixing.batches(given, (self.images.keys[rows] for rows in blocks), epoch)
 
 
 def _splits(step: TrainingStep, train: ImageSet, val: ImageSet, given: ProbeFeatures | None) -> tuple[_Split, _Split]:
@@ -155,10 +168,10 @@ def _train(
 ) -> Generator[EpochPart, None, float]:
     """Do a step on each batch; return the seconds between parts."""
     step.network.train()
-    shares, paused_s = [worker_part(rows, step.context.worker_rank, step.context.num_workers) for rows in batches], 0.0
-    given = split.batches(step, shares, step.config.train.augment)
-    for rows, (x, labels) in zip(batches, given, strict=True):
-        step(x, labels, len(rows))
+    paused_s = 0.0
+    for rows, (x, targets) in zip(batches, split.augmented(step, batches), strict=True):
+        share = worker_part(rows, step.context.worker_rank, step.context.num_workers)
+        step(x, targets, split.images.keys[share], len(rows))
         if part_steps and step.num_done % part_steps == 0 and step.num_done < step.steps_per_epoch:
             step.end_part()
             paused = time.perf_counter()

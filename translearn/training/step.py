@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from translearn.models.freeze import freeze, parameter_groups, trained_state
 from translearn.models.network import Network
 from translearn.models.weights import non_finite
-from translearn.seeds import derive_seed
 from translearn.training.config import LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
+from translearn.training.dropout import drop_by_example
 from translearn.training.features import reads_features
 from translearn.training.inference import tally
 from translearn.training.optimizers import lr_factor, make_optimizer
@@ -42,6 +43,7 @@ class TrainingStep:
         context.adopt(network)
         if self.precision == "bf16" and context.device.type == "cpu":
             mend_convolutions(network)
+        self._draws = drop_by_example(network, config.train.drop_path)
         self._account = freeze(network, config.freeze_depth)
         self._network = network.classifier if reads_features(config, network) else network
         groups = parameter_groups(network, config.train.weight_decay, config.train.layer_decay)
@@ -67,19 +69,21 @@ class TrainingStep:
             "optimizer": _copied(self._optimizer.state_dict()),
         }
 
-    def __call__(self, x: Tensor, labels_N: Tensor, global_size: int) -> None:
+    def __call__(self, x: Tensor, targets: Tensor, keys_N: np.ndarray, global_size: int) -> None:
         """Update once, from this worker's part of a batch that has ``global_size`` examples.
 
         Args:
             x: On the device: images (n, 3, S, S), or features (n, D) in a run that reads them.
-            labels_N: int64, shape (n,).
+            targets: Labels, int64, shape (n,), or the probabilities of the classes, float32, shape (n, C).
+            keys_N: uint64, shape (n,): the examples' keys, in memory.
             global_size: Examples of all workers.
         """
         train = self.config.train
-        self._prepare(self.epoch * self.steps_per_epoch + self.num_done)
+        self._set_lr(self.epoch * self.steps_per_epoch + self.num_done)
+        self._draws.begin(keys_N, self.num_done, self.config.seed, self.epoch + 1, self.context.device)
         with autocast(self.precision, self.context.device):
             z = self._trained(x)
-        loss = nn.functional.cross_entropy(z.float(), labels_N, reduction="sum", label_smoothing=train.label_smoothing)
+        loss = nn.functional.cross_entropy(z.float(), targets, reduction="sum", label_smoothing=train.label_smoothing)
         self._optimizer.zero_grad(set_to_none=True)
         # Gradients are averaged over workers; this makes the average that over the global batch's examples.
         (loss * (self.context.num_workers / global_size)).backward()
@@ -124,13 +128,12 @@ class TrainingStep:
     def _zero(self) -> Tensor:
         return torch.zeros((), dtype=torch.float64, device=self.context.device)
 
-    def _prepare(self, step: int) -> None:
-        """Set the learning rate and the random state of a step: functions of the step alone."""
+    def _set_lr(self, step: int) -> None:
+        """Set the learning rate of a step: a function of the step alone."""
         config, spe = self.config, self.steps_per_epoch
         factor = lr_factor(step, config.epochs * spe, round(config.train.warmup_epochs * spe), config.train.schedule)
         for group in self._optimizer.param_groups:
             group["lr"] = config.lr * factor * group["lr_scale"]
-        torch.manual_seed(derive_seed(config.seed, "dropout", step, self.context.worker_rank))
 
 
 def _copied(value: Any) -> Any:

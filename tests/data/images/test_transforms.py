@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as tv
 from translearn.data.transforms import MEAN, STD, augment, to_input
 from translearn.seeds import derive_seed, uniforms
 
-POLICIES = ["none", "crop", "flip_crop", "resized_crop"]
+POLICIES = ["none", "crop", "flip_crop", "resized_crop", "trivial"]
 SIZE, SEED, EPOCH = 32, 5, 3
 
 

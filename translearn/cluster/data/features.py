@@ -58,7 +58,7 @@ def features_of(task: Task, source: str) -> ProbeFeatures | None:
 def _has_probes(source: Source, spec: StudySpec) -> bool:
     return (
         source.kind != "scratch"
-        and spec.train.augment == "none"
+        and not spec.train.changes_images
         and num_stages(source.arch) in freeze_depths(spec.search, source.arch)
     )
 

@@ -121,6 +121,11 @@ def torchvision_models() -> Any:
     return import_module("torchvision.models")
 
 
+def torchvision_ops() -> Any:
+    """Return ``torchvision.ops``, likewise."""
+    return import_module("torchvision.ops")
+
+
 def timm() -> Any:
     """Return the package timm, which is an extra."""
     return import_module("timm")

@@ -1,4 +1,4 @@
-"""What a study asks of its backbones that they can not do: freeze depths, and sizes of images."""
+"""What a study asks of its backbones that they can not do: freeze depths, stochastic depth, and sizes of images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from translearn.config import StudySpec
 from translearn.errors import WeightsError, fault
 from translearn.models.backbones.backbone import native_size
+from translearn.models.backbones.drop_path import drop_paths
 from translearn.models.backbones.stages import num_stages
 from translearn.models.network import skeleton
 
@@ -15,7 +16,7 @@ _NUM_SHOWN = 3
 
 
 def backbone_faults(spec: StudySpec) -> list[str]:
-    """Return a line for each freeze depth and image size that a backbone of a study does not have.
+    """Return a line for each freeze depth, image size and stochastic depth that a backbone of a study does not have.
 
     A backbone that is not known is left out: the faults of sources have it.
     """
@@ -30,7 +31,14 @@ def _faults(spec: StudySpec, arch: str) -> list[str]:
     rule = f"must be at most {num}, the number of stages in {arch}"
     deep = [depth for depth in spec.search.freeze_depth or () if depth > num]
     lines = [fault("search.freeze_depth", rule, depth, f"Use {num} for a linear probe.") for depth in deep]
-    return lines + _size_faults(arch, spec.target.image_size)
+    return lines + _drop_path_faults(arch, spec.train.drop_path) + _size_faults(arch, spec.target.image_size)
+
+
+def _drop_path_faults(arch: str, rate: float | None) -> list[str]:
+    if not rate or drop_paths(arch):
+        return []
+    rule = f"must be null or 0 with {arch}, which has no stochastic depth"
+    return [fault("train.drop_path", rule, rate, "Leave it out; timm's residual networks and transformers have it.")]
 
 
 def _size_faults(arch: str, size: int) -> list[str]:

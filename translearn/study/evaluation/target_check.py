@@ -25,7 +25,7 @@ from translearn.study.evaluation.seen import Seen, duplicates, seen
 MAX_TRAIN = 200_000
 #: The least part of a split that near duplicates are, to be worth a warning: images of one kind are alike.
 NEAR_PART = 0.02
-_MIRRORING = ("flip_crop", "resized_crop")
+_MIRRORING = ("flip_crop", "resized_crop", "trivial")
 _MAX_PAIRS, _MAX_MIRRORED = 20, 2000
 _CONSEQUENCE = {"test": "the error may be too low", "val": "the choice by validation may be wrong"}
 
