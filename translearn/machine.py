@@ -1,8 +1,10 @@
-"""The part of this machine that this process may use: that of its container, its batch job or its binding."""
+"""This machine's CPU, and the part of it that this process may use: of its container, its batch job or its binding."""
 
 from __future__ import annotations
 
 import os
+import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +36,12 @@ def allowed_memory(root: Path = _ROOT) -> int:
     """Return the memory, in bytes, that this process and those it starts may use; see ``allowed_cpus``."""
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([physical, *_memory_limits(root), *_job_memory()])
+
+
+def cpu_name(root: Path = _ROOT) -> str:
+    """Return the name of this machine's CPU; its kind where the system does not tell the name."""
+    names = re.findall(r"model name\s*: (.*)", _content(root / "proc/cpuinfo"))
+    return names[0] if names else platform.machine()
 
 
 def _job_memory() -> list[int]:

@@ -94,6 +94,8 @@ def test_every_fault_comes_at_once_with_path_rule_value_and_nearest_name(tmp_pat
 @pytest.mark.parametrize(
     ("path", "value", "line"),
     [
+        ("search.limits.mb", 0, "must be greater than 0, but got 0."),
+        ("search.limits.params", 5, "is not a known key. Did you mean 'params_millions'?"),
         ("cluster.gpus_per_worker", -1, "must be 'auto' or greater than or equal to 0, but got -1."),
         ("cluster.gpus_per_worker", "aut", "must be 'auto' or a valid number, but got 'aut'. Did you mean 'auto'?"),
         ("cluster.gpus_per_worker", {"int": 1}, "must be 'auto' or a valid number, but got {'int': 1}."),

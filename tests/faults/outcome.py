@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 _TABLES = ("trials.parquet", "curves.parquet", "sources.parquet", "mistakes.parquet")
-_FREE = re.compile(r".*_s|.*seconds.*|started_at|ended_at|trial_id|test_reads")
+_FREE = re.compile(r".*_m?s|.*seconds.*|started_at|ended_at|trial_id|test_reads")
 TRIAL_ID = re.compile(r"(?<=-)[0-9a-f]{8}\b")
 _EVENTS = re.compile(r"events\.out\.tfevents\..*")
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 from ranking_cases import leaks, ranking
-from report_cases import DIGITS, study, target_check
+from report_cases import DIGITS, cost, study, target_check
 
 from translearn.report.page import render
 from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
@@ -300,3 +300,14 @@ def test_very_many_classes_are_cut_and_it_says_so():
     page = Page(render(study(classes=classes)))
     assert "The first 200 of 250 classes; evaluation.json has all." in page.plain
     assert not any(str(label).startswith("Confusion") for label in page.labels)
+
+
+def test_what_sources_cost_and_which_limits_left_out_is_said():
+    rows = study().sources.to_pylist()
+    rows[1] |= cost("mobilenet_v2", latency_ms=3.0)
+    line = "search.limits leave out 1 of 3 sources: dino (85.23 > 50 MB)"
+    page = Page(render(study(sources=pa.Table.from_pylist(rows, SOURCE_SCHEMA), left_out=line)))
+    assert f"{line}." in page.plain
+    assert "measured on one thread of Some CPU." in page.plain
+    assert "Its cost: resnet18, 11.2 million parameters, 44.8 MB; 7.12 ms an image alone" in page.plain
+    assert any(str(label).startswith("Validation error of each source's best trial") for label in page.labels)

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
 import pytest
+from report_cases import cost
 
-from translearn.report.words import DASH, FILTERS, duration, number, percent, percent_interval, points, points_interval
+from translearn.report.words import (
+    DASH,
+    FILTERS,
+    cost_words,
+    duration,
+    number,
+    percent,
+    percent_interval,
+    points,
+    points_interval,
+)
 
 
 def test_fractions_are_percent_and_differences_are_points():
@@ -41,6 +52,15 @@ def test_durations(seconds, text):
 @pytest.mark.parametrize("name", ["percent", "points", "number", "duration"])
 def test_nothing_is_a_dash(name):
     assert FILTERS[name](None) == DASH
+
+
+def test_a_cost_says_what_its_speed_was_measured_on():
+    size = "resnet18, 11.2 million parameters, 44.8 MB"
+    on_cpu = "7.12 ms an image alone and 281 images/s in batches on one thread of Some CPU"
+    assert cost_words(cost()) == f"{size}; {on_cpu}"
+    gpu = {"gpu": "Some GPU", "gpu_latency_ms": 2.0, "gpu_images_per_s": 9000.0}
+    on_gpu = "2 ms an image alone and 9,000 images/s in batches on Some GPU"
+    assert cost_words({**cost(), **gpu}) == f"{size}; {on_cpu}; {on_gpu}"
 
 
 def test_an_interval_of_nothing_is_a_dash():

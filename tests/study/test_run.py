@@ -8,6 +8,7 @@ from typing import cast
 
 import pyarrow as pa
 import pytest
+from report_cases import cost
 
 from translearn.cluster.resources import Resources
 from translearn.config import parse_spec
@@ -16,13 +17,20 @@ from translearn.storage.folder import Folder
 from translearn.study import directory, run
 from translearn.study.directory import SPEC
 from translearn.study.lock.lock import only_driver
+from translearn.study.planning.look import Size
+
+COST = (
+    "resnet18, 11.2 million parameters, 44.8 MB; 7.12 ms an image alone and 281 images/s in batches on one thread of "
+    "Some CPU"
+)
 
 
 def test_nothing_is_written_into_a_study_that_another_command_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for check in ("check_study", "plan_resources", "check_cuda", "check_shared"):
+    for check in ("plan_resources", "check_cuda", "check_shared"):
         monkeypatch.setattr(run, check, lambda *_: None)
+    monkeypatch.setattr(run, "check_study", lambda *_: {"target": Size(2, 9)})
     folder, source = Folder.open(tmp_path), {"name": "imagenet", "arch": "resnet18", "weights": "DEFAULT"}
     spec = parse_spec({"name": "pets", "storage": folder.path, "target": {"data": "x"}, "sources": [source]})
     with only_driver(folder, "pets"), pytest.raises(TranslearnError, match="one command"), run.open_study(spec, "run"):
@@ -46,19 +54,19 @@ def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
     tracked: list[dict[str, str]] = []
     folder, source = Folder.open(tmp_path), {"name": "imagenet", "arch": "resnet18", "weights": "DEFAULT"}
     spec = parse_spec({"name": "pets", "target": {"data": "x"}, "sources": [source]})
-    for name in (directory.PROVENANCE, directory.EVALUATION):
+    for name in (directory.PROVENANCE, directory.EVALUATION, directory.SPEC):
         folder.write_json(name, {})
     for name in (directory.SOURCES, directory.TRIALS, directory.CURVES, directory.MISTAKES):
         folder.write_table(name, pa.table({}))
-    monkeypatch.setattr(run, "_evaluated", lambda _: {"summary": ["The verdict."]})
+    monkeypatch.setattr(run, "_evaluated", lambda _: {"summary": ["The verdict."], "cost": cost()})
     monkeypatch.setattr(run, "_manifests", lambda _: {})
     monkeypatch.setattr(run, "say", said.append)
     monkeypatch.setattr(run, "track_result", lambda _, __, places: tracked.append(places))
     monkeypatch.setattr(run, "render", broken)
     with pytest.raises(TranslearnError) as caught:
-        run.run_study(run.Study(spec, folder, cast(Resources, None)))
+        run.run_study(run.Study(spec, folder, cast(Resources, None), 2))
     model = str(tmp_path / "model")
-    assert (said, tracked) == ([f"model:  {model}", "The verdict."], [{"model": model}])
+    assert (said, tracked) == ([f"model:  {model}", f"cost:   {COST}", "The verdict."], [{"model": model}])
     assert re.fullmatch(
         rf"{tmp_path}/report.html: cannot be made, because of LookupError: no first item of a list "
         r"\(test_run.py, line \d+\). The study is done: its figures are in evaluation.json, its model in model/. "

@@ -196,12 +196,21 @@ class RankSpec(_Model):
     max_examples: Annotated[int, Field(ge=20)] = 2000
 
 
+class LimitsSpec(_Model):
+    """The most that a source may cost, as the network that it becomes on the target; ``null``: any."""
+
+    latency_ms: Annotated[Positive | None, Field(description="milliseconds of one image alone")] = None
+    params_millions: Annotated[Positive | None, Field(description="millions of parameters")] = None
+    mb: Annotated[Positive | None, Field(description="megabytes of its tensors, 10^6 bytes each")] = None
+
+
 class SearchSpec(_Model):
     """The trials. ``freeze_depth: null`` means every depth of the architecture. ``epochs: auto``: enough steps.
 
     ``sampler`` suggests configurations, ``scheduler`` stops trials: not before ``grace_epochs``, and then all but the
     best 1/``reduction_factor`` of those that came as far. After ``time_budget_s`` seconds no trial goes on.
     ``warm_start``: where past studies are, ``auto`` for the study's own storage; ``off`` for none.
+    ``limits``: sources that cost more have no trials.
     """
 
     trials: Count = 32
@@ -216,6 +225,7 @@ class SearchSpec(_Model):
     time_budget_s: Positive | None = None
     prior: Literal["auto", "off"] = "auto"
     warm_start: Location = "off"
+    limits: LimitsSpec = LimitsSpec()
 
     @property
     def first_rung(self) -> int:

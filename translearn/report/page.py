@@ -41,7 +41,8 @@ def _tables(study: StudyRecord) -> dict[str, Any]:
     return {
         "heading": heading,
         "lead": lead,
-        "sources": study.sources.to_pylist(),
+        "sources": (sources := study.sources.to_pylist()),
+        "measured_units": [unit for unit in ("cpu", "gpu") if any(row[unit] for row in sources)],
         "trials": finished[:_MAX_TRIALS],
         "statuses": {s: sum(t["status"] == s for t in trials) for s in ("done", "stopped", "failed")},
         "failures": [t for t in trials if t["status"] == "failed"][:_MAX_FAILURES],

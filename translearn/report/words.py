@@ -59,6 +59,18 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def cost_words(cost: dict[str, Any]) -> str:
+    """Return the size and the speed of a network in words, with what the speed was measured on."""
+    speeds = [
+        f"{number(cost[f'{unit}_latency_ms'])} ms an image alone and "
+        f"{number(cost[f'{unit}_images_per_s'])} images/s in batches on {where}{cost[unit]}"
+        for unit, where in (("cpu", "one thread of "), ("gpu", ""))
+        if cost[unit]
+    ]
+    size = f"{cost['arch']}, {number(cost['num_parameters'] / 1e6)} million parameters, {number(cost['mb'])} MB"
+    return "; ".join([size, *speeds])
+
+
 def duration(seconds: float | None) -> str:
     """Format seconds: ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds is None:
@@ -99,4 +111,5 @@ FILTERS = {
     "points_interval": points_interval,
     "number": number,
     "duration": duration,
+    "cost": cost_words,
 }

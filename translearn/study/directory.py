@@ -22,6 +22,7 @@ from translearn.storage.folder import Folder
 
 SPEC, PROVENANCE = "spec.yaml", "provenance.json"
 SOURCES, TRIALS, CURVES = "sources.parquet", "trials.parquet", "curves.parquet"
+COSTS = "costs.parquet"
 RANKING, RANKING_TABLE, LEAKS = "ranking.json", "ranking.parquet", "leaks.json"
 EVALUATION, REPORT, MODEL = "evaluation.json", "report.html", "model"
 TEST_READS, MISTAKES, TARGET_CHECK = "test_reads.json", "mistakes.parquet", "target_check.json"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from translearn.cluster.data.shared import share
 from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
@@ -20,12 +22,13 @@ from translearn.cluster.tracking.trackers import run_tracker, track_result
 from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
 from translearn.config import StudySpec
-from translearn.errors import TranslearnError
+from translearn.errors import TranslearnError, fault, raise_faults
 from translearn.models.model_info import read_info
 from translearn.models.sources import Source, scratch
 from translearn.ranking.first_configurations import probe_rate
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
+from translearn.report.words import cost_words
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
@@ -33,6 +36,7 @@ from translearn.study.datasets.changes import data_warnings
 from translearn.study.datasets.prepare import num_sets, target_dataset
 from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
+from translearn.study.limits import kept_sources
 from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
 from translearn.study.planning.look import Size
@@ -55,18 +59,22 @@ class Study:
     """An open study.
 
     Attributes:
-        spec: What it is a study of.
+        spec: What it is a study of, without the sources that its limits leave out.
         folder: Its directory.
         resources: What it may use of the cluster.
+        num_classes: C of the target.
         tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the spec.
         warnings: How its data changed since it was ingested.
+        left_out: A line that names the sources that its limits leave out; empty without any.
     """
 
     spec: StudySpec
     folder: Folder
     resources: Resources
+    num_classes: int
     tuning: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    left_out: str = ""
 
 
 @contextmanager
@@ -86,24 +94,25 @@ def open_study(
     Raises:
         TranslearnError: Every fault; or another command is at work there.
     """
-    check_study(spec, known)
+    num_classes = check_study(spec, known)["target"].num_classes
     await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
     check_cuda(resources)
     check_shared(directory.nearest(spec.storage))
     with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
-        changed = tuple(data_warnings(spec))
-        study = Study(spec, directory.open_study(spec, command), resources, tuning or {}, changed)
-        for line in changed:
-            say(f"Warning: {line}")
-        study.folder.sweep()
-        with tracking(spec, study.folder.uri, study.folder.read_json(directory.PROVENANCE)["started"]):
+        kept, left_out = kept_sources(spec, Folder.open(spec.storage) / spec.name, num_classes, resources)
+        changed, folder = tuple(data_warnings(spec)), directory.open_study(spec, command)
+        folder.sweep()
+        study = Study(kept, folder, resources, num_classes, tuning or {}, changed, left_out)
+        for line in filter(None, [left_out, *(f"Warning: {line}" for line in changed)]):
+            say(line)
+        with tracking(kept, folder.uri, folder.read_json(directory.PROVENANCE)["started"]):
             yield study
 
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
     """Obtain the sources, or one of them, pre-training where the study says so."""
-    sources = obtain_sources(study.spec, study.folder, study.resources, only)
+    sources = obtain_sources(study.spec, study.folder, study.resources, study.num_classes, only)
     errors = {name: source.source_error for name, source in sources.items() if source.source_error is not None}
     for name, error in errors.items():
         say(f"{name}: source error {100 * error:.1f} %")
@@ -135,11 +144,15 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     """One source, freeze depth and learning rate on the target; leaves ``finetune/<run>/`` in the study."""
     spec, folder = study.spec, study.folder
     known = {spec.scratch_name(arch): arch for arch in spec.archs}
+    names = [one.name for one in spec.sources]
+    if source not in (*names, *known):
+        rule = f"must be one of {', '.join((*names, *known))}"
+        raise_faults([fault("--source", rule, repr(source), study.left_out)])
 
     def only_source() -> dict[str, Source]:
         if source in known:
             return {source: scratch(known[source], source)}
-        return obtain_sources(spec, folder, study.resources, source)
+        return obtain_sources(spec, folder, study.resources, study.num_classes, source)
 
     run, out = f"{source}-d{freeze_depth}-lr{lr}", folder / "finetune"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
@@ -196,7 +209,7 @@ def run_report(study: Study) -> dict[str, Any]:
     folder = study.folder
     check_evaluated(folder)
     record = StudyRecord(
-        spec=study.spec.model_dump(mode="json"),
+        spec=yaml.safe_load(folder.read_bytes(directory.SPEC)),
         provenance=folder.read_json(directory.PROVENANCE),
         evaluation=folder.read_json(directory.EVALUATION),
         sources=folder.read_table(directory.SOURCES),
@@ -205,6 +218,7 @@ def run_report(study: Study) -> dict[str, Any]:
         mistakes=folder.read_table(directory.MISTAKES),
         datasets=_manifests(study),
         warnings=study.warnings,
+        left_out=study.left_out,
     )
     try:
         page = render(record).encode()
@@ -219,6 +233,7 @@ def run_study(study: Study) -> dict[str, Any]:
     """Do the whole study."""
     evaluation, places = _evaluated(study), {"model": study.folder.address(directory.MODEL)}
     say(f"model:  {places['model']}")
+    say(f"cost:   {cost_words(evaluation['cost'])}")
     try:
         places |= run_report(study)
     finally:  # the figures are told also where no page can be made of them
@@ -252,7 +267,7 @@ def _searched(context: StudyContext, tuning: Mapping[str, Any]) -> list[Candidat
 
 def _sources(study: Study) -> dict[str, Source]:
     """Every source; the study's provenance then says what it is made from."""
-    sources = obtain_sources(study.spec, study.folder, study.resources)
+    sources = obtain_sources(study.spec, study.folder, study.resources, study.num_classes)
     data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
     weights = {name: source.fingerprint for name, source in sources.items()}
     directory.add_fingerprints(study.folder, data, weights)

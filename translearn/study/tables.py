@@ -1,4 +1,4 @@
-"""The tables of a study: of its sources, its trials, its curves and its worst mistakes."""
+"""The tables of a study: of its costs, its sources, its trials, its curves and its worst mistakes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ import pyarrow as pa
 
 _text, _int, _float = pa.string(), pa.int64(), pa.float64()
 
+COST_SCHEMA = pa.schema(
+    [
+        ("arch", _text),
+        ("num_parameters", _int),
+        ("mb", _float),
+        ("cpu", _text),
+        ("cpu_latency_ms", _float),
+        ("cpu_images_per_s", _float),
+        ("gpu", _text),
+        ("gpu_latency_ms", _float),
+        ("gpu_images_per_s", _float),
+    ]
+)
 SOURCE_SCHEMA = pa.schema(
     [
         ("name", _text),
@@ -17,6 +30,7 @@ SOURCE_SCHEMA = pa.schema(
         ("source_error", _float),
         ("fingerprint", _text),
         ("seconds", _float),
+        *(COST_SCHEMA.field(name) for name in COST_SCHEMA.names[1:]),
     ]
 )
 RANKING_SCHEMA = pa.schema(

@@ -29,7 +29,7 @@ from translearn.study.refits.refit import refit_seeds
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 LEFT = {
-    *("spec.yaml", "provenance.json", "sources.parquet", "trials.parquet", "curves.parquet"),
+    *("spec.yaml", "provenance.json", "costs.parquet", "sources.parquet", "trials.parquet", "curves.parquet"),
     *("evaluation.json", "report.html", "model", "sources", "refit", "search", "data"),
     *("test_reads.json", "mistakes.parquet", "ranking.json", "ranking.parquet", "leaks.json", "target_check.json"),
 }
@@ -92,6 +92,17 @@ def test_the_model_that_one_uses_makes_the_mistakes_that_the_report_counts(study
     np.add.at(counts, (images.labels, predicted), 1)
     assert found["classification"]["confusion"] == counts.tolist()
     assert json.loads((folder / "model" / "model.json").read_text())["info"]["precision"] == "fp32"
+
+
+def test_sources_and_the_model_have_what_they_cost(study):
+    _, folder = study
+    rows = pq.read_table(folder / "sources.parquet").to_pylist()
+    size = sum(parameter.numel() for parameter in resnet18(num_classes=10).parameters())
+    assert [(row["name"], row["num_parameters"]) for row in rows] == [("glyphs", size), ("scratch", size)]
+    assert all(row["cpu"] and row["cpu_latency_ms"] > 0 < row["cpu_images_per_s"] for row in rows)
+    cost = json.loads((folder / "evaluation.json").read_text())["cost"]
+    assert cost == {name: rows[0][name] for name in cost}
+    assert f"| Cost | resnet18, {size / 1e6:.3g} million parameters, " in (folder / "model" / "README.md").read_text()
 
 
 def test_workers_log_each_epoch_with_study_and_trial(study):

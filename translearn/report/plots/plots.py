@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from translearn.report.plots import curve_plots, error_plots, gain_plots
+from translearn.report.plots.cost_plot import cost_plot
 from translearn.report.plots.figure import INK, MUTED, PROBE_COLOUR, colours, is_scratch
 from translearn.report.plots.forgetting_plot import forgetting_plot
 from translearn.report.plots.ranking_plot import ranking_plot
@@ -27,6 +28,7 @@ def plots(study: StudyRecord) -> dict[str, Markup]:
         found["ranking"] = ranking_plot(ranking, by_source)
     if by_depth := study.evaluation.get("forgetting_by_depth"):
         found["forgetting"] = forgetting_plot(by_depth, by_source.get(by_depth["source"], MUTED))
+    found["cost"] = cost_plot(study.sources.to_pylist(), trials, by_source)
     if trials:
         used = {name: colour for name, colour in by_source.items() if name in {t["source"] for t in trials}}
         found["trials"] = trial_plot(trials, used, study.evaluation["winner"].get("trial_id"))

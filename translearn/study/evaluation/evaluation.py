@@ -17,7 +17,7 @@ from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Pred
 from translearn.evaluation.summary import evaluate
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
-from translearn.study.directory import EVALUATION, MISTAKES, MODEL, TRIALS
+from translearn.study.directory import EVALUATION, MISTAKES, MODEL, SOURCES, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
 from translearn.study.evaluation.leaks import check_leaks
 from translearn.study.evaluation.pictures import picture_counts, pictures_of
@@ -31,7 +31,7 @@ from translearn.study.refits.candidates import Candidate, is_probe
 from translearn.study.refits.convergence import chosen_of, converged, convergence_of
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.refit import REFIT, refit_errors, refit_seeds, run_name
-from translearn.study.tables import MISTAKE_SCHEMA, table
+from translearn.study.tables import COST_SCHEMA, MISTAKE_SCHEMA, table
 
 _THUMBNAIL = 96  # pixels
 
@@ -95,10 +95,17 @@ def evaluate_study(
     )
     if probe := evaluation["linear_probe"]:
         probe["model"] = f"{REFIT}/{run_name(compared[probe['role']], refit_seeds(spec).index(probe['seed']))}"
+    evaluation["cost"] = _cost(folder, compared[evaluation["deployed"]["role"]].trial["source"])
     _deploy(context, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
     folder.write_json(EVALUATION, evaluation)
     return evaluation
+
+
+def _cost(folder: Folder, source: str) -> dict[str, Any]:
+    """Return the cost of the network that a source became."""
+    row = next(row for row in folder.read_table(SOURCES).to_pylist() if row["name"] == source)
+    return {name: row[name] for name in COST_SCHEMA.names}
 
 
 def _trial(candidate: Candidate) -> dict[str, Any]:

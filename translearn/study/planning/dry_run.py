@@ -14,6 +14,7 @@ from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.datasets.changes import at_hand
+from translearn.study.limits import kept_sources
 from translearn.study.planning.estimate import plan_lines
 from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
@@ -33,13 +34,17 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any], known: Mapping[str, S
     resources = plan_resources(spec.cluster)
     check_shared(directory.nearest(spec.storage))
     say(directory.dump_spec(spec))
-    for line in plan_lines(spec, sizes, resources):
-        say(line)
-    sample = tiny(spec, sizes)
+    num_classes, sample = sizes["target"].num_classes, tiny(spec, sizes)
     root = Folder.open(sample.storage)
-    say(f"\nthe same on a tiny sample in {root.uri}, which is deleted afterwards:")
     try:
-        work(Study(sample, directory.open_study(sample, "dry run"), resources))
+        folder = directory.open_study(sample, "dry run")
+        kept, left_out = kept_sources(sample, folder, num_classes, resources)
+        names = {source.name for source in kept.sources}
+        planned = spec.model_copy(update={"sources": tuple(one for one in spec.sources if one.name in names)})
+        for line in filter(None, [left_out, *plan_lines(planned, sizes, resources)]):
+            say(line)
+        say(f"\nthe same on a tiny sample in {root.uri}, which is deleted afterwards:")
+        work(Study(kept, folder, resources, num_classes, left_out=left_out))
     finally:
         root.remove()
     say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")

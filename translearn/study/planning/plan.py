@@ -14,6 +14,7 @@ from translearn.models.backbones.faults import backbone_faults
 from translearn.models.sources import check_sources
 from translearn.storage.folder import Folder
 from translearn.study.datasets.names import is_ingested
+from translearn.study.limits import size_faults
 from translearn.study.planning.look import Size, places, sizes_of, storage_faults
 
 
@@ -34,9 +35,12 @@ def check_study(spec: StudySpec, known: Mapping[str, Size] | None = None) -> dic
     faults = backbone_faults(spec) + check_sources(spec.sources)
     wanted = places(spec)
     sizes, bad = sizes_of({name: wanted[name] for name in wanted if name not in known})
+    sizes = {**known, **sizes}
+    if "target" in sizes:
+        faults += size_faults(spec, sizes["target"].num_classes)
     raise_faults([*faults, *bad, *storage_faults(spec), *tracker_faults(spec)])
     raise_faults(_shard_faults(spec), DataError)
-    return {**known, **sizes}
+    return sizes
 
 
 def _shard_faults(spec: StudySpec) -> list[str]:
