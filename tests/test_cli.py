@@ -72,3 +72,26 @@ def test_a_dry_ingest_shows_its_plan_and_leaves_nothing(monkeypatch, tmp_path, c
     assert "test: 269 images\nval: 269 images\ntrain: 1259 images\n" in out
     assert "train 40, val 40, test 40" in out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_a_time_without_a_unit_is_told_before_anything_is_read(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "missing.yaml", "--time", "30"]) == 2
+    message = "--time: must be a time above 0, such as 30m, 2h, 90s or 1h30m, but got '30'. A number needs its unit."
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_the_time_of_the_command_is_that_of_the_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pets.yaml"
+    file.write_text(
+        "{name: pets, target: {data: d}, sources: [{name: a, arch: resnet18, weights: w}], time_budget_s: -1}"
+    )
+    assert main(["run", str(file)]) == 2
+    assert capsys.readouterr().err.startswith("error: time_budget_s: must be ")
+    assert main(["matrix", str(file), "--set", "time_budget_s=60"]) == 2
+    remedy = "Lower search.trials, search.epochs and refit.epochs instead."
+    assert f"time_budget_s: must be null for a matrix, but got 60. {remedy}" in capsys.readouterr().err
+    assert main(["run", str(file), "--time", "1m", "--set", "seed=-1"]) == 2  # the time is no fault any more
+    assert "time_budget_s" not in capsys.readouterr().err

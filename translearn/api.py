@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
@@ -29,6 +30,7 @@ class StudyFields(TypedDict, total=False):
     sources: Required[Sequence[_Section]]
     seed: int
     storage: str | os.PathLike[str]
+    time_budget_s: float | None
     rank: _Section
     search: _Section
     train: _Section
@@ -92,6 +94,7 @@ def run(
     Raises:
         TranslearnError: As the command; its message is what the command prints.
     """
+    began = time.monotonic()
     from translearn.storage.folder import Folder
     from translearn.study.done import ended
     from translearn.study.planning.look import look
@@ -99,10 +102,11 @@ def run(
     if not ended(study):
         sizes = look(study)
         from translearn.cluster.session import session
-        from translearn.study.run import open_study, run_study
+        from translearn.study.opening import open_study
+        from translearn.study.run import run_study
 
         tuning = {"search_alg": search_alg, "scheduler": scheduler}
-        with session(address, dashboard=dashboard), open_study(study, "translearn.run", tuning, sizes) as opened:
+        with session(address, dashboard=dashboard), open_study(study, "translearn.run", tuning, sizes, began) as opened:
             run_study(opened)
     from translearn.study.result import Result
 

@@ -84,7 +84,7 @@ def test_labels_mended_in_a_table_are_counted(tmp_path: Path) -> None:
 
 def test_a_study_with_its_copy_needs_the_data_no_more(begun: StudySpec, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "pets")
-    assert look(begun) == {"target": Size(2, num_train=210, num_val=45)}
+    assert look(begun) == {"target": Size(2, num_train=210, num_val=45, num_test=45)}
     assert at_hand(begun, "target", begun.target.data) == copy_of(begun, "target").uri
     [line] = data_warnings(begun)
     assert line.startswith(f"target: {tmp_path}/pets is not what the study ingested of it ({tmp_path}/pets: must be a")

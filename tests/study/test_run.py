@@ -1,4 +1,4 @@
-"""A study is opened whole, or not at all."""
+"""The end of a study: what is told where its page cannot be made."""
 
 from __future__ import annotations
 
@@ -15,33 +15,12 @@ from translearn.config import parse_spec
 from translearn.errors import TranslearnError
 from translearn.storage.folder import Folder
 from translearn.study import directory, run
-from translearn.study.directory import SPEC
-from translearn.study.lock.lock import only_driver
-from translearn.study.planning.look import Size
+from translearn.study.opening import Study
 
 COST = (
     "resnet18, 11.2 million parameters, 44.8 MB; 7.12 ms an image alone and 281 images/s in batches on one thread of "
     "Some CPU"
 )
-
-
-def test_nothing_is_written_into_a_study_that_another_command_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for check in ("plan_resources", "check_cuda", "check_shared"):
-        monkeypatch.setattr(run, check, lambda *_: None)
-    monkeypatch.setattr(run, "check_study", lambda *_: {"target": Size(2, 9)})
-    folder, source = Folder.open(tmp_path), {"name": "imagenet", "arch": "resnet18", "weights": "DEFAULT"}
-    spec = parse_spec({"name": "pets", "storage": folder.path, "target": {"data": "x"}, "sources": [source]})
-    with only_driver(folder, "pets"), pytest.raises(TranslearnError, match="one command"), run.open_study(spec, "run"):
-        pass
-    assert not (folder / "pets").exists(SPEC)
-    said: list[str] = []
-    monkeypatch.setattr(run, "data_warnings", lambda _: ["target: x has changed"])
-    monkeypatch.setattr(run, "say", said.append)
-    with run.open_study(spec, "run") as study:
-        assert study.folder.exists(SPEC)
-        assert (study.warnings, said) == (("target: x has changed",), ["Warning: target: x has changed"])
 
 
 def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
@@ -64,7 +43,7 @@ def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
     monkeypatch.setattr(run, "track_result", lambda _, __, places: tracked.append(places))
     monkeypatch.setattr(run, "render", broken)
     with pytest.raises(TranslearnError) as caught:
-        run.run_study(run.Study(spec, folder, cast(Resources, None), 2))
+        run.run_study(Study(spec, folder, cast(Resources, None), 2))
     model = str(tmp_path / "model")
     assert (said, tracked) == ([f"model:  {model}", f"cost:   {COST}", "The verdict."], [{"model": model}])
     assert re.fullmatch(

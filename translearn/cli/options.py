@@ -7,6 +7,8 @@ import os
 import warnings
 from typing import Any
 
+from translearn.config.duration import seconds_of
+
 #: What ``add_subparsers`` gives.
 Commands = Any
 
@@ -27,6 +29,17 @@ def add_study(command: argparse.ArgumentParser, nargs: str | None = None, help_t
     """Add a study file and the overrides of its fields."""
     command.add_argument("study", metavar="STUDY.yaml", nargs=nargs, help=help_text)
     command.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a field")
+
+
+def add_time(command: argparse.ArgumentParser) -> None:
+    """Add ``--time``."""
+    command.add_argument("--time", metavar="30m", help="the time of the whole study, as time_budget_s: 90s, 1h30m")
+
+
+def time_override(options: argparse.Namespace) -> list[str]:
+    """Return the override that ``--time`` stands for. Raises InputError where it is no time."""
+    given = getattr(options, "time", None)
+    return [] if given is None else [f"time_budget_s={seconds_of(given, '--time')}"]
 
 
 def quiet() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from translearn.cli.options import Commands, add_common, add_study, quiet
+from translearn.cli.options import Commands, add_common, add_study, add_time, quiet, time_override
 from translearn.config import StudySpec, load_spec
 from translearn.errors import fault, raise_faults
 
 if TYPE_CHECKING:
+    from translearn.study.opening import Study
     from translearn.study.planning.look import Size
-    from translearn.study.run import Study
 
 _STUDY_COMMANDS = {
     "run": "the whole study: sources, search, refit, evaluation, report",
@@ -35,6 +36,8 @@ def add(commands: Commands) -> None:
         add_study(command, help_text="a study file; or images, for which one is written")
         command.add_argument("--no-dashboard", action="store_true", help="start a local Ray without its dashboard")
         add_common(command)
+        if name == "run":
+            add_time(command)
         if name == "pretrain":
             command.add_argument("--source", metavar="NAME", help="only this source")
         if name == "finetune":
@@ -47,10 +50,13 @@ def add(commands: Commands) -> None:
 
 
 def _study(options: argparse.Namespace) -> dict[str, Any]:
+    options.began = time.monotonic()
+    options.set += time_override(options)
     options.study = _study_file(options.study)
     spec = load_spec(options.study, options.set)
     _check_pretrain(options, spec)
     _check_finetune(options, spec)
+    _check_matrix(options, spec)
     sizes, told = _looked(options, spec)
     if told:
         return told
@@ -76,8 +82,9 @@ def _study_file(given: str) -> str:
 def _at_work(options: argparse.Namespace, spec: StudySpec, sizes: dict[str, Size], url: str) -> dict[str, Any]:
     """Do the work of a command; ``url`` is that of Ray's dashboard."""
     from translearn.cluster.tracking.console import say
+    from translearn.study.opening import open_study
     from translearn.study.planning.dry_run import dry_run
-    from translearn.study.run import open_study, run_study
+    from translearn.study.run import run_study
 
     work = _work(options)
     if options.dry_run:
@@ -85,7 +92,7 @@ def _at_work(options: argparse.Namespace, spec: StudySpec, sizes: dict[str, Size
         return {"dry_run": True}
     if url:
         say(f"Ray dashboard: http://{url.removeprefix('http://')} (token: `ray get-auth-token`)")
-    with open_study(spec, _command(options), known=sizes) as study:
+    with open_study(spec, _command(options), known=sizes, began=options.began) as study:
         return work(study)
 
 
@@ -146,6 +153,12 @@ def _check_finetune(options: argparse.Namespace, spec: StudySpec) -> None:
     if not options.lr > 0:
         faults.append(fault("--lr", "must be greater than 0", options.lr, ""))
     raise_faults(faults)
+
+
+def _check_matrix(options: argparse.Namespace, spec: StudySpec) -> None:
+    if options.command == "matrix" and spec.time_budget_s is not None:
+        rule, remedy = "must be null for a matrix", "Lower search.trials, search.epochs and refit.epochs instead."
+        raise_faults([fault("time_budget_s", rule, f"{spec.time_budget_s:g}", remedy)])
 
 
 def _command(options: argparse.Namespace) -> str:

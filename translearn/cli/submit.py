@@ -6,7 +6,7 @@ import argparse
 import json
 import logging
 
-from translearn.cli.options import Commands, add_common, add_study
+from translearn.cli.options import Commands, add_common, add_study, add_time, time_override
 from translearn.cluster.jobs.reach import check_reachable
 from translearn.config import load_spec
 from translearn.errors import InputError
@@ -19,12 +19,14 @@ def add(commands: Commands) -> None:
     add_study(submit, nargs="?")
     submit.add_argument("--attach", metavar="JOB_ID", help="watch a job that was submitted before")
     add_common(submit)
+    add_time(submit)
 
 
 def _submit(options: argparse.Namespace) -> int:
     """Pass the job's output through, its line of JSON too; print one of ours where the job has none."""
     if (options.study is None) == (options.attach is None):
         raise InputError("submit: must have either a study file or --attach JOB_ID. Give one of them.")
+    options.set += time_override(options)
     if options.study:
         spec = load_spec(options.study, options.set, as_written=True)
         check_reachable(spec)  # before Ray is imported, which takes seconds

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import ray
 import torch
 
@@ -36,6 +37,7 @@ class Scored:
         distances: Between the source's images and the target's; None where the source's are not at hand.
         num_examples: Training images of the target that were used.
         seconds: Wall time of it all.
+        features: Of these images at the last stage: float32, shape (N, D).
     """
 
     scores: tuple[StageScore, ...]
@@ -44,6 +46,7 @@ class Scored:
     distances: Distances | None
     num_examples: int
     seconds: float
+    features: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32), repr=False, compare=False)
 
 
 def score_sources(
@@ -86,7 +89,7 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
         distances = domain_distances(features[max(features)], found.last, spec.seed)
     num_classes = None if found.probabilities is None else found.probabilities.shape[1]
     seconds = time.perf_counter() - started
-    return Scored(tuple(scores), num_classes, found.last.shape[1], distances, len(rows), seconds)
+    return Scored(tuple(scores), num_classes, found.last.shape[1], distances, len(rows), seconds, found.last)
 
 
 def _network(source: Source, image_size: int, device: torch.device) -> tuple[Network, bool]:

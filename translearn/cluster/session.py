@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -72,10 +73,17 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
     with joining(where, address), start:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    _unhurried_sigterm()
     try:
         yield context.dashboard_url or ""
     finally:
         ray.shutdown()
+
+
+def _unhurried_sigterm() -> None:
+    """Give SIGTERM back to the handler in Python: before it Ray's own would be called, which aborts 3 s later."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 @contextmanager

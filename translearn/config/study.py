@@ -329,11 +329,15 @@ class RefitSpec(_Model):
 
 
 class StudySpec(_Model):
-    """A study file with all defaults filled in."""
+    """A study file with all defaults filled in.
+
+    ``time_budget_s``: of the whole study, in seconds; it is then made as large as fits (``study.planning``).
+    """
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     storage: Location = "runs"
+    time_budget_s: Positive | None = None
     target: TargetSpec
     sources: Annotated[tuple[SourceSpec, ...], Field(min_length=1)]
     rank: RankSpec = RankSpec()

@@ -22,10 +22,23 @@ def model_card(info: ModelInfo, evaluation: dict[str, Any], data: str, origin: s
         origin: The weights that training started from, in words.
         licence: The licence of these, in words.
     """
-    template = environment(keep_trailing_newline=True, finalize=_escaped).get_template("card.md.j2")
     content = {"info": info, "evaluation": evaluation, "data": data, "origin": origin, "licence": licence}
-    card = template.render(content, maker=_maker(info))
+    card = _rendered("card.md.j2", **content, maker=_maker(info))
     return re.sub(r"\n{3,}", "\n\n", card)
+
+
+def early_card(info: ModelInfo) -> str:
+    """Render the card of a model that a study keeps until it has a better one; names from users are escaped.
+
+    Args:
+        info: The content of its ``model.json``; ``provenance`` says ``what`` it is.
+    """
+    return _rendered("early_card.md.j2", info=info)
+
+
+def _rendered(name: str, **content: Any) -> str:
+    template = environment(keep_trailing_newline=True, finalize=_escaped).get_template(name)
+    return template.render(content)
 
 
 def _maker(info: ModelInfo) -> str:

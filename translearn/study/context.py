@@ -29,6 +29,7 @@ class StudyContext:
         splits: The target's training and validation images.
         sources: All sources by name, scratch among them.
         resources: The layout.
+        lacking: What was left out of the study to fit into its time.
     """
 
     spec: StudySpec
@@ -36,6 +37,7 @@ class StudyContext:
     splits: Splits
     sources: dict[str, Source]
     resources: Resources
+    lacking: tuple[str, ...] = ()
 
     @property
     def classes(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import translearn
@@ -16,11 +17,14 @@ from translearn.models.model_dir import load_model, save_model
 from translearn.models.model_info import MARKER, PRECISION, ModelInfo, TaskErrors
 from translearn.models.preprocessing import Preprocessing, with_steps
 from translearn.models.sources import Source
+from translearn.models.weights import State
 from translearn.report.model_card import labels, model_card
 from translearn.storage.folder import Folder
 from translearn.storage.uris import split
 
 CARD, LABELS = "README.md", "labels.txt"
+#: The step that made a model, in its provenance: the ranking, the search, and of the final model the refits.
+RANK, SEARCH, REFIT = "rank", "search", "refit"
 
 
 def model_info(arch: str, data: Dataset, spec: StudySpec, provenance: dict[str, Any]) -> ModelInfo:
@@ -66,11 +70,26 @@ def publish(run: Folder, out: Folder, evaluation: dict[str, Any], data: str, sou
     deployed = evaluation["deployed"]
     errors = TaskErrors(validation=deployed["validation_error"], test=deployed["error"])
     temperature = evaluation["calibration"]["temperature"]
-    info = info.model_copy(update={"errors": errors, "precision": PRECISION, "temperature": temperature})
-    out.remove_file(MARKER)
-    out.write_bytes(LABELS, labels(info).encode())
-    out.write_bytes(CARD, model_card(info, evaluation, _last(data), origin(source), licence(source)).encode())
-    save_model(out, state, info)
+    made = {**info.provenance, "step": REFIT, "what": f"the study's final model, refit {_last(run.path)}"}
+    update = {"errors": errors, "precision": PRECISION, "temperature": temperature, "provenance": made}
+    info = info.model_copy(update=update)
+    write_model(out, state, info, model_card(info, evaluation, _last(data), origin(source), licence(source)))
+
+
+def write_model(out: Folder, state: State, info: ModelInfo, card: str) -> None:
+    """Write a model directory for users, in place of the one there.
+
+    It is done whole also where Ctrl-C or SIGTERM interrupts it: these reach the main thread alone, which waits.
+    """
+
+    def write() -> None:
+        out.remove_file(MARKER)
+        out.write_bytes(LABELS, labels(info).encode())
+        out.write_bytes(CARD, card.encode())
+        save_model(out, state, info)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(write).result()
 
 
 def origin(source: Source) -> str:

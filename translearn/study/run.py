@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from translearn.cluster.data.shared import share
-from translearn.cluster.growth import await_nodes
-from translearn.cluster.nodes_storage import check_shared
-from translearn.cluster.resources import Resources, plan_resources, with_nodes_of_now
-from translearn.cluster.start.cuda import check_cuda
-from translearn.cluster.tracking.connections import tracking
+from translearn.cluster.resources import with_nodes_of_now
 from translearn.cluster.tracking.console import board, say, terminal_width
 from translearn.cluster.tracking.trackers import run_tracker, track_result
 from translearn.cluster.training.runs import train_jobs, worker_groups
 from translearn.cluster.training.worker import Job
-from translearn.config import StudySpec
 from translearn.errors import TranslearnError, fault, raise_faults
 from translearn.models.model_info import read_info
 from translearn.models.sources import Source, scratch
@@ -32,15 +26,12 @@ from translearn.report.words import cost_words
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
-from translearn.study.datasets.changes import data_warnings
 from translearn.study.datasets.prepare import num_sets, target_dataset
 from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
-from translearn.study.limits import kept_sources
-from translearn.study.lock.lock import only_driver
 from translearn.study.models import check_trained, model_info
-from translearn.study.planning.look import Size
-from translearn.study.planning.plan import check_study
+from translearn.study.opening import Study
+from translearn.study.planning.time_budget import TimeBudget
 from translearn.study.ranking.rank import prior, rank
 from translearn.study.ranking.rank_card import untried
 from translearn.study.ranking.rank_words import ranking_lines
@@ -51,63 +42,8 @@ from translearn.study.refits.refit import REFIT, refit
 from translearn.study.refits.survivors import left_out, pairs
 from translearn.study.search import search
 from translearn.study.sources import obtain_sources, source_dataset
+from translearn.study.unfinished.early_model import keep_probe
 from translearn.training.config import TrainConfig
-
-
-@dataclass(frozen=True)
-class Study:
-    """An open study.
-
-    Attributes:
-        spec: What it is a study of, without the sources that its limits leave out.
-        folder: Its directory.
-        resources: What it may use of the cluster.
-        num_classes: C of the target.
-        tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the spec.
-        warnings: How its data changed since it was ingested.
-        left_out: A line that names the sources that its limits leave out; empty without any.
-    """
-
-    spec: StudySpec
-    folder: Folder
-    resources: Resources
-    num_classes: int
-    tuning: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    left_out: str = ""
-
-
-@contextmanager
-def open_study(
-    spec: StudySpec, command: str, tuning: Mapping[str, Any] | None = None, known: Mapping[str, Size] | None = None
-) -> Iterator[Study]:
-    """Check a study whole, and open its directory, which no other command has as long as the block runs.
-
-    Its trackers are connected as long.
-
-    Args:
-        spec: The study.
-        command: What the user can repeat to get the study.
-        tuning: As in ``Study``.
-        known: As in ``check_study``.
-
-    Raises:
-        TranslearnError: Every fault; or another command is at work there.
-    """
-    num_classes = check_study(spec, known)["target"].num_classes
-    await_nodes(spec.cluster)
-    resources = plan_resources(spec.cluster)
-    check_cuda(resources)
-    check_shared(directory.nearest(spec.storage))
-    with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
-        kept, left_out = kept_sources(spec, Folder.open(spec.storage) / spec.name, num_classes, resources)
-        changed, folder = tuple(data_warnings(spec)), directory.open_study(spec, command)
-        folder.sweep()
-        study = Study(kept, folder, resources, num_classes, tuning or {}, changed, left_out)
-        for line in filter(None, [left_out, *(f"Warning: {line}" for line in changed)]):
-            say(line)
-        with tracking(kept, folder.uri, folder.read_json(directory.PROVENANCE)["started"]):
-            yield study
 
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
@@ -123,7 +59,7 @@ def run_rank(study: Study) -> dict[str, Any]:
     """Rank the sources, before any trial; return the content of ``ranking.json``."""
     with _context(study) as context:
         was_ranked = context.folder.exists(directory.RANKING)
-        ranking = _ranked(context)
+        ranking, _ = _ranked(context)
         if was_ranked:
             _tell_ranking(context, ranking)
         return ranking
@@ -132,7 +68,7 @@ def run_rank(study: Study) -> dict[str, Any]:
 def run_search(study: Study) -> dict[str, Any]:
     """Everything up to the trials; returns the best one."""
     with _context(study) as context:
-        found = _searched(context, study.tuning)
+        _, found = _searched(context, study)
     roles = {role: next(c.trial for c in found if role in c.roles) for role in dict.fromkeys(c.roles[0] for c in found)}
     for role, trial in roles.items():
         setting = f"{trial['source']}, freeze depth {trial['freeze_depth']}, learning rate {trial['lr']:.2g}"
@@ -180,10 +116,10 @@ def run_evaluate(study: Study) -> dict[str, Any]:
 
 def _evaluated(study: Study) -> dict[str, Any]:
     with _context(study) as context:
-        found = left = _searched(context, study.tuning)
-        reasons: dict[str, list[str]] = {}
+        context, found = _searched(context, study)
+        left, reasons = found, dict[str, list[str]]()
         if not study.folder.exists(directory.EVALUATION):
-            left = _refitted(context, found)
+            context, left = _refitted(context, found, study.time)
             reasons = left_out(context.spec, study.folder, found) | more_left_out(context, left)
         return evaluate_study(context, left, reasons)
 
@@ -193,15 +129,18 @@ def _tell(study: Study, evaluation: dict[str, Any]) -> None:
         say(line)
 
 
-def _refitted(context: StudyContext, found: list[Candidate]) -> list[Candidate]:
-    """Do every refit; return the candidates that are left."""
+def _refitted(
+    context: StudyContext, found: list[Candidate], time_budget: TimeBudget | None
+) -> tuple[StudyContext, list[Candidate]]:
+    """Do every refit that there is time for; return the context that says so, and the candidates that are left."""
     spec, folder, resources = context.spec, context.folder, with_nodes_of_now(context.resources)
     with worker_groups(folder / REFIT, resources, spec.cluster.checkpoint_interval_s) as groups:
         refit(context, found, groups)
         found = pairs(spec, folder, found)
         refit_more(context, found, groups)
+        context = time_budget.for_longer(context, found) if time_budget else context
         refit_longer(context, found, groups)
-    return found
+    return context, found
 
 
 def run_report(study: Study) -> dict[str, Any]:
@@ -256,13 +195,21 @@ def _context(study: Study) -> AbstractContextManager[StudyContext]:
     return study_context(study.spec, study.folder, study.resources, lambda: _sources(study), num_sets(study.spec))
 
 
-def _searched(context: StudyContext, tuning: Mapping[str, Any]) -> list[Candidate]:
-    spec = context.spec
-    ranking = _ranked(context) if spec.search.prior == "auto" else None
-    trials = search(context, prior(ranking) if ranking else None, **tuning)
+def _searched(context: StudyContext, study: Study) -> tuple[StudyContext, list[Candidate]]:
+    """Do the trials that there is time for; return the context that says what refits there is time for, and these."""
+    spec, timed = context.spec, study.time
+    ranking, features = _ranked(context) if spec.search.prior == "auto" else (None, {})
+    first = ranking["order"][0] if ranking else spec.sources[0].name
+    keep_probe(context, first, features.get(first))
+    context = timed.for_search(context) if timed else context
+    sources_prior = prior(ranking) if ranking else None
+    trials = search(context, sources_prior, timed.search_s() if timed else None, **study.tuning)
     for row in untried(ranking, trials) if ranking else []:
         say(f"recommended and never tried: {row['source']} at freeze depth {row['freeze_depth']}")
-    return candidates(trials, context.sources, spec.refit.candidates, probe_rate(spec, spec.default_lr))
+    context = timed.for_refits(context, trials) if timed else context
+    return context, candidates(
+        trials, context.sources, context.spec.refit.candidates, probe_rate(spec, spec.default_lr)
+    )
 
 
 def _sources(study: Study) -> dict[str, Source]:
@@ -274,13 +221,13 @@ def _sources(study: Study) -> dict[str, Source]:
     return sources
 
 
-def _ranked(context: StudyContext) -> dict[str, Any]:
-    """Return the ranking; tell it where it is new."""
+def _ranked(context: StudyContext) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the ranking and what ``rank`` gives beside it; tell it where it is new."""
     was_ranked = context.folder.exists(directory.RANKING)
-    ranking = rank(context)
+    ranking, features = rank(context)
     if not was_ranked:
         _tell_ranking(context, ranking)
-    return ranking
+    return ranking, features
 
 
 def _tell_ranking(context: StudyContext, ranking: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from translearn.cluster.tracking.console import board, say, status_of
@@ -20,14 +21,18 @@ from translearn.study.ranking.history import remember
 from translearn.study.ranking.warm_start import warm_start
 from translearn.study.sources import pretrain_curves
 from translearn.study.trial_rows import keep_trials
+from translearn.study.unfinished.early_model import keep_trial
 
 
-def search(context: StudyContext, prior: Prior | None = None, **tuning: Any) -> list[dict[str, Any]]:
+def search(
+    context: StudyContext, prior: Prior | None = None, time_s: float | None = None, **tuning: Any
+) -> list[dict[str, Any]]:
     """Run the trials, unless that was done; write ``curves.parquet``, then ``trials.parquet``.
 
     Args:
         context: The study.
         prior: The ranking of the sources with weights; those that it leaves out have no trials.
+        time_s: After so many seconds from now no trial goes on; None for no end.
         tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the study.
 
     Returns:
@@ -38,7 +43,9 @@ def search(context: StudyContext, prior: Prior | None = None, **tuning: Any) -> 
         tried = sources if prior is None else _in_order(sources, prior)
         past = warm_start(spec, folder, splits, tried)
         first, earlier = first_configurations(spec, tried, prior, past), pretrain_curves(spec, folder)
-        run_trials(replace(context, sources=tried), first, earlier=earlier, **tuning)
+        tried_context = replace(context, sources=tried)
+        keep = partial(keep_trial, context)
+        run_trials(tried_context, first, earlier=earlier, on_whole=keep, time_s=time_s, **tuning)
     trials = kept_trials(folder)
     remember(spec, folder, splits, sources, trials)
     return trials
@@ -51,7 +58,10 @@ def run_trials(
     earlier: Sequence[dict[str, Any]] = (),
     **tuning: Any,
 ) -> None:
-    """Run trials of the sources; write ``curves.parquet``, ``earlier`` rows first, then ``trials.parquet``."""
+    """Run trials of the sources; write ``curves.parquet``, ``earlier`` rows first, then ``trials.parquet``.
+
+    ``tuning``: more arguments of ``tuner.run_search``.
+    """
     spec, resources, epochs = context.spec, context.resources, context.spec.search.epochs
     say(f"searching: {spec.search.trials} trials, {resources.concurrent_trials} at once")
     task, folder = context.task(context.sources), context.folder

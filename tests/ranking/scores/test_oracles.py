@@ -12,7 +12,18 @@ from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
-from translearn.ranking.scores import gbc, hscore, knn, leep, linear_probe, logme, nce, parc, transrate
+from translearn.ranking.scores import (
+    fit_linear_probe,
+    gbc,
+    hscore,
+    knn,
+    leep,
+    linear_probe,
+    logme,
+    nce,
+    parc,
+    transrate,
+)
 from translearn.ranking.scores._linear_probe import PENALTIES
 
 SHAPES = [(60, 8, 3), (30, 90, 4), (25, 25, 3)]  # N > D, N < D, N = D
@@ -188,3 +199,25 @@ def test_gbc_equals_the_dense_bhattacharyya_coefficients(features):
             shift = (mean_i - mean_j) @ np.linalg.solve(cov, mean_i - mean_j) / 8
             expected -= (i != j) * np.exp(-shift - np.log(dets[0] / np.sqrt(dets[1] * dets[2])) / 2)
     assert gbc(x, y, num_components=4) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("shape", SHAPES[1:])
+def test_the_fitted_probe_is_the_ridge_regression_of_the_penalty_with_the_lowest_left_out_error(shape, features):
+    x, y = features(*shape, shift=0.5)
+    x, targets = 7 * x + 3, np.eye(shape[2] + 1)[y]  # the last class has no example
+    scaled = x / np.abs(x).max()
+    largest = np.linalg.eigvalsh(np.cov(scaled.T, bias=True) * len(x))[-1]
+
+    def left_out_error(penalty: float) -> float:
+        found = 0.0
+        for one in range(len(x)):
+            rest = np.arange(len(x)) != one
+            ridge = Ridge(alpha=penalty).fit(scaled[rest], targets[rest])
+            found += np.sum((ridge.predict(scaled[[one]]) - targets[one]) ** 2)
+        return found
+
+    best = min(PENALTIES * largest, key=left_out_error)
+    expected = Ridge(alpha=best).fit(scaled, targets)
+    weights, biases = fit_linear_probe(x, y, shape[2] + 1)
+    np.testing.assert_allclose(x @ weights.T + biases, expected.predict(scaled), atol=1e-4)
+    np.testing.assert_allclose(biases[-1], 0, atol=1e-9)

@@ -86,7 +86,7 @@ def test_the_plan_says_where_images_live_and_why(tmp_path: Path, monkeypatch: py
 
 def test_images_are_counted_by_split_within_their_limits() -> None:
     ingest = IngestSpec(split=(0.5, 0.25, 0.25), limit_per_class=30)
-    assert size_of("sklearn:digits", ingest, per_class=20) == Size(10, num_train=200, num_val=300)
+    assert size_of("sklearn:digits", ingest, per_class=20) == Size(10, num_train=200, num_val=300, num_test=300)
 
 
 def test_a_shard_that_was_cut_off_is_told_of_before_anything_starts(tmp_path: Path) -> None:

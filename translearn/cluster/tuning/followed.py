@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
 
+from translearn.cluster.training.checkpoints import load_state
+from translearn.models.weights import State
+
 #: Is told the name of a trial, its config, its last result, and whether it has ended.
 OnResult = Callable[[str, Mapping[str, Any], Mapping[str, Any], bool], None]
 #: Is told the name and the config of a trial that has no result yet, again and again.
 OnWaiting = Callable[[str, Mapping[str, Any]], None]
-_followers: list[tuple[OnResult, OnWaiting]] = []
+#: Is told the name of a trial that ran its full length, its config and its last result, and gets a function that reads
+#: its trained tensors.
+OnWhole = Callable[[str, Mapping[str, Any], Mapping[str, Any], Callable[[], State]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Followers:
+    """The functions that are told of a search."""
+
+    on_result: OnResult = lambda *_: None
+    on_waiting: OnWaiting = lambda *_: None
+    on_whole: OnWhole = lambda *_: None
+
+
+_followers: list[Followers] = []
 
 
 class Followed(tune.Callback):
@@ -26,8 +45,8 @@ class Followed(tune.Callback):
         """Tell which trials wait for their first epoch."""
         for trial in trials:
             if not trial.is_finished() and not trial.has_reported_at_least_once:
-                for _, wait in _followers:
-                    wait(str(trial), trial.config)
+                for one in _followers:
+                    one.on_waiting(str(trial), trial.config)
 
     def on_trial_result(self, iteration: int, trials: list, trial: Trial, result: dict, **info: Any) -> None:  # noqa: ARG002
         """Pass an epoch on."""
@@ -41,17 +60,30 @@ class Followed(tune.Callback):
         """Pass the end of a trial on that failed for good."""
         _tell(trial, {**trial.last_result, "reason": "it failed; see Ray's logs"}, True)
 
+    def on_checkpoint(self, iteration: int, trials: list, trial: Trial, checkpoint: Any, **info: Any) -> None:  # noqa: ARG002
+        """Offer the tensors of a trial that is whole: the best of an actor keeps its state."""
+        result = trial.last_result
+        if result.get("epoch") == result.get("epochs"):
+            for one in _followers:
+                one.on_whole(str(trial), trial.config, result, lambda: _trained(checkpoint))
+
 
 @contextmanager
-def following(follow: OnResult, wait: OnWaiting) -> Iterator[None]:
-    """Call ``follow`` with the results of trials, and ``wait`` with those that wait, while the block runs."""
-    _followers.append((follow, wait))
+def following(followers: Followers) -> Iterator[None]:
+    """Tell these functions of trials while the block runs."""
+    _followers.append(followers)
     try:
         yield
     finally:
-        _followers.remove((follow, wait))
+        _followers.remove(followers)
+
+
+def _trained(checkpoint: tune.Checkpoint) -> State:
+    with checkpoint.as_directory() as folder:
+        saved = load_state(Path(folder))
+    return dict(saved["state"]["model"]) if saved else {}
 
 
 def _tell(trial: Trial, result: Mapping[str, Any], is_over: bool) -> None:
-    for follow, _ in _followers:
-        follow(str(trial), trial.config, result, is_over)
+    for one in _followers:
+        one.on_result(str(trial), trial.config, result, is_over)

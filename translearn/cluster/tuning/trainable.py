@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class FineTune(tune.Trainable):
         self._context, self._task = context, fetch(context.task)
         prepare_process(context.resources.cpus)
         self._device = torch.device("cuda" if context.resources.gpus else "cpu")
+        self._lowest = math.inf  # of the whole trials of this actor, the validation error
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -80,7 +82,8 @@ class FineTune(tune.Trainable):
         told = {name: row[name] for name in LOGGED if name in row}
         self._log("epoch", **told)
         is_last = bool(row.get("reason")) or row["epoch"] == row["epochs"]
-        return {**row, DONE: is_last, SHOULD_CHECKPOINT: not row.get("reason") and self._clock.due(is_last)}
+        is_kept = not row.get("reason") and (self._clock.due(is_last) or self._is_best(row, is_last))
+        return {**row, DONE: is_last, SHOULD_CHECKPOINT: is_kept}
 
     def restore(self, checkpoint_path: Any) -> None:
         """Go on from a checkpoint; from the beginning, with the same bits, where it is gone.
@@ -100,11 +103,19 @@ class FineTune(tune.Trainable):
             save_state(Path(checkpoint_dir), {"state": state})
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        """Go on from a checkpoint; from the beginning, with the same bits, where it cannot be read."""
+        """Go on from a checkpoint; from the beginning, with the same bits, where it cannot be read or is the last."""
         saved = load_state(Path(checkpoint_dir))
         if saved is None:
             self._log("unreadable", reason=f"{checkpoint_dir} is damaged")
-        self._begin(saved["state"] if saved else None)
+        has_rest = saved is not None and saved["state"]["epoch"] < self._context.spec.search.epochs
+        self._begin(saved["state"] if saved and has_rest else None)
+
+    def _is_best(self, row: dict[str, Any], is_last: bool) -> bool:
+        """Return whether a trial is whole and the best so far of its actor: the driver may want its tensors."""
+        if not is_last or row["val_error"] >= self._lowest:
+            return False
+        self._lowest = row["val_error"]
+        return True
 
     def _log(self, event: str, **fields: Any) -> None:
         log(event, self._context.spec.name, self.trial_name or "", 0, **fields)

@@ -17,7 +17,8 @@ from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.session import environment
 from translearn.cluster.tracking.console import say
-from translearn.cluster.tuning.followed import Followed, OnResult, OnWaiting, following
+from translearn.cluster.tuning.deadline import Deadline, ending_in
+from translearn.cluster.tuning.followed import Followed, Followers, OnResult, OnWaiting, OnWhole, following
 from translearn.cluster.tuning.nested import nested_trainable
 from translearn.cluster.tuning.results import TrialResult, drop_checkpoints, trial_results
 from translearn.cluster.tuning.schedulers import Kind, SchedulerPerKind, ScratchApart, study_scheduler
@@ -45,8 +46,10 @@ def run_search(
     *,
     on_result: OnResult = lambda *_: None,
     on_waiting: OnWaiting = lambda *_: None,
+    on_whole: OnWhole = lambda *_: None,
     callbacks: Sequence[tune.Callback] = (),
     kind: Kind | None = None,
+    time_s: float | None = None,
     search_alg: Searcher | None = None,
     scheduler: TrialScheduler | None = None,
 ) -> list[TrialResult]:
@@ -63,8 +66,11 @@ def run_search(
         first: The first configurations, see ``ranking.first_configurations``.
         on_result: Is called in this process with each result of a trial.
         on_waiting: Is called in this process with each trial that has no result yet, again and again.
+        on_whole: Is called in this process with the best trials, as they come to their last epoch; not with those of
+            several workers.
         callbacks: Tune's callbacks, such as trackers.
         kind: Which trials are compared with each other; scratch with scratch when None.
+        time_s: After so many seconds from now no trial goes on; None for no end.
         search_alg: Any searcher of Tune, over ``SearchSpace.param_space``; that of the study when None.
         scheduler: Any scheduler of Tune; that of the study when None.
 
@@ -80,7 +86,7 @@ def run_search(
     _keep_secrets()
     # A searcher has one trial pending at a time by default: nodes would get their trials, or be asked for, in turn.
     pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(max(1, resources.concurrent_trials))}
-    with following(on_result, on_waiting), environment(pending):
+    with following(Followers(on_result, on_waiting, on_whole)), environment(pending), ending_in(time_s):
         tuner = _restored(trainable, folder)
         is_restored = tuner is not None
         if tuner is None:
@@ -160,6 +166,7 @@ def _run_config(folder: Folder, callbacks: list[tune.Callback]) -> tune.RunConfi
         storage_path=folder.path,
         storage_filesystem=folder.fs,
         callbacks=callbacks,
+        stop=Deadline(),
         verbose=0,
         failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
         checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),

@@ -23,7 +23,7 @@ from translearn.ranking.scores._hscore import hscore
 from translearn.ranking.scores._inputs import stratified_rows
 from translearn.ranking.scores._knn import knn
 from translearn.ranking.scores._leep import leep
-from translearn.ranking.scores._linear_probe import linear_probe
+from translearn.ranking.scores._linear_probe import fit_linear_probe, linear_probe
 from translearn.ranking.scores._logme import logme
 from translearn.ranking.scores._nce import nce
 from translearn.ranking.scores._nleep import nleep
@@ -54,6 +54,7 @@ __all__ = [
     "FEATURE_SCORES",
     "PROBABILITY_SCORES",
     "Score",
+    "fit_linear_probe",
     "gbc",
     "hscore",
     "knn",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from translearn.ranking.scores._inputs import checked_features, one_hot
-from translearn.ranking.scores._spectrum import spectrum
+from translearn.ranking.scores._spectrum import spectrum, unit_scale
 from translearn.ranking.scores._vote import tied_accuracy
 
 #: Ridge penalties tried, relative to the largest eigenvalue of the centred F'F.
@@ -40,10 +40,37 @@ def leave_one_out_credit(x_ND: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return each example's credit in [0, 1], float64 (N,), for features and dense labels that were checked."""
     s, u_NK = spectrum(x_ND, centre=True)
     y_NC = one_hot(y)
+    return tied_accuracy(y_NC - _best(s, u_NK, y_NC)[1], y)
+
+
+def fit_linear_probe(features: np.ndarray, labels: np.ndarray, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the linear head of ``linear_probe`` on all examples.
+
+    Args:
+        features: Real, shape (N, D).
+        labels: Integers, shape (N,), in [0, C).
+        num_classes: C; a class without an example gets logits of about 0.
+
+    Returns:
+        The weights, float64 (C, D), and the biases, float64 (C,), of logits that come near to class indicators.
+
+    Raises:
+        InputError: the inputs break a rule.
+    """
+    x_ND, _ = checked_features(features, labels)
+    y_NC = np.eye(num_classes)[labels]
+    s, u_NK = spectrum(x_ND, centre=True)
+    penalty = _best(s, u_NK, y_NC)[0]
+    scale = np.abs(x_ND).max() or 1.0  # the spectrum is that of features at unit scale
+    w_DC = unit_scale(x_ND, centre=True).T @ (u_NK @ ((u_NK.T @ y_NC) / (s + penalty)[:, None])) / scale
+    return w_DC.T, y_NC.mean(axis=0) - x_ND.mean(axis=0) @ w_DC
+
+
+def _best(s: np.ndarray, u_NK: np.ndarray, y_NC: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the penalty with the lowest leave-one-out squared error, and its residuals, (N, C)."""
     penalties = PENALTIES * s[0] if s.size else PENALTIES[:1]
-    residuals = (_left_out_residuals(s, u_NK, y_NC, penalty) for penalty in penalties)
-    best = min(residuals, key=lambda residual: float((residual**2).sum()))
-    return tied_accuracy(y_NC - best, y)
+    found = ((float(penalty), _left_out_residuals(s, u_NK, y_NC, penalty)) for penalty in penalties)
+    return min(found, key=lambda one: float((one[1] ** 2).sum()))
 
 
 def _left_out_residuals(s: np.ndarray, u_NK: np.ndarray, y_NC: np.ndarray, penalty: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Pred
 from translearn.evaluation.summary import evaluate
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
-from translearn.study.directory import EVALUATION, MISTAKES, MODEL, SOURCES, TRIALS
+from translearn.study.directory import EVALUATION, MISTAKES, MODEL, REPORT, SOURCES, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
 from translearn.study.evaluation.leaks import check_leaks
 from translearn.study.evaluation.pictures import picture_counts, pictures_of
@@ -64,7 +64,7 @@ def evaluate_study(
     depths = depth_runs(spec, trials, candidates)
     more: dict[str, Any] = {
         "candidates": candidate_rows(candidates, errors, chosen),
-        "budget": budget_of(spec, len(splits.train)),
+        "budget": budget_of(spec, len(splits.train), context.lacking),
         "left_out": left_out,
         "dynamics": dynamics_of(spec, folder, chosen),
         "labels": labels_of(spec, folder, splits.train.labels, candidates, errors),
@@ -98,6 +98,7 @@ def evaluate_study(
     evaluation["cost"] = _cost(folder, compared[evaluation["deployed"]["role"]].trial["source"])
     _deploy(context, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
+    folder.remove_file(REPORT)  # of an earlier command that was interrupted: beside the figures it would look final
     folder.write_json(EVALUATION, evaluation)
     return evaluation
 

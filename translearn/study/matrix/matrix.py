@@ -19,8 +19,8 @@ from translearn.report.words import percent, points
 from translearn.storage.folder import Folder
 from translearn.storage.uris import join
 from translearn.study.matrix.matrix_target import outcomes_on, target_spec
+from translearn.study.opening import Study
 from translearn.study.planning.plan import check_study
-from translearn.study.run import Study
 from translearn.study.sources import obtain_sources
 from translearn.study.tables import TRIAL_SCHEMA, table
 

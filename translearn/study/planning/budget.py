@@ -6,6 +6,7 @@ Source: the BiT-HyperRule (Kolesnikov et al., Big Transfer, ECCV 2020, section 3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -44,13 +45,15 @@ def pretrain_batch_size(source: SourceSpec, spec: StudySpec, num_train: int) -> 
     return source.pretrain.batch_size or spec.train.batch_size or auto_batch_size(num_train)
 
 
-def budget_of(spec: StudySpec, num_train: int) -> dict[str, Any]:
+def budget_of(spec: StudySpec, num_train: int, lacking: Sequence[str] = ()) -> dict[str, Any]:
     """Return the section ``budget`` of evaluation.json.
 
     Args:
         spec: The study, with its budget.
         num_train: Training images of the target.
+        lacking: What was left out for ``time_budget_s``.
     """
+    short = [f"time_budget_s: left out for it: {'; '.join(lacking)}."] if lacking else []
     steps = num_steps(num_train, spec.train.batch_size)
     return {
         "batch_size": spec.train.batch_size,
@@ -59,7 +62,7 @@ def budget_of(spec: StudySpec, num_train: int) -> dict[str, Any]:
         "refit_epochs": spec.refit.epochs,
         "refit_steps": spec.refit.epochs * steps,
         "enough_steps": enough_steps(num_train),
-        "warnings": few_steps(spec, num_train),
+        "warnings": [*short, *few_steps(spec, num_train)],
     }
 
 

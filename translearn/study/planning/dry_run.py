@@ -15,10 +15,10 @@ from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.datasets.changes import at_hand
 from translearn.study.limits import kept_sources
+from translearn.study.opening import Study
 from translearn.study.planning.estimate import plan_lines
 from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
-from translearn.study.run import Study
 
 _IMAGES = 24  # of a split, where its classes are fewer
 
@@ -59,6 +59,7 @@ def tiny(spec: StudySpec, sizes: dict[str, Size]) -> StudySpec:
     return spec.model_copy(
         update={
             "name": name,
+            "time_budget_s": None,
             "storage": directory.nearest(spec.storage).address(name),  # its own: studies leave more there
             "target": target,
             "sources": tuple(_tiny_source(spec, source, sizes) for source in spec.sources),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from translearn.cluster.data.placed import measure_room
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import Resources
-from translearn.cluster.training.layout import Layout, lay_out
+from translearn.cluster.training.layout import lay_out
 from translearn.cluster.training.step_time import step_seconds
 from translearn.cluster.training.worker import Job
 from translearn.config import SourceSpec, StudySpec
+from translearn.config.duration import in_words
 from translearn.data.batches import num_steps
 from translearn.data.images.image_set import ImageSet
 from translearn.data.images.placement import choose_place
@@ -20,30 +23,41 @@ from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
 from translearn.seeds import generator
 from translearn.study.datasets.prepare import num_sets
 from translearn.study.planning.budget import budget_of, few_steps, pretrain_batch_size, with_budget
+from translearn.study.planning.costs import Costs, num_refits, rungs
 from translearn.study.planning.look import Size
+from translearn.study.planning.time_plan import planned, time_lines
 from translearn.study.refits.convergence import lengths
 from translearn.training.config import TrainConfig
 
 _STEPS, _BATCH_SIZE = 3, 16
 
 
+def measured_costs(spec: StudySpec, sizes: Mapping[str, Size], resources: Resources) -> Costs:
+    """Measure a few steps of each architecture of a study, ``auto`` included, on a worker."""
+    budgeted, target = with_budget(spec, sizes["target"].num_train), sizes["target"]
+    seconds = {arch: _image_seconds(budgeted, arch, target, resources) for arch in spec.archs}
+    return Costs(seconds, sizes, resources)
+
+
 def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) -> list[str]:
-    """Return the plan, from a few measured steps of each architecture, with warnings of too few steps or trials."""
-    target, given = sizes["target"], spec
-    spec = with_budget(given, target.num_train)
-    seconds = {arch: _image_seconds(spec, arch, target, resources) for arch in spec.archs}
-    epoch_s = max(seconds.values()) * (target.num_train + target.num_val / 3)  # validation has no backward pass
-    refits = lay_out(resources, _num_refits(spec), lambda: max(seconds.values()) * spec.train.batch_size)
+    """Return the plan, from a few measured steps of each architecture, with warnings of too few steps or trials.
+
+    Raises:
+        InputError: The study cannot be done within its ``time_budget_s``.
+    """
+    target, given, costs = sizes["target"], spec, measured_costs(spec, sizes, resources)
+    spec = planned(given, costs)
     return [
         f"target: {spec.target.data}, {target.num_classes} classes, {target.num_train} training images",
         _images_line(spec, target),
         _budget_line(spec, target.num_train),
         *(f"warning: {line}" for line in few_steps(spec, target.num_train)),
-        *_pretrain_lines(given, sizes, seconds, resources),
-        _search_line(spec, target.num_train, epoch_s, resources),
+        *_pretrain_lines(given, costs),
+        _search_line(spec, costs),
         _space_line(spec),
         *_scheduler_lines(spec),
-        *_refit_lines(spec, refits, epoch_s),
+        *_refit_lines(spec, costs),
+        *time_lines(given, spec, costs),
     ]
 
 
@@ -55,13 +69,13 @@ def _budget_line(spec: StudySpec, num_train: int) -> str:
     return f"budget: batches of {found['batch_size']} images, {each}; {enough} are enough for so many images"
 
 
-def _search_line(spec: StudySpec, num_train: int, epoch_s: float, resources: Resources) -> str:
-    seconds = spec.search.trials * spec.search.epochs * epoch_s / resources.concurrent_trials
+def _search_line(spec: StudySpec, costs: Costs) -> str:
+    resources = costs.resources
     workers = _workers(str(resources.workers_per_trial), resources.cpus, resources.gpus)
     return (
         f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of "
-        f"{num_steps(num_train, spec.train.batch_size)} steps, "
-        f"{resources.concurrent_trials} at once, {workers} a trial: at most {_duration(seconds)}"
+        f"{num_steps(costs.sizes['target'].num_train, spec.train.batch_size)} steps, "
+        f"{resources.concurrent_trials} at once, {workers} a trial: at most {in_words(costs.search_s(spec))}"
     )
 
 
@@ -74,32 +88,20 @@ def _space_line(spec: StudySpec) -> str:
     return f"{what} need {needed} trials; search.trials is {spec.search.trials}"
 
 
-def _refit_lines(spec: StudySpec, refits: Layout, epoch_s: float) -> list[str]:
-    num, epochs, longer = _num_refits(spec), spec.refit.epochs, lengths(spec.refit.baseline_cap)
-    took = _duration(refits.seconds(num, epochs * epoch_s))
-    lines = [f"refit: up to {num} runs of {epochs} epochs, {refits}: at most {took}"]
+def _refit_lines(spec: StudySpec, costs: Costs) -> list[str]:
+    num, epochs, longer = num_refits(spec), spec.refit.epochs, lengths(spec.refit.baseline_cap)
+    took = in_words(costs.refits_s(spec))
+    lines = [f"refit: up to {num} runs of {epochs} epochs, {costs.layout(spec)}: at most {took}"]
     if longer:
-        took = _duration(refits.seconds(spec.refit.seeds, sum(longer) * epochs * epoch_s))
+        took = in_words(costs.longer_s(spec))
         each = ", then ".join(str(times * epochs) for times in longer)
         lines.append(f"scratch at convergence: {spec.refit.seeds} runs of {each} epochs if more help: at most {took}")
     return lines
 
 
-def _num_refits(spec: StudySpec) -> int:
-    """Return the most runs of the refit; a run with fewer labels has more epochs, but as many steps."""
-    refit = spec.refit
-    archs = min(refit.candidates, len(spec.archs))
-    found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
-    depths = max(len(freeze_depths(spec.search, arch)) for arch in spec.archs) if refit.forgetting else 0
-    return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds + depths
-
-
 def _scheduler_lines(spec: StudySpec) -> list[str]:
     search = spec.search
-    if search.scheduler != "asha":
-        return []
-    rungs = [search.first_rung * search.reduction_factor**index for index in range(search.epochs)]
-    at = ", ".join(str(rung) for rung in rungs if rung < search.epochs)
+    at = ", ".join(map(str, rungs(search))) if search.scheduler == "asha" else ""
     return [f"asha: the best 1/{search.reduction_factor} go on after {at} epochs"] if at else []
 
 
@@ -108,26 +110,20 @@ def _images_line(spec: StudySpec, target: Size) -> str:
     return choose_place(num_bytes, measure_room(), spec.target.images, num_sets(spec)).why
 
 
-def _pretrain_lines(
-    spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float], resources: Resources
-) -> list[str]:
+def _pretrain_lines(spec: StudySpec, costs: Costs) -> list[str]:
     own = [source for source in spec.sources if source.pretrain]
     if not own:
         return []
-    steps_s = [_pretrain_batch(source, spec, sizes) * seconds[source.arch] for source in own]
-    lines = [_pretrain_line(source, spec, sizes, seconds) for source in own]
-    return [*lines, f"pre-training: {lay_out(resources, len(lines), lambda: max(steps_s))}"]
+    lines = [_pretrain_line(source, spec, costs) for source in own]
+    layout = lay_out(costs.resources, len(own), lambda: max(costs.pretrain_step_s(source, spec) for source in own))
+    return [*lines, f"pre-training: {layout}"]
 
 
-def _pretrain_line(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size], seconds: dict[str, float]) -> str:
+def _pretrain_line(source: SourceSpec, spec: StudySpec, costs: Costs) -> str:
     assert source.pretrain
-    num, epochs = sizes[source.name].num_train, source.pretrain.epochs
-    steps, whole = num_steps(num, _pretrain_batch(source, spec, sizes)), _duration(epochs * num * seconds[source.arch])
+    num, epochs = costs.sizes[source.name].num_train, source.pretrain.epochs
+    steps, whole = num_steps(num, pretrain_batch_size(source, spec, num)), in_words(costs.pretrain_run_s(source))
     return f"pre-train {source.name}: {epochs} epochs of {steps} steps: about {whole} on one worker"
-
-
-def _pretrain_batch(source: SourceSpec, spec: StudySpec, sizes: dict[str, Size]) -> int:
-    return pretrain_batch_size(source, spec, sizes[source.name].num_train)
 
 
 def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:
@@ -145,9 +141,3 @@ def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resource
 def _workers(num: str, cpus: int, gpus: float) -> str:
     each = f"{cpus} CPU{'s' if cpus > 1 else ''}" + (f" and {gpus:g} GPU" if gpus else "")
     return f"{num} worker{'' if num == '1' else 's'} of {each}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -11,6 +11,7 @@ from translearn.data.dataset import open_dataset
 from translearn.data.ingest.ingest import check_out
 from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.plan import plan_ingest
+from translearn.data.ingest.schema import SPLITS
 from translearn.errors import TranslearnError, fault, raise_faults
 from translearn.storage.folder import Folder
 from translearn.storage.uris import is_remote
@@ -22,11 +23,12 @@ from translearn.study.lock.lock import check_free
 
 @dataclass(frozen=True)
 class Size:
-    """How many classes, training and validation images a data set has, within the study's limits."""
+    """How many classes, training, validation and test images a data set has, within the study's limits."""
 
     num_classes: int
     num_train: int
     num_val: int = 0
+    num_test: int = 0
 
 
 def look(spec: StudySpec, alone: bool = True) -> dict[str, Size]:
@@ -78,8 +80,8 @@ def sizes_of(wanted: dict[str, tuple[str, IngestSpec, int | None]]) -> tuple[dic
 def size_of(data: str, ingest: IngestSpec, per_class: int | None) -> Size:
     """Return the size of a data set, within its limits; raises DataError where it is none."""
     counts = _ingested_counts(data) if is_ingested(data) else _planned_counts(data, ingest)
-    train, val = counts["train"], counts["val"]
-    return Size(len(train), _limited(train, per_class), _limited(val, ingest.limit_per_class))
+    held_out = (_limited(counts[split], ingest.limit_per_class) for split in ("val", "test"))
+    return Size(len(counts["train"]), _limited(counts["train"], per_class), *held_out)
 
 
 def storage_faults(spec: StudySpec) -> list[str]:
@@ -115,7 +117,7 @@ def _ingested_counts(data: str) -> dict[str, list[int]]:
 def _planned_counts(data: str, ingest: IngestSpec) -> dict[str, list[int]]:
     plan = plan_ingest(data, ingest_options(ingest))
     splits = np.array(plan.listing["split"].to_pylist())
-    labels = {split: plan.listing.filter(splits == split)["label"].drop_null() for split in ("train", "val")}
+    labels = {split: plan.listing.filter(splits == split)["label"].drop_null() for split in SPLITS}
     return {split: np.bincount(found, minlength=len(plan.classes)).tolist() for split, found in labels.items()}
 
 

@@ -7,6 +7,8 @@ import math
 import time
 from typing import Any
 
+import numpy as np
+
 from translearn.cluster.data.placed import place_images
 from translearn.cluster.scoring import Scored, score_sources
 from translearn.cluster.tracking.console import say
@@ -28,15 +30,16 @@ from translearn.study.sources import source_dataset
 from translearn.study.tables import RANKING_SCHEMA, table
 
 
-def rank(context: StudyContext) -> dict[str, Any]:
+def rank(context: StudyContext) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Rank the study's sources, unless that was done; leave ``ranking.parquet``, then ``ranking.json``.
 
     Of the target, training images alone are read.
 
     Returns:
-        The content of ``ranking.json``.
+        The content of ``ranking.json``, and by source the features that were computed for it.
     """
     spec, folder, sources = context.spec, context.folder, context.sources
+    scored: dict[str, Scored] = {}
     if not folder.exists(RANKING):
         started = time.perf_counter()
         names = [name for name, source in sources.items() if source.kind != "scratch"]
@@ -45,7 +48,7 @@ def rank(context: StudyContext) -> dict[str, Any]:
         folder.write_table(RANKING_TABLE, table(_rows(scored), RANKING_SCHEMA))
         ranking = ranking_of(scored, sources, len(context.splits.train))
         folder.write_json(RANKING, {**ranking, "seconds": time.perf_counter() - started})
-    return dict(folder.read_json(RANKING))
+    return dict(folder.read_json(RANKING)), {name: found.features for name, found in scored.items()}
 
 
 def prior(ranking: dict[str, Any]) -> Prior:

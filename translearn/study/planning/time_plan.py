@@ -1,0 +1,96 @@
+"""The plan of a study that has a time: what each part is expected to take, and what is left out for it."""
+
+from __future__ import annotations
+
+from translearn.config import StudySpec
+from translearn.config.duration import as_option, in_words
+from translearn.errors import SpecError, fault
+from translearn.study.planning.budget import with_budget
+from translearn.study.planning.costs import Costs
+from translearn.study.planning.reductions import fitted, left_out
+
+#: What steps take beside their work: to start Ray and workers, to import torch.
+START_S, SEARCH_S, REFIT_S, EVALUATE_S = 25.0, 15.0, 25.0, 15.0
+#: Trials and refits side by side are slower than the one worker that was measured.
+_MARGIN = 1.3
+#: To read, check and decode an image, on one CPU.
+_IMAGE_S = 0.005
+
+
+def planned(given: StudySpec, costs: Costs) -> StudySpec:
+    """Return a study with its budget of steps, made to fit where it has a time.
+
+    Raises:
+        SpecError: The least of it takes longer; says how long.
+    """
+    num_train = costs.sizes["target"].num_train
+    spec = with_budget(given, num_train)
+    if given.time_budget_s is None:
+        return spec
+    before = before_s(spec, costs)
+    found = fitted(spec, num_train, lambda one: before + rest_s(one, costs), given.time_budget_s)
+    if before + rest_s(found, costs) > given.time_budget_s:
+        raise SpecError(_too_little(given.time_budget_s, found, costs))
+    return found
+
+
+def before_s(spec: StudySpec, costs: Costs) -> float:
+    """Return about how long a study takes until its first trial."""
+    images = sum(size.num_train + size.num_val + size.num_test for size in costs.sizes.values())
+    read = images * _IMAGE_S / sum(node.get("CPU", 1.0) for node in costs.resources.nodes)
+    pretrain = costs.pretrain_s(spec) * _MARGIN + (REFIT_S if any(one.pretrain for one in spec.sources) else 0.0)
+    return START_S + read + pretrain + costs.ranking_s(spec) * _MARGIN
+
+
+def rest_s(spec: StudySpec, costs: Costs) -> float:
+    """Return about how long a study takes from its first trial on."""
+    return search_s(spec, costs) + after_search_s(spec, costs)
+
+
+def search_s(spec: StudySpec, costs: Costs) -> float:
+    """Return about how long the trials take."""
+    return SEARCH_S + costs.likely_search_s(spec) * _MARGIN
+
+
+def after_search_s(spec: StudySpec, costs: Costs) -> float:
+    """Return about how long all takes that follows the trials."""
+    refits = REFIT_S + (costs.refits_s(spec) + costs.longer_s(spec)) * _MARGIN
+    return refits + evaluation_s(spec, costs)
+
+
+def evaluation_s(spec: StudySpec, costs: Costs) -> float:
+    """Return about how long evaluation and report take."""
+    return EVALUATE_S + costs.evaluation_s(spec) * _MARGIN
+
+
+def time_lines(given: StudySpec, spec: StudySpec, costs: Costs) -> list[str]:
+    """Return the lines of the plan on a study's time; none where it has none.
+
+    Args:
+        given: As the file says it.
+        spec: As ``planned`` made it.
+        costs: What it costs.
+    """
+    if given.time_budget_s is None:
+        return []
+    parts = {
+        "before the trials": before_s(spec, costs),
+        "trials": search_s(spec, costs),
+        "refits": after_search_s(spec, costs) - evaluation_s(spec, costs),
+        "evaluation": evaluation_s(spec, costs),
+    }
+    each = ", ".join(f"{name} {in_words(seconds)}" for name, seconds in parts.items())
+    lacking = left_out(with_budget(given, costs.sizes["target"].num_train), spec)
+    return [
+        f"time: about {in_words(sum(parts.values()))} of {in_words(given.time_budget_s)}: {each}",
+        f"left out for it: {'; '.join(lacking) or 'nothing'}",
+    ]
+
+
+def _too_little(time_s: float, found: StudySpec, costs: Costs) -> str:
+    needed = before_s(found, costs) + rest_s(found, costs)
+    trials = f"{found.search.trials} trials of {found.search.epochs} epochs"
+    refits = f"{found.refit.seeds} refits a candidate of {found.refit.epochs} epochs"
+    rule = f"must be at least {needed:.0f}, about what the least of this study takes here ({trials}, {refits})"
+    remedy = f"Give it --time {as_option(needed)}, or lower target.image_size or target.train_per_class."
+    return fault("time_budget_s", rule, f"{time_s:g}", remedy)
