@@ -43,8 +43,13 @@ def study(**rank: Any) -> StudySpec:
     )
 
 
-def test_every_score_is_there_at_its_stages_with_interval_and_cost() -> None:
+def test_scores_that_nothing_rests_on_are_measured_on_request() -> None:
     found = score(source(), images(30), None, study(), CPU)
+    assert {one.score for one in found.scores} == {"knn", "linear_probe", "logme", *PROBABILITY_SCORES}
+
+
+def test_every_score_is_there_at_its_stages_with_interval_and_cost() -> None:
+    found = score(source(), images(30), None, study(scores="all"), CPU)
     depths = {
         name: [one.depth for one in found.scores if one.score == name] for name in (s.score for s in found.scores)
     }
@@ -62,7 +67,7 @@ def test_every_score_is_there_at_its_stages_with_interval_and_cost() -> None:
     ids=["no head", "half a head", "a head of another size"],
 )
 def test_without_a_head_of_its_own_a_source_has_no_scores_of_one(changed: dict[str, Any]) -> None:
-    found = score(source(**changed), images(30), None, study(), CPU)
+    found = score(source(**changed), images(30), None, study(scores="all"), CPU)
     assert {one.score for one in found.scores} == set(FEATURE_SCORES)
     assert found.num_classes is None
 

@@ -262,6 +262,20 @@ def test_all_further_lines_are_in_the_summary():
     assert starts[2:6] == ["Learning", "Classes", "Forgetting", "Calibration"]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "order"),
+    [((1e7, 2e7, 3e7, 3e7), ["Ranking", "Learning", "Classes"]), ((1e7,) * 4, ["Learning", "Classes", "Ranking"])],
+    ids=["several architectures", "one"],
+)
+def test_whether_scores_beat_size_is_said_first_where_sources_differ_in_it(sizes, order):
+    sources = [{"num_parameters": size} for size in sizes]
+    ranking = {"sources": sources, "errors": [{}] * 4, "card": {"sentence": "No score beat the static ranker here."}}
+    more = {"dynamics": DYNAMICS, "ranking": ranking}
+    lines = evaluate(*inputs(), CLASSES, num_per_class=COUNTS, trials=TRIALS, more=more)["summary"]
+    assert [line.partition(":")[0] for line in lines][2:5] == order
+    assert "Ranking: No score beat the static ranker here." in lines
+
+
 def test_a_transfer_that_is_a_probe_itself_is_compared_with_none():
     trials = {**TRIALS, "transfer": {**TRIALS["transfer"], "is_probe": True}}
     assert (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,9 @@ class Scored:
 def score_sources(
     task: Task, own_images: Mapping[str, ImageSet], spec: StudySpec, resources: Resources
 ) -> dict[str, Scored]:
-    """Measure each source but scratch; return scores by name. Of the target, training images alone are read.
+    """Measure each source but scratch, as many at once as the cluster holds; return scores by name.
+
+    Of the target, training images alone are read, in one pass a source.
 
     Args:
         task: Target data and sources.
@@ -63,9 +65,16 @@ def score_sources(
     shared = share(task)
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score)
     names = [name for name, source in task.sources.items() if source.kind != "scratch"]
-    refs = [remote.remote(shared, name, own_images.get(name), spec, resources) for name in names]
-    found = followed(([ray.get(ref)] for ref in refs), len(refs), "sources ranked")
-    return {name: scored for name, (scored,) in zip(names, found, strict=True)}
+    refs = {name: remote.remote(shared, name, own_images.get(name), spec, resources) for name in names}
+    for done in followed(_as_they_end(list(refs.values())), len(refs), "sources ranked"):
+        ray.get(done)  # an error is told at once
+    return {name: ray.get(ref) for name, ref in refs.items()}
+
+
+def _as_they_end(refs: list[Any]) -> Iterator[list[Any]]:
+    while refs:
+        done, refs = ray.wait(refs)
+        yield done
 
 
 def _score(shared: Shared, name: str, own: ImageSet | None, spec: StudySpec, resources: Resources) -> Scored:
@@ -81,7 +90,7 @@ def score(source: Source, train: ImageSet, own: ImageSet | None, spec: StudySpec
     how: dict[str, Any] = {"precision": resolve_precision(spec.train.precision, device), "device": device}
     rows = stratified_rows(train.labels, spec.rank.max_examples, spec.seed)
     found = StageFeatures(*stage_features(network, train.view(rows), has_head=has_head, **how))
-    scores = stage_scores(found, train.labels[rows], spec.seed)
+    scores = stage_scores(found, train.labels[rows], spec.seed, spec.rank.scores)
     distances = None
     if own is not None:
         own_rows = stratified_rows(own.labels, spec.rank.max_examples, spec.seed)

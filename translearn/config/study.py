@@ -191,9 +191,13 @@ class SourceSpec(_Model):
 
 
 class RankSpec(_Model):
-    """Ranking of sources before the search: on at most so many training images of the target."""
+    """Ranking of sources before the search: on at most so many training images of the target.
+
+    ``scores``: ``order`` for those that the ranking's conclusions rest on; ``all`` for every one, at every stage.
+    """
 
     max_examples: Annotated[int, Field(ge=20)] = 2000
+    scores: Literal["order", "all"] = "order"
 
 
 class LimitsSpec(_Model):

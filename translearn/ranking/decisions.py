@@ -10,11 +10,9 @@ from scipy.stats import norm
 
 from translearn.ranking.combine import mean_rank
 from translearn.ranking.scores import DEFAULT_SCORES, PROBABILITY_SCORES
-from translearn.ranking.scoring import StageScore
+from translearn.ranking.scoring import DEPTH_SCORES, StageScore, num_compared
 from translearn.ranking.subsamples import Spread
 
-#: Scores of the freeze depth's rule: those whose values at different depths compare.
-DEPTH_SCORES = ("knn", "linear_probe", "logme")
 #: The gap that a source is dropped for, over the sum of the margins of both intervals.
 GAP = 0.5
 _WORDS = {
@@ -141,9 +139,10 @@ def freeze_depth(source: Contender) -> int:
     A stage improves where two of the three scores rise from the stage before. What this is worth:
     ``benchmarks/choosing.py``.
     """
-    columns = [[found.value for found in source.at(name).values()] for name in DEPTH_SCORES]
+    num = num_compared(len(source.at(DEFAULT_SCORES[0])))
+    columns = [[found.value for found in source.at(name).values()][:num] for name in DEPTH_SCORES]
     rises = (np.diff(columns, axis=1) > 0).sum(axis=0) >= 2
-    return min(int(np.argmin(np.append(rises, False))), len(columns[0]) // 2)
+    return int(np.argmin(np.append(rises, False)))
 
 
 def _why_kept(source: Contender, best: Contender, names: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ class Spread:
 
     Attributes:
         value: On all examples.
-        standard_error: Infinite where there are no examples to leave out.
+        standard_error: Infinite where there are no examples to leave out, or no interval was wanted.
         is_share: Whether it is in [0, 1], where its interval ends too.
     """
 
@@ -65,7 +65,11 @@ def _part(rows: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 
 def spread(
-    statistic: Callable[[np.ndarray], float], num_examples: int, drawn: list[np.ndarray], *, is_accuracy: bool = False
+    statistic: Callable[[np.ndarray], float],
+    num_examples: int,
+    drawn: Sequence[np.ndarray],
+    *,
+    is_accuracy: bool = False,
 ) -> Spread:
     """Return a statistic with its interval: the delete-d jackknife.
 
@@ -77,14 +81,14 @@ def spread(
     Args:
         statistic: From rows to a number.
         num_examples: N.
-        drawn: As ``subsamples`` gives them.
+        drawn: As ``subsamples`` gives them; none where no interval is wanted.
         is_accuracy: Whether it is a share of the examples: the standard error is then at least that of a share, with a
             success and a failure added (Agresti & Coull 1998), as few subsamples of few examples may all agree.
 
     Source: Shao & Wu 1989, Annals of Statistics 17, equation 1.2.
     """
     value, values = statistic(np.arange(num_examples)), [statistic(rows) for rows in drawn]
-    size = np.mean([len(rows) for rows in drawn])
+    size = np.mean([len(rows) for rows in drawn]) if values else num_examples
     if size == num_examples:  # a single example of each class
         return Spread(value, math.inf, is_accuracy)
     error = float(math.sqrt(size / (num_examples - size)) * np.std(values, ddof=1))

@@ -77,6 +77,13 @@ def test_logme_is_at_least_the_dense_evidence_anywhere(shape, features):
             assert logme(x, y) >= dense / len(y) - 1e-9
 
 
+def test_logme_is_the_same_by_eigenvectors_and_by_a_tridiagonal_form(features):
+    x, y = features(300, 200, 4, shift=0.2)
+    wide = np.hstack([x, np.zeros((300, 150))])  # so wide that the other way is taken
+    assert logme(wide, y) == pytest.approx(logme(x, y), rel=1e-10)
+    assert logme(wide, y, gram=7 * wide @ wide.T) == pytest.approx(logme(x, y), rel=1e-10)
+
+
 def test_logme_of_noise_with_fewer_examples_than_features_is_negative(features):
     # A public copy loses (D - K) ln(alpha) and gives about +13 here.
     x, y = features(100, 512, 4, shift=0.0)
@@ -109,6 +116,12 @@ def test_knn_equals_a_double_loop_however_it_is_blocked(k, features, monkeypatch
     x, y = features(60, 8, 3)
     monkeypatch.setattr("translearn.ranking.scores._knn._BLOCK_VALUES", 60 * 7)
     assert knn(x, y, k=k) == pytest.approx(naive_knn(x, y, min(k, 59)), abs=1e-12)
+
+
+def test_knn_by_the_products_of_rows_is_the_same(features):
+    x, y = features(60, 8, 3)
+    x[:3] = 0
+    assert knn(x, y, gram=9 * x @ x.T) == pytest.approx(knn(x, y), abs=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

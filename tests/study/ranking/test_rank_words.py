@@ -39,7 +39,7 @@ def test_the_table_the_basis_the_distances_and_what_was_dropped() -> None:
     assert list(ranking_lines(ranking, rows)) == [
         "source       mean rank  freeze depth         knn         leep  seconds",
         "glyphs            0.75             3  0.50 ±0.25  -1.00 ±0.50      1.3",
-        "a-long-name       0.25             0     0.25 ±?            -      1.3",
+        "a-long-name       0.25             0        0.25            -      1.3",
         "ranked by knn, logme at the last stage, on 30 of 40 training images, in 2.0 s; ± is half of a 95 % interval",
         "glyphs: Frechet distance 0.50 ±0.25, proxy A-distance 1.00 ±0.25 from its own data to the target's "
         "(lower is nearer)",

@@ -32,15 +32,15 @@ def followed(parts: Iterable[_Part], total: int, unit: str) -> Generator[_Part, 
 
 
 def _bar(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
-    speed = TextColumn("{task.fields[speed]:.0f} " + unit + "/s")
+    speed = TextColumn("{task.fields[speed]} " + unit + "/s")
     columns = (BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(compact=True))
     started, done = time.monotonic(), 0
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total, speed=0.0, visible=False)
+        task = progress.add_task("", total=total, speed="0", visible=False)
         for part in parts:
             yield part
             done, elapsed = done + len(part), time.monotonic() - started
-            progress.update(task, completed=done, speed=done / elapsed, visible=elapsed > _AFTER_S)
+            progress.update(task, completed=done, speed=_rounded(done / elapsed), visible=elapsed > _AFTER_S)
 
 
 def _lines(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
@@ -52,5 +52,9 @@ def _lines(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
         if now > due and done < total:
             speed, due = done / (now - started), now + _EVERY_S
             left = f"{(total - done) / speed:.0f} s left"
-            sys.stderr.write(f"{done:,} of {total:,} {unit}, {speed:.0f} {unit}/s, {left}\n")
+            sys.stderr.write(f"{done:,} of {total:,} {unit}, {_rounded(speed)} {unit}/s, {left}\n")
             sys.stderr.flush()
+
+
+def _rounded(speed: float) -> str:
+    return f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"

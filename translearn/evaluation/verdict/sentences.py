@@ -40,11 +40,15 @@ def _further(evaluation: dict[str, Any]) -> list[str]:
     """Return the lines that may be left out, the most useful first."""
     ranking, leaks, scratch = evaluation.get("ranking"), evaluation.get("leaks"), evaluation["scratch"]
     learned = bool(scratch and scratch["learned"])
+    ranked = [f"Ranking: {ranking['card']['sentence']}"] if ranking and len(ranking["errors"]) >= LEAST_SOURCES else []
+    # Scores of different backbones tell their size as much as how well they fit: there it matters most.
+    is_mixed = ranking is not None and len({row["num_parameters"] for row in ranking["sources"]}) > 1
     return [
+        *(ranked if is_mixed else []),
         *(label_sentences(evaluation.get("labels")) if learned else []),
         *(dynamics_sentences(evaluation.get("dynamics")) if learned else []),
         *(class_sentences(evaluation["class_gains"]) if learned else []),
-        *([f"Ranking: {ranking['card']['sentence']}"] if ranking and len(ranking["errors"]) >= LEAST_SOURCES else []),
+        *([] if is_mixed else ranked),
         *[line for line in leak_sentences(leaks) if not line.startswith(_WARNING)],
         *forgetting_sentences(evaluation.get("forgetting")),
         *calibration_sentences(evaluation.get("calibration")),

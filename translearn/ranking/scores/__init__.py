@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import numpy as np
-
 from translearn.ranking.scores._gbc import gbc
 from translearn.ranking.scores._hscore import hscore
 from translearn.ranking.scores._inputs import stratified_rows
@@ -28,9 +26,10 @@ from translearn.ranking.scores._logme import logme
 from translearn.ranking.scores._nce import nce
 from translearn.ranking.scores._nleep import nleep
 from translearn.ranking.scores._parc import parc
+from translearn.ranking.scores._spectrum import unit_scale
 from translearn.ranking.scores._transrate import transrate
 
-Score = Callable[[np.ndarray, np.ndarray], float]
+Score = Callable[..., float]
 
 #: Scores of (features, labels), and of (probabilities, labels), by name.
 FEATURE_SCORES: Mapping[str, Score] = MappingProxyType(
@@ -66,4 +65,5 @@ __all__ = [
     "parc",
     "stratified_rows",
     "transrate",
+    "unit_scale",
 ]

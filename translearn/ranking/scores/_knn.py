@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from translearn.errors import fault, raise_faults
@@ -13,7 +15,7 @@ _BLOCK_VALUES = 1 << 22
 _TIE = 1e-9
 
 
-def knn(features: np.ndarray, labels: np.ndarray, *, k: int = 5) -> float:
+def knn(features: np.ndarray, labels: np.ndarray, *, k: int = 5, gram: np.ndarray | None = None) -> float:
     """Accuracy of the vote of each example's k nearest others, by cosine similarity.
 
     Neighbours as near as the k-th all vote, and tied classes share the credit, so that the result does
@@ -23,6 +25,7 @@ def knn(features: np.ndarray, labels: np.ndarray, *, k: int = 5) -> float:
         features: Real, shape (N, D), from a source backbone; their scale and rotation do not matter.
         labels: Integers, shape (N,).
         k: Neighbours that vote; N - 1 where that is less.
+        gram: F F' of these features at any scale, shape (N, N), where it is known.
 
     Returns:
         In [0, 1], higher is better. A class with one example is never right; constant features score no
@@ -36,25 +39,33 @@ def knn(features: np.ndarray, labels: np.ndarray, *, k: int = 5) -> float:
     x_ND, y = checked_features(features, labels)
     if k < 1:
         raise_faults([fault("k", "must be at least 1", k, "")])
-    unit_ND = _unit_rows(unit_scale(x_ND, centre=False))
+    similarity = _of_rows(unit_scale(x_ND, centre=False)) if gram is None else _of_gram(gram)
     y_NC, block = one_hot(y), max(1, _BLOCK_VALUES // len(y))
     credit = 0.0
     for start in range(0, len(y), block):
         rows = np.arange(start, min(start + block, len(y)))
-        votes_BC = _votes(unit_ND, rows, min(k, len(y) - 1)) @ y_NC
+        votes_BC = _votes(similarity(rows), rows, min(k, len(y) - 1)) @ y_NC
         credit += tied_accuracy(votes_BC, y[rows]).sum()
     return float(credit / len(y))
 
 
-def _unit_rows(x_ND: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(x_ND, axis=1, keepdims=True)
-    unit: np.ndarray = x_ND / np.where(norms > 0, norms, 1.0)
-    return unit
+def _of_rows(x_ND: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function from B rows to their cosine similarities with all, (B, N)."""
+    unit_ND = x_ND / _safe(np.linalg.norm(x_ND, axis=1, keepdims=True))
+    return lambda rows: np.asarray(unit_ND[rows] @ unit_ND.T)
 
 
-def _votes(unit_ND: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+def _of_gram(gram_NN: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    inverse_N = 1 / _safe(np.sqrt(gram_NN.diagonal()))
+    return lambda rows: np.asarray(gram_NN[rows] * np.outer(inverse_N[rows], inverse_N))
+
+
+def _safe(norms: np.ndarray) -> np.ndarray:
+    return np.where(norms > 0, norms, 1.0)
+
+
+def _votes(similarity_BN: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
     """Return which examples vote for those in ``rows``: 0 or 1, float64, shape (B, N)."""
-    similarity: np.ndarray = unit_ND[rows] @ unit_ND.T
-    similarity[np.arange(len(rows)), rows] = -np.inf
-    kth = np.partition(similarity, -k, axis=1)[:, -k, None]
-    return (similarity >= kth - _TIE).astype(np.float64)
+    similarity_BN[np.arange(len(rows)), rows] = -np.inf
+    kth = np.partition(similarity_BN, -k, axis=1)[:, -k, None]
+    return (similarity_BN >= kth - _TIE).astype(np.float64)

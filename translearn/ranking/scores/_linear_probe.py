@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from translearn.ranking.scores._inputs import checked_features, one_hot
@@ -68,17 +70,19 @@ def fit_linear_probe(features: np.ndarray, labels: np.ndarray, num_classes: int)
 
 def _best(s: np.ndarray, u_NK: np.ndarray, y_NC: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the penalty with the lowest leave-one-out squared error, and its residuals, (N, C)."""
-    penalties = PENALTIES * s[0] if s.size else PENALTIES[:1]
-    found = ((float(penalty), _left_out_residuals(s, u_NK, y_NC, penalty)) for penalty in penalties)
+    penalties_P = PENALTIES * s[0] if s.size else PENALTIES[:1]
+    found = zip(penalties_P.tolist(), _left_out_residuals(s, u_NK, y_NC, penalties_P), strict=True)
     return min(found, key=lambda one: float((one[1] ** 2).sum()))
 
 
-def _left_out_residuals(s: np.ndarray, u_NK: np.ndarray, y_NC: np.ndarray, penalty: float) -> np.ndarray:
-    """y minus its prediction from the other examples, (N, C): residual / (1 - leverage)."""
-    shrink_K = s / (s + penalty)
-    mean_C = y_NC.mean(axis=0)
-    fitted_NC = mean_C + u_NK @ (shrink_K[:, None] * (u_NK.T @ y_NC))
-    leverage_N = 1 / len(y_NC) + (u_NK**2) @ shrink_K
+def _left_out_residuals(
+    s: np.ndarray, u_NK: np.ndarray, y_NC: np.ndarray, penalties_P: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield for each penalty y minus its prediction from the other examples, (N, C): residual / (1 - leverage)."""
+    shrink_KP = s[:, None] / (s[:, None] + penalties_P)
+    mean_C, projected_KC = y_NC.mean(axis=0), u_NK.T @ y_NC
     # An example alone in its direction has leverage 1 - O(penalty); rounding must not push it past 1.
-    left_out: np.ndarray = (y_NC - fitted_NC) / np.maximum(1 - leverage_N, 1e-12)[:, None]
-    return left_out
+    rest_NP = np.maximum(1 - 1 / len(y_NC) - (u_NK**2) @ shrink_KP, 1e-12)
+    for shrink_K, rest_N in zip(shrink_KP.T, rest_NP.T, strict=True):
+        fitted_NC = mean_C + u_NK @ (shrink_K[:, None] * projected_KC)
+        yield (y_NC - fitted_NC) / rest_N[:, None]

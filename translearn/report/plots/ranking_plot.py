@@ -21,7 +21,7 @@ _TITLES = {
 
 
 def ranking_plot(ranking: dict[str, Any], colours: dict[str, str]) -> Markup:
-    """Draw a panel a score: value by stage, a line a source; band: 95 % interval; ring: recommended freeze depth.
+    """Draw a panel a score: value by stage, a line a source; bar: 95 % interval; ring: recommended freeze depth.
 
     Args:
         ranking: The section ``ranking`` of the evaluation.
@@ -29,13 +29,16 @@ def ranking_plot(ranking: dict[str, Any], colours: dict[str, str]) -> Markup:
     """
     names = ranking["order"]
     depths = {row["source"]: row["freeze_depth"] for row in ranking["sources"]}
+    shown = [score for score in _TITLES if any(row["score"] == score for row in ranking["stages"])]
 
     def paint(figure: Figure) -> None:
         panels = figure.subplots(2, 2, sharex=True)
-        for axes, (score, title) in zip(panels.flat, _TITLES.items(), strict=True):
+        for axes in panels.flat[len(shown) :]:
+            axes.set_axis_off()
+        for axes, score in zip(panels.flat, shown, strict=False):
             for name in names:
                 _line(axes, _rows(ranking, name, score), colours.get(name, MUTED), depths[name])
-            axes.set_title(title, fontsize=9)
+            axes.set_title(_TITLES[score], fontsize=9)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in panels[1]:
             axes.set_xlabel("stages")
@@ -54,9 +57,8 @@ def _rows(ranking: dict[str, Any], source: str, score: str) -> list[dict[str, An
 def _line(axes: Axes, rows: list[dict[str, Any]], colour: str, recommended: int) -> None:
     depths, values = [row["depth"] for row in rows], [row["value"] for row in rows]
     axes.plot(depths, values, color=colour, marker="o", markersize=4)
-    if all(row["low"] is not None for row in rows):
-        lows, highs = [row["low"] for row in rows], [row["high"] for row in rows]
-        axes.fill_between(depths, lows, highs, color=colour, alpha=0.12, linewidth=0)
     for row in rows:
+        if row["low"] is not None:
+            axes.plot((row["depth"],) * 2, (row["low"], row["high"]), color=colour, linewidth=4, alpha=0.25)
         if row["depth"] == recommended:
             axes.plot(row["depth"], row["value"], "o", markersize=10, markerfacecolor="none", markeredgecolor=INK)

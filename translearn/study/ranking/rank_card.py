@@ -90,7 +90,8 @@ def _card(ranking: dict[str, Any], rows: list[dict[str, Any]], errors: list[dict
 
 
 def _last(rows: list[dict[str, Any]], score: str, names: list[str]) -> list[float]:
-    """Return a score of each source at its last stage; empty where a source lacks it."""
-    depths = {(row["source"], row["depth"]): row["value"] for row in rows if row["score"] == score}
-    found = {source: depths[source, depth] for source, depth in sorted(depths)}
+    """Return a score of each source at its last stage; empty where a source lacks it there."""
+    last = {row["source"]: row["depth"] for row in sorted(rows, key=lambda row: row["depth"])}
+    own = [row for row in rows if row["score"] == score and row["depth"] == last[row["source"]]]
+    found = {row["source"]: row["value"] for row in own}
     return [found[name] for name in names] if all(name in found for name in names) else []

@@ -16,7 +16,8 @@ def ranking_lines(ranking: dict[str, Any], rows: Sequence[dict[str, Any]], width
         rows: The rows of ``ranking.parquet``.
         width: The columns of a terminal: the table leaves out the last scores that have no room. None for all.
     """
-    shown = [name for name in _SHOWN if any(row["score"] == name for row in rows)]
+    last = {row["source"]: row["depth"] for row in sorted(rows, key=lambda row: int(row["depth"]))}
+    shown = [name for name in _SHOWN if any(r["score"] == name and r["depth"] == last[r["source"]] for r in rows)]
     table = _table(ranking, rows, shown)
     while width and shown and len(table[0]) > width:
         table = _table(ranking, rows, shown := shown[:-1])
@@ -50,8 +51,8 @@ def _cells(source: dict[str, Any], shown: Sequence[str], rows: Sequence[dict[str
 
 
 def _figure(row: dict[str, Any]) -> str:
-    margin = "?" if row["high"] is None else f"{row['high'] - row['value']:.2f}"
-    return f"{row['value']:.2f} ±{margin}"
+    margin = "" if row["high"] is None else f" ±{row['high'] - row['value']:.2f}"
+    return f"{row['value']:.2f}{margin}"
 
 
 def _distances(found: dict[str, Any]) -> str:
