@@ -202,9 +202,11 @@ def test_every_source_and_scratch_get_a_trial() -> None:
     with pytest.raises(SpecError) as error:
         parse_spec({"name": "x", "target": {"data": "d"}, "sources": sources, "search": {"trials": 3}})
     assert str(error.value) == (
-        "search.trials: must be at least 4, one for each source and one for scratch of each architecture, but got 3. "
-        "Use 4 or more."
+        "search.trials: must be at least 4, one for each source and one for scratch of each architecture, of as many "
+        "as refit.candidates (2) at most, but got 3. Use 4 or more."
     )
+    tree = {"name": "x", "target": {"data": "d"}, "sources": sources}
+    assert parse_spec({**tree, "search": {"trials": 3}, "refit": {"candidates": 1}}).search.trials == 3
 
 
 def test_batches_of_one_small_image_are_refused() -> None:

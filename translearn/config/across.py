@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from translearn.config.study import RefitSpec
 from translearn.errors import fault
 
 _ORIGINS = ("weights", "checkpoint", "pretrain")
@@ -21,9 +22,13 @@ def faults_between_values(tree: dict[str, Any]) -> list[str]:
     origins = [line for index, source in sources.items() for line in _origin_faults(index, source)]
     origins += [line for index, source in sources.items() for line in _checkpoint_faults(index, source)]
     names, archs = (_texts(sources, key) for key in ("name", "arch"))
-    search = _section(tree, "search")
+    search, candidates = _section(tree, "search"), _section(tree, "refit").get("candidates")
     return (
-        origins + _name_faults(names) + _trial_faults(archs, search) + _gpu_faults(tree) + _batch_faults(tree, sources)
+        origins
+        + _name_faults(names)
+        + _trial_faults(archs, search, candidates)
+        + _gpu_faults(tree)
+        + _batch_faults(tree, sources)
     )
 
 
@@ -65,11 +70,15 @@ def _name_faults(names: list[str]) -> list[str]:
     ]
 
 
-def _trial_faults(archs: list[str], search: dict[str, Any]) -> list[str]:
-    least, trials = len(archs) + len(set(archs)), search.get("trials")
+def _trial_faults(archs: list[str], search: dict[str, Any], candidates: object) -> list[str]:
+    most = candidates if isinstance(candidates, int) and candidates > 0 else RefitSpec().candidates
+    least, trials = len(archs) + min(most, len(set(archs))), search.get("trials")
     if not isinstance(trials, int) or isinstance(trials, bool) or not 1 <= trials < least:
         return []
-    rule = f"must be at least {least}, one for each source and one for scratch of each architecture"
+    rule = (
+        f"must be at least {least}, one for each source and one for scratch of each architecture, of as many as "
+        f"refit.candidates ({most}) at most"
+    )
     return [fault("search.trials", rule, trials, f"Use {least} or more.")]
 
 

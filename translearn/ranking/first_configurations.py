@@ -66,6 +66,21 @@ def sources_in_turn(spec: StudySpec, sources: Mapping[str, Source]) -> list[Firs
     return [*defaults, *islice(cycle({"source": name} for name in sources), spec.search.trials)][: spec.search.trials]
 
 
+def num_baselines(spec: StudySpec) -> int:
+    """Return of how many architectures there are trials of scratch at most: of those that are refitted."""
+    return min(spec.refit.candidates, len(spec.archs))
+
+
+def scratch_trials(spec: StudySpec, num_sources: int, num_archs: int) -> int:
+    """Return how many trials are of scratch: of an architecture as many as there are for each source, at least 3.
+
+    Of several architectures those of at most ``refit.candidates`` have scratch; each source has a trial at least.
+    """
+    num = min(spec.refit.candidates, num_archs)
+    share = max(LEAST_OF_SCRATCH, spec.search.trials // (num_sources + num))
+    return min(num * share, spec.search.trials - num_sources)
+
+
 def rates(spec: StudySpec, first: float, num: int) -> list[float]:
     """Return at most ``num`` learning rates of the range: the first one, three times and a third of it, and so on."""
     low, high = spec.search.lr

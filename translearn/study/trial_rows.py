@@ -19,13 +19,14 @@ def keep_trials(
     results: Sequence[TrialResult], folder: Folder, num_classes: int, num_epochs: int, earlier: Sequence[dict[str, Any]]
 ) -> None:
     """Write ``curves.parquet``, the rows of earlier stages first, then ``trials.parquet``."""
-    trials = [_trial_row(result, num_classes, num_epochs) for result in results]
+    trials = [trial_row(result, num_classes, num_epochs) for result in results]
     curves = [row for result in results for row in _curve(result)]
     folder.write_table(CURVES, table([*earlier, *curves], CURVE_SCHEMA))
     folder.write_table(TRIALS, table(trials, TRIAL_SCHEMA))
 
 
-def _trial_row(result: TrialResult, num_classes: int, num_epochs: int) -> dict[str, Any]:
+def trial_row(result: TrialResult, num_classes: int, num_epochs: int) -> dict[str, Any]:
+    """Return a row of ``trials.parquet``."""
     curve, config = result.curve, result.config
     last: Mapping[str, Any] = curve[-1] if curve else {}
     return {

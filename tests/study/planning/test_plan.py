@@ -18,6 +18,8 @@ from translearn.study.planning.estimate import _images_line
 from translearn.study.planning.look import Size, size_of, storage_faults
 from translearn.study.planning.plan import _shard_faults
 
+MIXED = ("resnet18", "resnet34", "mobilenet_v2", "vgg11_bn")
+
 
 def study(storage: Path, **target: str) -> StudySpec:
     source = {"name": "a", "arch": "resnet18", "weights": "DEFAULT"}
@@ -66,10 +68,18 @@ def test_the_plan_says_the_budget_its_cost_what_is_too_little_and_what_the_space
         "budget: batches of 50 images, 8 steps an epoch, 504 a trial, 504 a refit; 500 are enough for so many images",
         "search: 32 trials of at most 63 epochs of 8 steps, 2 at once, 1 worker of 1 CPU a trial: at most 71 min",
         "space: each source at each freeze depth and scratch at 3 learning rates need 9 trials; search.trials is 32",
+        "baseline: scratch has 16 of the trials (at most 35 min) and up to 6 of the refits",
         "asha: the best 1/3 go on after 3, 9, 27 epochs",
         "refit: up to 15 runs of 63 epochs, 2 at once, 1 worker of 1 CPU each: at most 35 min",
         "scratch at convergence: 3 runs of 126, then 315 epochs if more help: at most 62 min",
     ]
+    mixed = spec.model_copy(
+        update={"sources": tuple(spec.sources[0].model_copy(update={"arch": arch}) for arch in MIXED)}
+    )
+    assert estimate.plan_lines(mixed, sizes, resources)[5] == (
+        "baseline: scratch of the best trials' architectures (2 of 4 at most), after the others, has 10 of the trials "
+        "(at most 22 min) and up to 12 of the refits"
+    )
     few = spec.model_copy(update={"search": spec.search.model_copy(update={"epochs": 2})})
     assert estimate.plan_lines(few, sizes, resources)[3].startswith(
         "warning: search.epochs: 2 epochs are 16 steps, few"

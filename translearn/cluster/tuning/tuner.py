@@ -29,8 +29,8 @@ from translearn.config import StudySpec
 from translearn.errors import StorageError, TranslearnError
 from translearn.storage.folder import Folder
 
-#: The name of the experiment, a folder in that of the study.
-SEARCH = "search"
+#: The experiment of a study, a folder in its own; and that of scratch, where sources have several architectures.
+SEARCH, SCRATCH_SEARCH = "search", "search-scratch"
 #: How often a trial goes on after its actor or its node was lost, or failed.
 MAX_FAILURES = 3
 #: What a trial that only looks after its workers takes: a byte of memory, because Tune allows nothing at all.
@@ -52,6 +52,7 @@ def run_search(
     time_s: float | None = None,
     search_alg: Searcher | None = None,
     scheduler: TrialScheduler | None = None,
+    experiment: str = SEARCH,
 ) -> list[TrialResult]:
     """Run the trials of a study, or go on with them where an interrupted search left off.
 
@@ -61,7 +62,7 @@ def run_search(
     Args:
         spec: The study.
         task: Target data and the sources, scratch among them.
-        folder: The study's folder; the experiment is ``search`` in it.
+        folder: The study's folder.
         resources: The layout.
         first: The first configurations, see ``ranking.first_configurations``.
         on_result: Is called in this process with each result of a trial.
@@ -73,6 +74,7 @@ def run_search(
         time_s: After so many seconds from now no trial goes on; None for no end.
         search_alg: Any searcher of Tune, over ``SearchSpace.param_space``; that of the study when None.
         scheduler: Any scheduler of Tune; that of the study when None.
+        experiment: The name of the experiment, a folder in that of the study.
 
     Returns:
         The results of each trial, in the order in which they were suggested.
@@ -82,21 +84,22 @@ def run_search(
     """
     gc.collect()  # Tune's own cycles keep the actors of a search that was interrupted in this process, and their CPUs
     space = search_space(spec, task.sources)
-    trainable = _trainable(TrialContext(share(with_features(task, spec, resources)), spec, space, resources), folder)
+    where = folder / experiment
+    trainable = _trainable(TrialContext(share(with_features(task, spec, resources)), spec, space, resources), where)
     _keep_secrets()
     # A searcher has one trial pending at a time by default: nodes would get their trials, or be asked for, in turn.
     pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(max(1, resources.concurrent_trials))}
     with following(Followers(on_result, on_waiting, on_whole)), environment(pending), ending_in(time_s):
-        tuner = _restored(trainable, folder)
+        tuner = _restored(trainable, where)
         is_restored = tuner is not None
         if tuner is None:
             config = _tune_config(spec, task, space, first, kind, search_alg, scheduler, resources)
-            run_config = _run_config(folder, [Followed(), *callbacks])
+            run_config = _run_config(folder, experiment, [Followed(), *callbacks])
             param_space = {} if search_alg is None else space.param_space()
             tuner = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config)
         found = trial_results(tuner.fit(), space, is_restored)
     _check(found)
-    drop_checkpoints(folder / SEARCH, found)
+    drop_checkpoints(where, found)
     return found
 
 
@@ -107,29 +110,30 @@ def trial_name(trial: Trial) -> str:
     return f"{source}-d{config['freeze_depth']}-lr{config['lr']:.1e}-{trial.trial_id}"
 
 
-def _trainable(context: TrialContext, folder: Folder) -> Any:
+def _trainable(context: TrialContext, experiment: Folder) -> Any:
     resources = context.resources
     if resources.workers_per_trial > 1:
         own = tune.PlacementGroupFactory([_NEXT_TO_NOTHING])
-        return tune.with_resources(nested_trainable(context, folder / SEARCH), own)
+        return tune.with_resources(nested_trainable(context, experiment), own)
     bundle = {unit: num for unit, num in (("CPU", resources.cpus), ("GPU", resources.gpus)) if num}
     return tune.with_resources(tune.with_parameters(FineTune, context=context), tune.PlacementGroupFactory([bundle]))
 
 
-def _restored(trainable: Any, folder: Folder) -> tune.Tuner | None:
+def _restored(trainable: Any, experiment: Folder) -> tune.Tuner | None:
     """Return the search that an earlier command left; None where there is none, or it cannot be read."""
-    path, fs = (folder / SEARCH).path, folder.fs
+    path, fs = experiment.path, experiment.fs
     if not tune.Tuner.can_restore(path, storage_filesystem=fs):
-        (folder / SEARCH).remove()
+        experiment.remove()
         return None
     try:
         return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True, resume_errored=True)
     except Exception as error:  # a pickle that is damaged raises anything
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # away, not damaged
-            uri = (folder / SEARCH).uri
-            raise StorageError(f"{uri}: cannot be read ({error}). Run the same command again to go on.") from error
-        say(f"warning: {(folder / SEARCH).uri} cannot be read ({error}): its trials are made again")
-        (folder / SEARCH).remove()
+            raise StorageError(
+                f"{experiment.uri}: cannot be read ({error}). Run the same command again to go on."
+            ) from error
+        say(f"warning: {experiment.uri} cannot be read ({error}): its trials are made again")
+        experiment.remove()
         return None
 
 
@@ -160,9 +164,9 @@ def _tune_config(
     )
 
 
-def _run_config(folder: Folder, callbacks: list[tune.Callback]) -> tune.RunConfig:
+def _run_config(folder: Folder, experiment: str, callbacks: list[tune.Callback]) -> tune.RunConfig:
     return tune.RunConfig(
-        name=SEARCH,
+        name=experiment,
         storage_path=folder.path,
         storage_filesystem=folder.fs,
         callbacks=callbacks,

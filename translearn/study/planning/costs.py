@@ -10,6 +10,7 @@ from translearn.cluster.training.layout import Layout, lay_out
 from translearn.config import SourceSpec, StudySpec
 from translearn.config.study import SearchSpec
 from translearn.models.backbones.stages import freeze_depths
+from translearn.ranking.first_configurations import num_baselines
 from translearn.study.planning.budget import pretrain_batch_size
 from translearn.study.planning.look import Size
 from translearn.study.refits.convergence import lengths
@@ -112,7 +113,6 @@ def rungs(search: SearchSpec) -> list[int]:
 def num_refits(spec: StudySpec) -> int:
     """Return the most runs of the refit; a run with fewer labels has more epochs, but as many steps."""
     refit = spec.refit
-    archs = min(refit.candidates, len(spec.archs))
-    found = refit.candidates + archs * (refit.candidates + 1)  # with transfer; from scratch, and the probe
+    found = refit.candidates + num_baselines(spec) * (refit.candidates + 1)  # scratch and the probe
     depths = max(len(freeze_depths(spec.search, arch)) for arch in spec.archs) if refit.forgetting else 0
     return found * refit.seeds + 2 * len(set(refit.label_fractions)) * refit.label_seeds + depths

@@ -19,7 +19,7 @@ from translearn.data.images.image_set import ImageSet
 from translearn.data.images.placement import choose_place
 from translearn.models.backbones.stages import freeze_depths
 from translearn.models.sources import scratch
-from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
+from translearn.ranking.first_configurations import LEAST_OF_SCRATCH, num_baselines, scratch_trials
 from translearn.seeds import generator
 from translearn.study.datasets.prepare import num_sets
 from translearn.study.planning.budget import budget_of, few_steps, pretrain_batch_size, with_budget
@@ -55,6 +55,7 @@ def plan_lines(spec: StudySpec, sizes: dict[str, Size], resources: Resources) ->
         *_pretrain_lines(given, costs),
         _search_line(spec, costs),
         _space_line(spec),
+        _baseline_line(spec, costs),
         *_scheduler_lines(spec),
         *_refit_lines(spec, costs),
         *time_lines(given, spec, costs),
@@ -81,11 +82,20 @@ def _search_line(spec: StudySpec, costs: Costs) -> str:
 
 def _space_line(spec: StudySpec) -> str:
     """Return how many trials the space needs, where no ranking chooses among them."""
-    needed = sum(len(freeze_depths(spec.search, source.arch)) for source in spec.sources) + LEAST_OF_SCRATCH * len(
-        spec.archs
-    )
+    depths = sum(len(freeze_depths(spec.search, source.arch)) for source in spec.sources)
+    needed = depths + LEAST_OF_SCRATCH * num_baselines(spec)
     what = f"space: each source at each freeze depth and scratch at {LEAST_OF_SCRATCH} learning rates"
     return f"{what} need {needed} trials; search.trials is {spec.search.trials}"
+
+
+def _baseline_line(spec: StudySpec, costs: Costs) -> str:
+    """Return what scratch costs, which is there for comparison alone."""
+    trials, num = scratch_trials(spec, len(spec.sources), len(spec.archs)), num_baselines(spec)
+    took = in_words(costs.search_s(spec) * trials / spec.search.trials)
+    refits = spec.refit.candidates * spec.refit.seeds * num
+    which = f" of the best trials' architectures ({num} of {len(spec.archs)} at most), after the others,"
+    of = which if len(spec.archs) > 1 else ""
+    return f"baseline: scratch{of} has {trials} of the trials (at most {took}) and up to {refits} of the refits"
 
 
 def _refit_lines(spec: StudySpec, costs: Costs) -> list[str]:

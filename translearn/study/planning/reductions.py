@@ -10,7 +10,7 @@ from typing import Any
 from translearn.config import StudySpec
 from translearn.data.batches import num_steps
 from translearn.evaluation.intervals.interval import LEAST_SEEDS
-from translearn.ranking.first_configurations import LEAST_OF_SCRATCH
+from translearn.ranking.first_configurations import LEAST_OF_SCRATCH, num_baselines
 from translearn.study.planning.budget import enough_steps
 from translearn.study.refits.convergence import lengths
 
@@ -80,7 +80,7 @@ def _shorter_baseline(spec: StudySpec) -> StudySpec | None:
 
 
 def _fewer_trials(spec: StudySpec) -> StudySpec | None:
-    trials = max(LEAST_OF_SCRATCH * (len(spec.sources) + len(spec.archs)), spec.search.trials * 3 // 4)
+    trials = max(LEAST_OF_SCRATCH * (len(spec.sources) + num_baselines(spec)), spec.search.trials * 3 // 4)
     return changed(spec, "search", trials=trials) if trials < spec.search.trials else None
 
 

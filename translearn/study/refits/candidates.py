@@ -69,6 +69,11 @@ def candidates(trials: list[Trial], sources: dict[str, Source], num: int, probe_
     return _named([(of_trial, rows[trial_id]) for trial_id, of_trial in roles.items()])
 
 
+def best_archs(trials: Iterable[Trial], num: int) -> list[str]:
+    """Return the architectures of the best trials, so many of different configurations; the best one's first."""
+    return list(dict.fromkeys(row["arch"] for row in _best(trials, num)))
+
+
 def _added_probe(best: Trial, lr: float) -> Trial:
     """Return the linear probe of the best trial's source, which the search did not try."""
     own = {"trial_id": f"probe-{best['arch'].replace('/', '-')}", "freeze_depth": num_stages(best["arch"]), "lr": lr}
