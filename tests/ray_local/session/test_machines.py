@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from small_study import small_tree
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -32,6 +36,16 @@ with session("local"):
 
     print(int(ray.cluster_resources()["CPU"]), ray.get(name.remote()), [node.state for node in list_nodes()])
 """
+WITH_A_GPU = """
+import sys
+import ray
+from translearn.cli import main
+from translearn.cluster.session import listen_here_only
+
+listen_here_only()
+ray.init("local", num_cpus=1, num_gpus=1, include_dashboard=False, log_to_driver=False)
+print([main(["run", sys.argv[1], *flags]) for flags in ([], ["--dry-run"])])
+"""
 
 
 @pytest.fixture
@@ -40,12 +54,14 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run(script: str, *prefix: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a script on one CPU, with these variables; None takes one away."""
+def run(
+    script: str, *prefix: str, arguments: tuple[str, ...] = (), **variables: str | None
+) -> subprocess.CompletedProcess[str]:
+    """Run a script on one CPU, with these arguments and variables; None takes a variable away."""
     gone = {name for name in os.environ if name.startswith(("RAY_", "GLOO_", "TUNE_"))}
     kept = {name: value for name, value in os.environ.items() if name not in gone}
     environment = {name: value for name, value in {**kept, **variables}.items() if value is not None}
-    command = [*prefix, sys.executable, "-c", script]
+    command = [*prefix, sys.executable, "-c", script, *arguments]
     bound = lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # noqa: E731
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, preexec_fn=bound)
 
@@ -72,3 +88,22 @@ def test_in_a_container_for_a_user_without_a_name_and_a_home_beside_another_one(
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == "1 12345 ['ALIVE']\n"
     assert list((short / "home").iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a torch that can use no GPU")
+def test_a_gpu_that_ray_has_and_torch_cannot_use_ends_the_command(tmp_path: Path) -> None:
+    study = tmp_path / "small.yaml"
+    study.write_text(yaml.safe_dump(small_tree(tmp_path / "studies")))
+    done = run(WITH_A_GPU, arguments=(str(study),), RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0")
+    assert done.stdout.splitlines()[-1] == "[2, 2]", done.stderr[-3000:]
+    blind = f"got 1 with torch {torch.__version__} on {platform.node()}. Install a torch with CUDA for the driver there"
+    told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert (
+        told
+        == [
+            f"error: cluster.gpus_per_worker: must be 0 where torch cannot use the GPUs that Ray has, but {blind} "
+            "(`nvidia-smi` shows it), or set it to 0."
+        ]
+        * 2
+    )
+    assert not (tmp_path / "studies" / "small" / "trials.parquet").exists()

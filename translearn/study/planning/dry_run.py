@@ -9,6 +9,7 @@ from typing import Any
 from translearn.cluster.growth import await_nodes
 from translearn.cluster.nodes_storage import check_shared
 from translearn.cluster.resources import plan_resources
+from translearn.cluster.start.cuda import check_cuda
 from translearn.cluster.tracking.console import say
 from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
@@ -32,6 +33,7 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any], known: Mapping[str, S
     sizes = check_study(spec, known)
     await_nodes(spec.cluster)
     resources = plan_resources(spec.cluster)
+    check_cuda(resources)
     check_shared(directory.nearest(spec.storage))
     say(directory.dump_spec(spec))
     num_classes, sample = sizes["target"].num_classes, tiny(spec, sizes)
