@@ -1,24 +1,27 @@
 """What every family of backbones promises, on random weights and small images.
 
 Ordinary runs take a convolutional network, one of timm's with activations inside its norms, and a transformer; slow
-ones timm's whole family of tiny test models, and the smallest one of each of torchvision's families.
+ones a small one of each of torchvision's and timm's families.
 """
 
 from __future__ import annotations
 
+import copy
 import string
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from loop_cases import NUM_CLASSES, config, images
-from shape_cases import Shape, trained, workers
+from loop_cases import NUM_CLASSES, config, curve, images
+from shape_cases import Shape, Workers, trained, workers
 
 import translearn
 from translearn.data.transforms import to_input
 from translearn.models.backbones.backbone import names, native_size
 from translearn.models.backbones.catalogue import catalogue
+from translearn.models.backbones.drop_path import drop_paths
 from translearn.models.backbones.faults import takes
 from translearn.models.backbones.stages import num_stages
 from translearn.models.freeze import freeze
@@ -27,6 +30,7 @@ from translearn.models.model_info import ModelInfo
 from translearn.models.network import Network, build, skeleton
 from translearn.models.preprocessing import IMAGENET, Preprocessing, with_steps
 from translearn.storage.folder import Folder
+from translearn.training import loop, step
 from translearn.training.distributed import DistributedContext
 from translearn.training.features import probe_features, stage_features
 from translearn.training.inference import probabilities
@@ -37,20 +41,33 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 QUICK = ("resnet18", "timm/test_efficientnet", "timm/test_vit")
 SMALLEST = (
-    *("vgg11", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "regnet_y_400mf", "densenet121", "swin_t"),
-    *("vit_b_16", "shufflenet_v2_x0_5", "mnasnet0_5", "googlenet", "inception_v3", "alexnet", "maxvit_t"),
+    *(
+        "resnext50_32x4d",
+        "wide_resnet50_2",
+        "vgg11",
+        "vgg11_bn",
+        "mobilenet_v2",
+        "mobilenet_v3_small",
+        "efficientnet_b0",
+    ),
+    *("efficientnet_v2_s", "convnext_tiny", "regnet_y_400mf", "densenet121", "swin_t", "vit_b_16", "maxvit_t"),
+    *("shufflenet_v2_x0_5", "mnasnet0_5", "googlenet", "inception_v3", "alexnet"),
 )
-TINY = (
-    *("byobnet", "coatnet", "convnext", "convnext2", "convnext3", "efficientnet_evos", "efficientnet_gn"),
-    *("efficientnet_ln", "mambaout", "maxvit", "nfnet", "resnet", "vit2", "vit3", "vit4", "vit_relpos"),
+SMALLEST_OF_TIMM = (
+    *("vit_small_patch14_dinov2", "eva02_tiny_patch14_224", "mobilenetv3_small_050", "regnetx_002", "vgg11"),
+    *("swin_tiny_patch4_window7_224", "densenet121", "ghostnet_050", "test_byobnet", "test_coatnet", "test_convnext"),
+    *("test_convnext2", "test_convnext3", "test_efficientnet_evos", "test_efficientnet_gn", "test_efficientnet_ln"),
+    *("test_mambaout", "test_maxvit", "test_nfnet", "test_resnet", "test_vit2", "test_vit3", "test_vit4"),
+    *("test_vit_relpos",),
 )
-OTHERS = (*SMALLEST, *(f"timm/test_{name}" for name in TINY))
+OTHERS = (*SMALLEST, *(f"timm/{name}" for name in SMALLEST_OF_TIMM))
 FAMILIES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+LARGE = ("vgg", "vit_b", "alexnet", "wide", "maxvit_t", "inception")  # too large for several workers in float64
 
 
 def size_of(arch: str) -> int:
     """The least usual size that the backbone takes."""
-    return next(size for size in (32, 64, 96, 128, native_size(arch)) if takes(arch, size))
+    return next(size for size in (32, 64, 96, 112, 128, native_size(arch)) if takes(arch, size))
 
 
 def network_of(arch: str) -> Network:
@@ -69,15 +86,28 @@ def test_each_parameter_and_buffer_is_frozen_or_trained_and_deeper_is_more(arch:
 
 @pytest.mark.parametrize("arch", FAMILIES)
 def test_frozen_stages_are_bit_equal_after_training_at_every_depth(arch: str) -> None:
-    size = size_of(arch)
+    size, network = size_of(arch), network_of(arch)
+    train, val, head = images(4, size=size), images(2, 1, size), f"{network.stages.head[-1]}.weight"
     for depth in range(num_stages(arch) + 1):
-        network = network_of(arch)
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        frozen = freeze(network, depth).frozen
-        list(fine_tune(network, images(4, size=size), images(2, 1, size), config(depth, epochs=1, batch_size=4)))
+        list(fine_tune(network, train, val, config(depth, lr=1e-3, epochs=1, batch_size=4)))
         after = network.state_dict()
-        assert all(torch.equal(after[name], before[name]) for name in frozen), depth
-        assert not torch.equal(after[f"{network.stages.head[-1]}.weight"], before[f"{network.stages.head[-1]}.weight"])
+        assert all(torch.equal(after[name], before[name]) for name in freeze(network, depth).frozen), depth
+        assert not torch.equal(after[head], before[head])
+
+
+@pytest.mark.parametrize("arch", FAMILIES)
+def test_a_head_learns_from_probe_features_what_it_learns_through_the_network(
+    arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, reading = size_of(arch), network_of(arch)
+    through = copy.deepcopy(reading)
+    settings = config(num_stages(arch), lr=0.01, epochs=2, batch_size=4, augment="none")
+    rows = curve(reading, images(7, size=size), images(3, 1, size), settings)
+    for module in (loop, step):
+        monkeypatch.setattr(module, "reads_features", lambda *_: False)
+    np.testing.assert_allclose(curve(through, images(7, size=size), images(3, 1, size), settings), rows, rtol=1e-3)
+    torch.testing.assert_close(through.head.weight, reading.head.weight, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("arch", FAMILIES)
@@ -107,16 +137,23 @@ def test_a_model_that_was_saved_predicts_what_it_did(arch: str, tmp_path: Path) 
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.fixture(scope="module")
+def team() -> Iterator[Workers]:
+    with workers() as found:
+        yield found
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["timm/test_efficientnet", "timm/test_resnet", "timm/test_vit"])
-def test_two_workers_agree_with_one(arch: str, tmp_path: Path) -> None:
-    shape = Shape(arch, image_size=64, batch_size=6)
-    with workers() as team:
-        loss, changes = team.trained(shape, 2, tmp_path)
+@pytest.mark.parametrize("arch", [one for one in (*QUICK, *OTHERS) if not any(part in one for part in LARGE)])
+def test_two_workers_agree_with_one(arch: str, team: Workers, tmp_path: Path) -> None:
+    """With dropout and stochastic depth, where a backbone has them."""
+    drop_path = 0.3 if drop_paths(arch) else None
+    shape = Shape(arch, image_size=size_of(arch), batch_size=5, drop_path=drop_path)
+    loss, changes = team.trained(shape, 2, tmp_path)
     expected, alone = trained(shape)
-    assert loss == pytest.approx(expected, abs=1e-6)  # losses are computed in fp32
+    assert loss == pytest.approx(expected, abs=1e-5)  # losses are computed in fp32
     for name, change in alone.items():
-        torch.testing.assert_close(changes[name], change, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(changes[name], change, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

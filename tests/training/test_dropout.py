@@ -54,6 +54,10 @@ def test_what_belongs_to_no_example_is_drawn_by_the_step() -> None:
     assert torch.equal(begun(KEYS[:1]).kept((3, 64), 0.5, of_batch=True), first)
     assert not torch.equal(begun(KEYS, step=1).kept((3, 64), 0.5, of_batch=True), first)
     assert torch.equal(begun(KEYS, step=1).kept((6, 64), 0.5), begun(KEYS).kept((6, 64), 0.5))
+    empty, whole = begun(KEYS[:0]), begun(KEYS)
+    assert empty.kept((0, 8), 0.5).shape == (0, 8)
+    whole.kept((6, 8), 0.5)
+    assert torch.equal(empty.kept((3, 64), 0.5, of_batch=True), whole.kept((3, 64), 0.5, of_batch=True))
 
 
 def test_windows_of_an_image_lie_next_to_each_other() -> None:
@@ -83,12 +87,12 @@ def test_stochastic_depth_drops_whole_examples_and_dropout_of_maps_whole_channel
 
 @pytest.mark.parametrize(
     ("arch", "drop_path", "num"),
-    [("mobilenet_v2", None, 1), ("vgg11", None, 2), ("timm/test_vit", None, 0), ("timm/test_vit", 0.3, 10)],
+    [("mobilenet_v2", None, 1), ("alexnet", None, 2), ("timm/test_vit", None, 0), ("timm/test_vit", 0.3, 10)],
 )
 def test_what_draws_is_replaced_and_a_network_stays_what_it_is_in_eval_mode(
     arch: str, drop_path: float | None, num: int
 ) -> None:
-    network, x = build(arch, 3, 0, image_size=32), torch.randn(2, 3, 32, 32)
+    network, x = build(arch, 3, 0, image_size=64), torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         before, names = network.eval()(x), list(network.state_dict())
         for _ in range(2):  # a second run takes the place of the first

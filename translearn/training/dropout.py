@@ -43,10 +43,11 @@ class Draws:
         Source: SplitMix64, as in ``seeds.uniforms``; each output of an example's generator begins that of a layer.
         """
         states_n = self._states[-1:] if of_batch else self._states[:-1]
-        assert shape[0] % len(states_n) == 0, shape
+        num = max(1, len(states_n))  # a worker's part may be empty
+        assert shape[0] % num == 0, shape
         self._num_drawn += 1
         layer_n = _mixed(states_n + _signed(self._num_drawn * GOLDEN))
-        steps = _signed(GOLDEN) * torch.arange(1, math.prod(shape) // len(layer_n) + 1, device=layer_n.device)
+        steps = _signed(GOLDEN) * torch.arange(1, math.prod(shape) // num + 1, device=layer_n.device)
         return (_shifted(_mixed(layer_n[:, None] + steps), 11) >= round(rate * 2**53)).view(shape)
 
 
@@ -75,7 +76,7 @@ class ExampleDropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` with some values zero in training mode, and as it is in eval mode."""
-        if not self.training or self.p == 0 or not len(x):
+        if not self.training or self.p == 0:
             return x
         shape = tuple(x.shape[: self.kind.axes])
         kept = self.draws.kept(shape, self.p, of_batch=self.kind.of_batch).view(*shape, *[1] * (x.ndim - len(shape)))
