@@ -10,6 +10,7 @@ import torch
 
 from translearn.cluster.data.shared import Shared, Task, fetch, laid_out, share, viewed
 from translearn.cluster.resources import Resources
+from translearn.cluster.tracking.progress import ticking
 from translearn.config import StudySpec
 from translearn.evaluation.predictions import PROBE, Predictions
 from translearn.evaluation.temperature import fit_temperature
@@ -57,7 +58,8 @@ def fit_probe(
     """
     shared = share(replace(task, sources={source: task.sources[source]}))
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_fit)
-    found: ProbeModel = ray.get(remote.remote(shared, source, features, spec, resources))
+    with ticking(f"linear probe of {source}"):
+        found: ProbeModel = ray.get(remote.remote(shared, source, features, spec, resources))
     return replace(found, state=viewed(found.state))
 
 

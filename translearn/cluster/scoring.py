@@ -13,7 +13,7 @@ import torch
 
 from translearn.cluster.data.shared import Shared, Task, fetch, share
 from translearn.cluster.resources import Resources
-from translearn.cluster.tracking.progress import followed
+from translearn.cluster.tracking.progress import followed, ticking
 from translearn.config import StudySpec
 from translearn.data.images.image_set import ImageSet
 from translearn.models.load import fit_faults, head_width, load_source
@@ -66,6 +66,9 @@ def score_sources(
     remote = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(_score)
     names = [name for name, source in task.sources.items() if source.kind != "scratch"]
     refs = {name: remote.remote(shared, name, own_images.get(name), spec, resources) for name in names}
+    if len(refs) == 1:
+        with ticking(f"ranking {names[0]}"):
+            return {names[0]: ray.get(refs[names[0]])}
     for done in followed(_as_they_end(list(refs.values())), len(refs), "sources ranked"):
         ray.get(done)  # an error is told at once
     return {name: ray.get(ref) for name, ref in refs.items()}

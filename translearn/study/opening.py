@@ -26,7 +26,7 @@ from translearn.study.planning.estimate import measured_costs
 from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
 from translearn.study.planning.time_budget import TimeBudget, read_plan
-from translearn.study.planning.time_plan import planned, time_lines
+from translearn.study.planning.time_plan import planned, time_lines, with_overhead
 from translearn.study.unfinished.progress import told_when_interrupted
 
 
@@ -86,7 +86,7 @@ def open_study(
     num_classes = sizes["target"].num_classes
     with only_driver(Folder.open(spec.storage), spec.name):  # before anything is written there
         kept, left_out = kept_sources(spec, Folder.open(spec.storage) / spec.name, num_classes, resources)
-        costs = _time_costs(kept, sizes, resources)
+        costs = _time_costs(kept, sizes, resources, began)
         changed, folder = tuple(data_warnings(spec)), directory.open_study(spec, command)
         study = Study(kept, folder, resources, num_classes, tuning or {}, changed, left_out)
         for line in filter(None, [left_out, *(f"Warning: {line}" for line in changed)]):
@@ -101,11 +101,11 @@ def open_study(
             yield timed
 
 
-def _time_costs(spec: StudySpec, sizes: Mapping[str, Size], resources: Resources) -> Costs | None:
+def _time_costs(spec: StudySpec, sizes: Mapping[str, Size], resources: Resources, began: float) -> Costs | None:
     """Return what a study costs, and print its plan; None where it has no time, or has planned by it already."""
     if spec.time_budget_s is None or read_plan(Folder.open(spec.storage) / spec.name):
         return None
-    costs = measured_costs(spec, sizes, resources)
+    costs = with_overhead(measured_costs(spec, sizes, resources), time.monotonic() - began)
     for line in time_lines(spec, planned(spec, costs), costs):
         say(line)
     return costs

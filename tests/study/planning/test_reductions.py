@@ -35,28 +35,21 @@ def test_nothing_is_left_out_of_what_fits() -> None:
     assert reduced(spec, epochs_of, epochs_of(spec)) == []
 
 
-def test_further_runs_go_first_then_the_longer_baseline_then_trials_then_candidates_then_steps() -> None:
+def test_further_runs_go_first_then_the_longer_baseline_seeds_candidates_trials_and_last_steps() -> None:
     spec = study(refit={"label_fractions": [0.5], "forgetting": True, "seeds": 4})
-    order = [
-        ["refit.label_fractions [] instead of [0.5]", "refit.forgetting false instead of true"],
-        ["refit.baseline_cap 2 instead of 5"],
-        ["refit.baseline_cap 1 instead of 5"],
-        ["refit.baseline_cap 1 instead of 5", "search.trials 24 instead of 32"],
-        ["refit.baseline_cap 1 instead of 5", "search.trials 6 instead of 32"],
-        ["refit.baseline_cap 1 instead of 5", "search.trials 6 instead of 32", "refit.seeds 3 instead of 4"],
+    steps = [
+        "refit.label_fractions [] instead of [0.5]; refit.forgetting false instead of true",
+        *("refit.baseline_cap 2 instead of 5", "refit.baseline_cap 1 instead of 5"),
+        *("refit.seeds 3 instead of 4", "refit.candidates 1 instead of 2"),
+        *("search.trials 24 instead of 32", "search.trials 6 instead of 32"),
+        *("search.epochs 50 instead of 63; refit.epochs 50 instead of 63",),
+        *("search.epochs 13 instead of 63; refit.epochs 13 instead of 63",),
     ]
-    last = epochs_of(spec)
-    for lacking in order:
-        expected = lacking if lacking is order[0] else [*order[0], *lacking]
-        found = [reduced(spec, epochs_of, time_s) for time_s in range(int(last) - 1, 0, -20)]
-        assert expected in found
-    at_least = reduced(spec, epochs_of, 1)
-    assert at_least[-3:] == [
-        "refit.candidates 1 instead of 2",
-        "search.epochs 13 instead of 63",
-        "refit.epochs 13 instead of 63",
-    ]
-    assert "refit.seeds 3 instead of 4" in at_least
+    found = [reduced(spec, epochs_of, time_s) for time_s in range(int(epochs_of(spec)) - 1, 0, -5)]
+    came = {step: next(at for at, lacking in enumerate(found) if step in "; ".join(lacking)) for step in steps}
+    assert sorted(steps, key=came.__getitem__) == steps
+    assert len(set(came.values())) == len(steps)
+    assert "; ".join(found[-1]) == "; ".join([steps[0], steps[2], *steps[3:5], steps[6], steps[8]])
 
 
 @pytest.mark.parametrize("time_s", range(100, 8000, 357))

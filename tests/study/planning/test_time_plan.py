@@ -13,7 +13,17 @@ from translearn.errors import SpecError
 from translearn.study.planning.budget import with_budget
 from translearn.study.planning.costs import Costs, likely_epochs
 from translearn.study.planning.look import Size
-from translearn.study.planning.time_plan import before_s, planned, rest_s, time_lines
+from translearn.study.planning.time_plan import (
+    EVALUATE_S,
+    REFIT_S,
+    SEARCH_S,
+    START_S,
+    before_s,
+    planned,
+    rest_s,
+    time_lines,
+    with_overhead,
+)
 
 SIZE = Size(10, num_train=400, num_val=60, num_test=60)
 
@@ -67,6 +77,16 @@ def test_a_time_that_is_too_short_is_a_fault_that_names_the_least() -> None:
     assert planned(study(60.0 * minutes), costs(0.005)).search.trials == 6
     with pytest.raises(SpecError, match=f"must be at least {least}, "):
         planned(study(least - 1.0), costs(0.005))
+
+
+def test_a_slow_start_makes_all_starts_slow_and_a_fast_one_none_faster() -> None:
+    plain = costs(0.005)
+    slow, fast = (with_overhead(plain, START_S * times) for times in (3, 0.5))
+    assert fast == plain
+    starts = START_S + SEARCH_S + REFIT_S + EVALUATE_S
+    spec = planned(study(36000.0), plain)
+    more = before_s(spec, slow) + rest_s(spec, slow) - before_s(spec, plain) - rest_s(spec, plain)
+    assert more == pytest.approx(2 * starts)
 
 
 def test_asha_is_expected_to_stop_trials_and_no_other_scheduler() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _AFTER_S, _EVERY_S = 5.0, 10.0
 
@@ -29,6 +31,36 @@ def followed(parts: Iterable[_Part], total: int, unit: str) -> Generator[_Part, 
         unit: The plural of what is counted.
     """
     yield from _bar(parts, total, unit) if sys.stderr.isatty() else _lines(parts, total, unit)
+
+
+@contextmanager
+def ticking(what: str) -> Iterator[None]:
+    """Show that a block without parts to count goes on, and for how long; from five seconds on.
+
+    Args:
+        what: The work, in a few words.
+    """
+    if sys.stderr.isatty():
+        with Progress(TextColumn(what), TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
+            progress.add_task("")
+            yield
+        return
+    over = threading.Event()
+    thread = threading.Thread(target=_tick, args=(what, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _tick(what: str, over: threading.Event) -> None:
+    started, pause_s = time.monotonic(), _AFTER_S
+    while not over.wait(pause_s):
+        sys.stderr.write(f"{what}: {time.monotonic() - started:.0f} s\n")
+        sys.stderr.flush()
+        pause_s = _EVERY_S
 
 
 def _bar(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:

@@ -29,11 +29,13 @@ class Costs:
         image_s: By architecture, of an image in a training step of a full fine-tune on one worker.
         sizes: Of the data sets, ``target`` among them.
         resources: The layout.
+        overhead: How many times as long as on a machine at rest all takes that is no work: starts and imports.
     """
 
     image_s: Mapping[str, float]
     sizes: Mapping[str, Size]
     resources: Resources
+    overhead: float = 1.0
 
     @property
     def epoch_s(self) -> float:

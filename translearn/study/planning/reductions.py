@@ -19,8 +19,8 @@ Reduction = Callable[[StudySpec], StudySpec | None]
 #: The least part of enough steps that trials and refits keep.
 LEAST_STEPS = 1 / 5
 _FIELDS = (
-    *("refit.label_fractions", "refit.forgetting", "refit.baseline_cap", "search.trials", "refit.seeds"),
-    *("refit.candidates", "search.epochs", "refit.epochs"),
+    *("refit.label_fractions", "refit.forgetting", "refit.baseline_cap", "refit.seeds", "refit.candidates"),
+    *("search.trials", "search.epochs", "refit.epochs"),
 )
 
 
@@ -53,7 +53,7 @@ def reductions(num_train: int, is_searched: bool = False) -> Sequence[Reduction]
     if is_searched:
         return [_no_further_runs, _shorter_baseline, *refits]
     both = partial(_both_shorter, num_train=num_train)
-    return [_no_further_runs, _shorter_baseline, _fewer_trials, _fewer_seeds, _fewer_candidates, both]
+    return [_no_further_runs, _shorter_baseline, _fewer_seeds, _fewer_candidates, _fewer_trials, both]
 
 
 def left_out(given: StudySpec, spec: StudySpec) -> list[str]:

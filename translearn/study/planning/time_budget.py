@@ -63,7 +63,8 @@ class TimeBudget:
             spec = fitted(context.spec, len(context.splits.train), lambda one: rest_s(one, costs), self.left_s)
             first_s = len(context.sources) * costs.epoch_s / costs.resources.concurrent_trials
             plan["search"] = {"trials": spec.search.trials, "epochs": spec.search.epochs}
-            plan |= {"later_s": after_search_s(spec, costs), "least_search_s": SEARCH_S + first_s}
+            plan |= {"later_s": after_search_s(spec, costs), "least_search_s": costs.overhead * SEARCH_S + first_s}
+            plan["overhead"] = costs.overhead
             self.folder.write_json(TIME_PLAN, plan)
         return self._told(replace(context, spec=changed(context.spec, "search", **plan["search"])))
 
@@ -83,7 +84,7 @@ class TimeBudget:
             spec = fitted(
                 context.spec,
                 len(context.splits.train),
-                lambda one: REFIT_S + costs.all_s(one) + evaluation_s(one, whole),
+                lambda one: whole.overhead * REFIT_S + costs.all_s(one) + evaluation_s(one, whole),
                 self.left_s,
                 is_searched=True,
             )
@@ -124,7 +125,8 @@ class TimeBudget:
 
     def _whole_costs(self, context: StudyContext) -> Costs:
         size = size_of(*places(self.given)["target"])
-        return Costs(dict.fromkeys(self.given.archs, self._image_s(context)), {"target": size}, context.resources)
+        image_s, overhead = self._image_s(context), read_plan(self.folder)["overhead"]
+        return Costs(dict.fromkeys(self.given.archs, image_s), {"target": size}, context.resources, overhead)
 
     def _image_s(self, context: StudyContext) -> float:
         """Return the seconds an image of the search's slowest trial."""
