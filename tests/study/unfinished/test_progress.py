@@ -24,10 +24,10 @@ def study(storage: Path) -> StudySpec:
     return parse_spec({"name": "pets", "storage": str(storage), "target": {"data": "d"}, "sources": [source]})
 
 
-def begun(folder: Folder, name: str, *rows: dict[str, object]) -> None:
+def begun(folder: Folder, name: str, *rows: dict[str, object], search: str = "search") -> None:
     config = {"source": "a-b", "freeze_depth": 2, "lr": 0.01}
     lines = [json.dumps({"config": config, "epochs": 9, **row}) for row in rows]
-    (folder / "search" / name).write_bytes("result.json", "\n".join([*lines, '{"cut o']).encode())
+    (folder / search / name).write_bytes("result.json", "\n".join([*lines, '{"cut o']).encode())
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_study_says_how_many_trials_ended_the_best_one_and_its_model(
     folder.write_json(directory.RANKING, {"order": ["a-b"]})
     begun(folder, "one", {"epoch": 1, "val_error": 0.5}, {"epoch": 2, "val_error": 0.125})
     begun(folder, "two", {"epoch": 9, "val_error": 0.25, "done": True})
-    begun(folder, "three", {"epoch": 1, "val_error": float("nan"), "done": True})
+    begun(folder, "three", {"epoch": 1, "val_error": float("nan"), "done": True}, search="search-scratch")
     lines = progress_lines(study(tmp_path), folder)
     assert lines[:4] == [
         "Sources: 1 at hand, and scratch.",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from translearn.cluster.tracking.console import say
-from translearn.cluster.tuning.tuner import SEARCH
+from translearn.cluster.tuning.tuner import SCRATCH_SEARCH, SEARCH
 from translearn.config import StudySpec
 from translearn.models.model_info import MARKER, read_info
 from translearn.report.unfinished import render_unfinished
@@ -84,7 +84,7 @@ def _kept(folder: Folder) -> list[dict[str, Any]]:
 
 def _begun(folder: Folder) -> list[dict[str, Any]]:
     """Return the last results that Tune has written down, a trial each."""
-    places = [folder / SEARCH / name for name in (folder / SEARCH).names()]
+    places = [found / name for found in (folder / SEARCH, folder / SCRATCH_SEARCH) for name in found.names()]
     found = [last for place in places if place.exists(_RESULTS) and (last := _last(place.read_bytes(_RESULTS)))]
     return [
         {
