@@ -29,7 +29,7 @@ class Costs:
         image_s: By architecture, of an image in a training step of a full fine-tune on one worker.
         sizes: Of the data sets, ``target`` among them.
         resources: The layout.
-        overhead: How many times as long as on a machine at rest all takes that is no work: starts and imports.
+        overhead: How many times as long as usual (``time_plan``) all takes that is no work: starts and imports.
     """
 
     image_s: Mapping[str, float]

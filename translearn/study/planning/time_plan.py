@@ -11,8 +11,9 @@ from translearn.study.planning.budget import with_budget
 from translearn.study.planning.costs import Costs
 from translearn.study.planning.reductions import fitted, left_out
 
-#: What steps take beside their work, on 2 cores at rest: to start Ray and workers, to import torch.
-START_S, SEARCH_S, REFIT_S, EVALUATE_S = 25.0, 15.0, 25.0, 15.0
+#: What steps take beside their work, to start Ray and workers and to import torch: as measured in a study of 40 digits
+#: on 2 cores that others used too (load 5).
+START_S, SEARCH_S, REFIT_S, EVALUATE_S = 35.0, 17.0, 34.0, 14.0
 #: Trials and refits side by side are slower than the one worker that was measured.
 _MARGIN = 1.3
 #: To ingest, decode and check a JPEG of 500 x 375 pixels: 3.9, 2.8 and 2.1 ms of one CPU (AMD EPYC).
@@ -37,7 +38,12 @@ def planned(given: StudySpec, costs: Costs) -> StudySpec:
 
 
 def with_overhead(costs: Costs, used_s: float) -> Costs:
-    """Return costs on a machine as slow or busy as it was up to now: ``used_s`` seconds until they were measured."""
+    """Return costs on a machine as slow or busy as it was up to now.
+
+    Args:
+        costs: As measured.
+        used_s: Seconds from the command's start until they were measured.
+    """
     return replace(costs, overhead=max(1.0, used_s / START_S))
 
 
