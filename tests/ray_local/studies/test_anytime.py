@@ -18,7 +18,7 @@ from translearn.study import run, search
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 
-TIME_S = 240
+TIME_S = 300
 
 
 def write(storage: Path, **changes: Any) -> str:
