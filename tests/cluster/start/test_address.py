@@ -6,8 +6,10 @@ import json
 import platform
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 import ray
 from ray._private import ray_constants
@@ -77,6 +79,27 @@ def test_a_port_where_no_ray_answers(silent: int, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match=rf"got '127.0.0.1:{silent}' \(no Ray answers within 0.2 s\)") as caught:
         check_address("--address", f"127.0.0.1:{silent}")
     assert str(caught.value).endswith("name another, or leave it out for a local Ray.")
+
+
+def test_a_cluster_that_refuses_the_token() -> None:
+    def refuse(_: bytes, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken")
+
+    handler = grpc.method_handlers_generic_handler(
+        "ray.rpc.NodeInfoGcsService", {"GetClusterId": grpc.unary_unary_rpc_method_handler(refuse)}
+    )
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[handler])
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        with pytest.raises(InputError) as caught:
+            check_address("RAY_ADDRESS", address)
+    finally:
+        server.stop(None)
+    assert str(caught.value) == (
+        f"RAY_ADDRESS: must be of a cluster that takes this token, but got '{address}'. Set RAY_AUTH_MODE=token, and "
+        "put the cluster's token into ~/.ray/auth_token."
+    )
 
 
 def test_a_tunnel_to_this_machine_is_told_where_ray_looks(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ import grpc
 from ray._private import services
 from ray._private.grpc_utils import init_grpc_channel
 from ray._private.ray_constants import GLOBAL_GRPC_OPTIONS
+from ray.core.generated.gcs_service_pb2 import GetClusterIdRequest
+from ray.core.generated.gcs_service_pb2_grpc import NodeInfoGcsServiceStub
 from ray.exceptions import AuthenticationError
 
 from translearn.errors import InputError, fault
@@ -42,7 +44,7 @@ def check_address(where: str, address: str) -> None:
         address: As ``find_address`` returns it.
 
     Raises:
-        InputError: It is no address of a cluster, or no cluster answers there.
+        InputError: It is no address of a cluster, no cluster answers there, or it asks for another token.
     """
     if address == LOCAL_RAY:
         return
@@ -55,7 +57,9 @@ def check_address(where: str, address: str) -> None:
         raise InputError(fault(where, _RULE, repr(address), ""))
     host = host.strip("[]")
     reached = services.resolve_ip_for_localhost(host)  # Ray takes another address of this machine for 127.0.0.1
-    if reason := _silence(reached, int(port)):
+    with joining(where, address):
+        reason = _silence(reached, int(port))
+    if reason:
         raise _gone(where, found, reason if reached == host else f"{reason} at {reached}, where Ray looks for it")
 
 
@@ -89,7 +93,10 @@ def _running_here(where: str) -> str:
 
 
 def _silence(host: str, port: int) -> str:
-    """Return why no Ray answers; empty where one does. A stopped process and other servers take connections too."""
+    """Return why no Ray answers; empty where one does. A stopped process and other servers take connections too.
+
+    Raises AuthenticationError where it refuses this process's token, which Ray would try for a minute.
+    """
     try:
         socket.create_connection((host, port), timeout=_ANSWER_S).close()
     except OSError as error:
@@ -97,8 +104,12 @@ def _silence(host: str, port: int) -> str:
     with init_grpc_channel(f"{host}:{port}", GLOBAL_GRPC_OPTIONS) as channel:
         try:
             grpc.channel_ready_future(channel).result(timeout=_ANSWER_S)
+            NodeInfoGcsServiceStub(channel).GetClusterId(GetClusterIdRequest(), timeout=_ANSWER_S)
         except grpc.FutureTimeoutError:
             return f"no Ray answers within {_ANSWER_S:g} s"
+        except grpc.RpcError as error:  # Ray says more of any other
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise AuthenticationError(error.details()) from error
     return ""
 
 
