@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 #: The demo, made small.
 SMALL = [
+    "storage=runs",  # where the command runs
     *("search.trials=4", "search.epochs=2", "search.grace_epochs=1", "refit.seeds=1", "refit.epochs=1"),
     *("refit.baseline_cap=1", "train.batch_size=16"),
     *("sources.0.pretrain.epochs=1", "sources.1.pretrain.epochs=1"),
