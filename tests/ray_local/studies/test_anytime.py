@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,7 @@ import translearn
 from translearn.cli import main
 from translearn.study import run, search
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
-
-TIME_S = 300
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def write(storage: Path, **changes: Any) -> str:
@@ -32,7 +31,9 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def test_a_study_of_hours_ends_within_its_minutes_and_says_what_it_left_out(ray_session, tmp_path, capsys):
+def test_a_study_of_hours_ends_within_a_little_more_than_its_least_time_and_says_what_it_left_out(
+    ray_session, tmp_path, capsys
+):
     refit = {
         "seeds": 3,
         "epochs": 200,
@@ -41,13 +42,15 @@ def test_a_study_of_hours_ends_within_its_minutes_and_says_what_it_left_out(ray_
         "label_fractions": [0.5],
         "forgetting": True,
     }
-    file = write(tmp_path, refit=refit, search__trials=200, search__epochs=200, search__scheduler="none")
+    changes = {"target__image_size": 16, "search__trials": 200, "search__epochs": 200, "search__scheduler": "none"}
+    file = write(tmp_path, refit=refit, **changes)
     assert main(["run", file, "--time", "10s"]) == 2
-    assert "time_budget_s: must be at least " in capsys.readouterr().err
+    least = re.search(r"time_budget_s: must be at least (\d+), ", capsys.readouterr().err)
+    assert least
     assert not (tmp_path / "small").exists()
-    began = time.monotonic()
-    assert main(["run", file, "--time", f"{TIME_S}s"]) == 0
-    assert time.monotonic() - began <= 1.1 * TIME_S
+    time_s, began = round(1.3 * int(least[1])), time.monotonic()
+    assert main(["run", file, "--time", f"{time_s}s"]) == 0
+    assert time.monotonic() - began <= 1.1 * time_s
     folder, out = tmp_path / "small", capsys.readouterr().out
     assert "left out for it: refit.label_fractions [] instead of [0.5]; refit.forgetting false instead of true; " in out
     plan, found = read(folder / "time_plan.json"), read(folder / "evaluation.json")
@@ -56,7 +59,7 @@ def test_a_study_of_hours_ends_within_its_minutes_and_says_what_it_left_out(ray_
     assert found["budget"]["warnings"][0].startswith("time_budget_s: left out for it: ")
     assert found["budget"]["refit_epochs"] == plan["refit"]["epochs"]
     assert found["transfer"] is not None
-    assert 0 < read(folder / "time.json")["used_s"] <= 1.1 * TIME_S
+    assert 0 < read(folder / "time.json")["used_s"] <= 1.1 * time_s
 
 
 def interrupted(*_: Any, **__: Any) -> None:
