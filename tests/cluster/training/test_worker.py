@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +11,7 @@ import ray
 import torch
 
 from translearn.cluster.data.shared import Shared
+from translearn.cluster.training import worker
 from translearn.cluster.training.checkpoints import CheckpointClock
 from translearn.cluster.training.job_queue import JobQueue
 from translearn.cluster.training.rows import facts
@@ -71,7 +71,7 @@ def test_a_group_waits_for_jobs_until_no_more_will_come(tmp_path: Path, monkeypa
         naps.append(seconds)
         queue.add([("b", (job("b"),))]) if len(naps) == 3 else None
 
-    monkeypatch.setattr(time, "sleep", nap)
+    monkeypatch.setattr(worker, "time", SimpleNamespace(sleep=nap))  # other threads may sleep too
     queue.add([("a", (job("a"),))])
     group = orders(Folder.open(tmp_path), queue, 0)
     assert (next_job(group, None), next_job(group, "a")) == (job("a"), job("b"))

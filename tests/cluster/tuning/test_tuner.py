@@ -19,8 +19,8 @@ def left(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> Fol
     def restore(*_: Any, **__: Any) -> None:
         raise error
 
-    found = Folder.open(folder)
-    (found / tuner.SEARCH).write_bytes("tuner.pkl", b"x")
+    found = Folder.open(folder) / tuner.SEARCH
+    found.write_bytes("tuner.pkl", b"x")
     monkeypatch.setattr(tune.Tuner, "restore", restore)
     return found
 
@@ -31,11 +31,11 @@ def test_storage_that_is_away_is_an_error_and_nothing_is_deleted(tmp_path, monke
         StorageError, match=r"search: cannot be read \(timed out\)\. Run the same command again to go on"
     ):
         tuner._restored(None, folder)
-    assert (folder / tuner.SEARCH).exists("tuner.pkl")
+    assert folder.exists("tuner.pkl")
 
 
 def test_a_search_that_is_damaged_is_named_and_begun_anew(tmp_path, monkeypatch, capsys):
     folder = left(tmp_path, monkeypatch, EOFError("Ran out of input"))
     assert tuner._restored(None, folder) is None
-    assert not (folder / tuner.SEARCH).exists("tuner.pkl")
+    assert not folder.exists("tuner.pkl")
     assert "search cannot be read (Ran out of input): its trials are made again" in capsys.readouterr().out
