@@ -1,9 +1,10 @@
-"""Calls made in a thread of their own, so that a slow server does not slow a study."""
+"""Threads beside a study: calls that a slow server must not slow it by, and work that lasts as long as a block."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 
@@ -45,6 +46,23 @@ class Background:
         if not self._has_failed:
             self._has_failed = True
             self._on_failure(reason)
+
+
+@contextmanager
+def beside(work: Callable[[threading.Event], object]) -> Iterator[None]:
+    """Do work in a daemon thread while the block runs, and wait for its end after the block.
+
+    Args:
+        work: Takes an event that is set when the block is over; it should end then.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=work, args=(over,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def one_line(error: object, max_chars: int = 200) -> str:

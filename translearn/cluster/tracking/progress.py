@@ -7,10 +7,13 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from translearn.cluster.tracking.background import beside
 
 _AFTER_S, _EVERY_S = 5.0, 10.0
 
@@ -45,14 +48,8 @@ def ticking(what: str) -> Iterator[None]:
             progress.add_task("")
             yield
         return
-    over = threading.Event()
-    thread = threading.Thread(target=_tick, args=(what, over), daemon=True)
-    thread.start()
-    try:
+    with beside(partial(_tick, what)):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _tick(what: str, over: threading.Event) -> None:

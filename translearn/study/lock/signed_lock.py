@@ -15,7 +15,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
+from translearn.cluster.tracking.background import beside
 from translearn.errors import StorageError
 from translearn.storage.folder import Folder
 from translearn.study.lock.driver import is_dead, ousted, refused, this_driver
@@ -59,23 +61,11 @@ def signed_lock(storage: Folder, name: str, where: str, pace: Pace) -> Iterator[
     signature = _Signature(storage, name, where)
     signature.take(pace)
     try:
-        with _interruptible() as interrupt, _kept(signature, pace.beat_s, interrupt):
+        with _interruptible() as interrupt, beside(partial(signature.keep, pace.beat_s, interrupt)):
             yield
     finally:
         signature.remove()
         signature.check()
-
-
-@contextmanager
-def _kept(signature: _Signature, beat_s: float, interrupt: Callable[[], None]) -> Iterator[None]:
-    over = threading.Event()
-    thread = threading.Thread(target=signature.keep, args=(over, beat_s, interrupt), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @dataclass
@@ -100,7 +90,7 @@ class _Signature:
         if not self._is_last():
             raise refused(self.where, self.other[0] or "")
 
-    def keep(self, over: threading.Event, beat_s: float, interrupt: Callable[[], None]) -> None:
+    def keep(self, beat_s: float, interrupt: Callable[[], None], over: threading.Event) -> None:
         """Sign until the block has ended, or until another driver has signed."""
         while not over.wait(beat_s):
             with suppress(StorageError):  # what the study writes itself will say so

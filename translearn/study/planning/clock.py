@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
+from translearn.cluster.tracking.background import beside
 from translearn.errors import StorageError
 from translearn.storage.folder import Folder
 
@@ -41,14 +43,11 @@ def counted(folder: Folder, began: float) -> Iterator[Clock]:
         folder: The study's directory.
         began: When the command began, by ``time.monotonic``.
     """
-    clock, over = Clock(folder, began), threading.Event()
-    thread = threading.Thread(target=_keep, args=(clock, over), daemon=True)
-    thread.start()
+    clock = Clock(folder, began)
     try:
-        yield clock
+        with beside(partial(_keep, clock)):
+            yield clock
     finally:
-        over.set()
-        thread.join()
         clock.keep()
 
 
