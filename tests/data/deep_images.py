@@ -31,14 +31,14 @@ def png_16(pixels: np.ndarray, transparent: tuple[int, ...] = ()) -> bytes:
     )
 
 
-def tiff_16(pixels: np.ndarray, packed: bool) -> bytes:
-    """A TIFF of 16-bit colours: uint16, shape (H, W, 3)."""
+def tiff_16(pixels: np.ndarray, packed: bool, photometric: int = 2, extra: tuple[int, ...] = ()) -> bytes:
+    """A TIFF of 16-bit colours: uint16, shape (H, W, C); ``extra`` tells of what comes after the colours."""
     height, width, channels = pixels.shape
     data = zlib.compress(pixels.astype("<u2").tobytes()) if packed else pixels.astype("<u2").tobytes()
-    bits = 8 + 2 + 12 * 10 + 4
+    bits = 8 + 2 + 12 * (10 + len(extra)) + 4
     tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, channels, bits), (259, 3, 1, 8 if packed else 1)]
-    tags += [(262, 3, 1, 2), (273, 4, 1, bits + 2 * channels), (277, 3, 1, channels), (278, 4, 1, height)]
-    tags += [(279, 4, 1, len(data)), (284, 3, 1, 1)]
+    tags += [(262, 3, 1, photometric), (273, 4, 1, bits + 2 * channels), (277, 3, 1, channels), (278, 4, 1, height)]
+    tags += [(279, 4, 1, len(data)), (284, 3, 1, 1), *((338, 3, 1, kind) for kind in extra)]
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     start = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
     return start + struct.pack(f"<{channels}H", *([16] * channels)) + data

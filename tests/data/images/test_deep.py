@@ -58,6 +58,26 @@ def test_a_value_that_means_transparent_lies_on_white(key, white):
     assert shown[1].tolist() == [(value + 1) * 255 // white for value in key] * (3 // len(key))
 
 
+@pytest.mark.parametrize("full", [4095, 65535])
+@pytest.mark.parametrize("packed", [False, True])
+def test_colours_that_were_multiplied_by_alpha_are_divided_again(full, packed):
+    pixels = np.full((1, 3, 4), full // 2, np.uint16)
+    pixels[0, :, -1] = full, full // 2, 0
+    pixels[0, :2, 0], pixels[0, 2] = 100, 0
+    content = tiff_16(pixels, packed, extra=(1,))
+    with opened(content) as image:
+        values = deep_values(image, content)[0].tolist()
+    assert values == [[100, full // 2, full // 2, full], [200, full, full, full // 2], [0, 0, 0, 0]]
+    shown = np.asarray(open_rgb(content, Decoding(white=full)))[0, :, 1]
+    assert np.abs(shown - np.array([127, 255, 255])).max() <= 1
+
+
+def test_16_bits_of_ink_become_8():
+    inks = np.random.default_rng(2).integers(0, 65536, (5, 7, 4)).astype(np.uint16)
+    expected = Image.fromarray((inks >> 8).astype(np.uint8), mode="CMYK").convert("RGB")
+    assert np.array_equal(np.asarray(open_rgb(tiff_16(inks, packed=False, photometric=5))), np.asarray(expected))
+
+
 def test_where_all_16_bits_are_used_colours_keep_the_upper_8():
     assert np.array_equal(np.asarray(open_rgb(png_16(COLOURS * 16))), COLOURS // 16)
 

@@ -24,6 +24,8 @@ _SWAPPED = {
     for mode in ("RGB", "RGBX", "RGBA")
     for order, swapped in (("B", "L"), ("L", "B"), ("N", _OTHER))
 }
+# Colours that were multiplied by alpha: read as they are, since Pillow divides bytes.
+_MULTIPLIED = {f"RGBa;16{order}": f"RGBA;16{order}" for order in "LBN"}
 # Grey with alpha has no other order; its four bytes a pixel are read as those of colours of 8 bits.
 _GREY_ALPHA, _FOUR_BYTES = "LA;16B", "RGBA"
 _BAND = 2**24  # pixels
@@ -38,7 +40,7 @@ def is_deep_grey(image: Image.Image) -> bool:
 
 def is_deep(image: Image.Image) -> bool:
     """Return whether an opened image, not loaded yet, has integers of more than 8 bits, of grey or of colours."""
-    return is_deep_grey(image) or _raw_mode(image) in {*_SWAPPED, _GREY_ALPHA}
+    return is_deep_grey(image) or _raw_mode(image) in {*_SWAPPED, *_MULTIPLIED, _GREY_ALPHA}
 
 
 def has_key(image: Image.Image) -> bool:
@@ -59,11 +61,11 @@ def deep_values(image: Image.Image, content: bytes) -> np.ndarray:
         return with_key(ImageOps.exif_transpose(image))
     if _raw_mode(image) == _GREY_ALPHA:
         return np.array(ImageOps.exif_transpose(_reread(image, content, lambda _: _FOUR_BYTES))).view(">u2")
-    lower = _reread(image, content, _SWAPPED.__getitem__)
-    values: np.ndarray = np.asarray(ImageOps.exif_transpose(image)).astype(np.uint16)
-    values <<= 8
-    values |= np.asarray(ImageOps.exif_transpose(lower))
-    return _with_alpha(values, image)
+    as_they_are = _MULTIPLIED.get(_raw_mode(image))
+    if as_they_are:
+        upper = _reread(image, content, lambda _: as_they_are)
+        return _divided(_joined(upper, _reread(image, content, lambda _: _SWAPPED[as_they_are])))
+    return _with_alpha(_joined(image, _reread(image, content, _SWAPPED.__getitem__)), image)
 
 
 def with_key(image: Image.Image) -> np.ndarray:
@@ -99,6 +101,22 @@ def to_8_bits(values: np.ndarray, white: int) -> Image.Image:
         band = values[first : first + step].astype(np.int64).clip(0, whites)
         found[first : first + step] = band * 255 // whites
     return Image.fromarray(found)
+
+
+def _joined(upper: Image.Image, lower: Image.Image) -> np.ndarray:
+    """Return values of 16 bits, upright, from two readings of a file that kept 8 of them each."""
+    values: np.ndarray = np.asarray(ImageOps.exif_transpose(upper)).astype(np.uint16)
+    values <<= 8
+    values |= np.asarray(ImageOps.exif_transpose(lower))
+    return values
+
+
+def _divided(values: np.ndarray) -> np.ndarray:
+    """Return colours that were multiplied by alpha as they were before, rounded."""
+    alpha = values[..., 3:].astype(np.uint32)
+    opaque = np.uint32(white_of(int(alpha.max())))
+    colours = (values[..., :3] * opaque + alpha // 2) // alpha.clip(1)
+    return np.concatenate([colours.clip(0, WHITE), alpha], axis=2).astype(np.uint16)
 
 
 def _with_alpha(values: np.ndarray, image: Image.Image) -> np.ndarray:
