@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from translearn.errors import InputError, WeightsError
-from translearn.models.backbones.backbone import create, name_faults
+from translearn.models.backbones.backbone import create, names
+from translearn.models.backbones.names import name_faults, written_names
 from translearn.models.backbones.stages import num_stages, stages
 from translearn.models.network import Network, build, skeleton
 
@@ -135,6 +136,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(arch: str, remedy: str
     assert name_faults(arch) == [f"arch: must be a known backbone, but got {arch!r}. {remedy}"]
     with pytest.raises(WeightsError, match="must be a known backbone"):
         build(arch, 3, 0)
+
+
+def test_the_names_are_known_without_importing_their_packages() -> None:
+    assert sorted(written_names("torchvision") + written_names("timm")) == sorted(names())
+    assert written_names("no_such_package") == ()
 
 
 def test_a_model_without_a_linear_head_is_refused_by_name() -> None:

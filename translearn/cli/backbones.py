@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
 
 
 def _backbones(options: argparse.Namespace) -> dict[str, Any]:
-    from translearn.models.backbones.backbone import has_timm
     from translearn.models.backbones.catalogue import catalogue
+    from translearn.models.backbones.names import has_timm
 
     print(_COLUMNS.format("arch", "stages", "parameters", "pixels", "weights"))
     listed = []

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from translearn.errors import WeightsError, fault, raise_faults
-from translearn.models.backbones.backbone import AUXILIARY, is_timm
+from translearn.models.backbones.backbone import AUXILIARY
+from translearn.models.backbones.names import is_timm
 from translearn.models.network import Network
 from translearn.models.weights import non_finite
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from translearn.config import SCRATCH, SourceSpec
 from translearn.errors import TranslearnError, WeightsError, fault, raise_faults
-from translearn.models.backbones.backbone import is_timm
+from translearn.models.backbones.names import is_timm
 from translearn.models.backbones.pretrained import find_weights, pretrained_state
 from translearn.models.backbones.stages import stages
 from translearn.models.backbones.timm_weights import find_timm, timm_state

@@ -63,18 +63,23 @@ def test_everything_missing_is_told_at_once_and_nothing_is_left(
 ) -> None:
     folder = study.parent
     (folder / "file").write_text("")
-    sources = [SOURCE | {"data": str(folder / "no-images")}, {"name": "own", "arch": "resnet18", "checkpoint": "no.pt"}]
+    sources = [
+        SOURCE | {"data": str(folder / "no-images"), "arch": "resnet81"},
+        {"name": "own", "arch": "resnet18", "checkpoint": "no.pt"},
+    ]
     write(folder, target={"data": str(folder / "none")}, sources=sources, storage=str(folder / "file" / "runs"))
     assert main(["run", str(study)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.removeprefix("error: ").partition(":")[0] for line in lines] == [
         "target",
         "imagenet",
+        "sources.imagenet.arch",
         "sources.own",
         "storage",
     ]
     assert "got nothing there" in lines[0]
-    assert lines[2].startswith("sources.own: must be a readable file, but got nothing at ")
+    assert lines[2].endswith("must be a known backbone, but got 'resnet81'. Did you mean 'resnet18'?")
+    assert lines[3].startswith("sources.own: must be a readable file, but got nothing at ")
     assert not (folder / "runs").exists()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,11 +13,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from translearn.errors import WeightsError, fault, raise_faults
+from translearn.errors import WeightsError, raise_faults
+from translearn.models.backbones.names import TIMM, has_timm, is_timm, name_faults
 
 _USUAL_SIZE = 224  # pixels
-#: What stands before timm's names.
-TIMM = "timm/"
 # Their weights were trained with this input; the auxiliary classifiers matter to training them from scratch alone.
 _WITH_AUXILIARY = {"aux_logits": False, "transform_input": True, "init_weights": True}
 _OPTIONS: Mapping[str, dict[str, Any]] = {"googlenet": _WITH_AUXILIARY, "inception_v3": _WITH_AUXILIARY}
@@ -32,7 +30,8 @@ def create(arch: str, num_classes: int) -> nn.Module:
     Raises:
         WeightsError: There is no such backbone; names the nearest one.
     """
-    raise_faults(name_faults(arch), WeightsError)
+    known = _timm_names() if is_timm(arch) and has_timm() else torchvision_names()
+    raise_faults(name_faults(arch, known), WeightsError)
     if is_timm(arch):
         made = timm().create_model(arch.removeprefix(TIMM), pretrained=False, num_classes=num_classes)
     else:
@@ -64,19 +63,6 @@ def resize(model: nn.Module, image_size: int) -> None:
         cast(Any, model).set_input_size(img_size=image_size)
 
 
-def name_faults(arch: str) -> list[str]:
-    """Return the fault of a name that is none of a backbone."""
-    if is_timm(arch) and not has_timm():
-        remedy = "Install it: pip install -c constraints.txt 'translearn[timm]'."
-        return [fault("arch", "must be a backbone of a package that is here", f"{arch!r} without timm", remedy)]
-    known = _timm_names() if is_timm(arch) else torchvision_names()
-    if arch in known:
-        return []
-    near = difflib.get_close_matches(arch, known, n=1, cutoff=0.5)
-    remedy = f"Did you mean {near[0]!r}?" if near else "`translearn backbones` lists them."
-    return [fault("arch", "must be a known backbone", repr(arch), remedy)]
-
-
 def names() -> tuple[str, ...]:
     """Return the names of all backbones, torchvision's first; timm's where it is installed."""
     return torchvision_names() + (_timm_names() if has_timm() else ())
@@ -99,21 +85,6 @@ def relatives(arch: str) -> list[str]:
     usual = ("resnet18", "resnet34", "resnet50", "vgg11_bn", "vgg16_bn", "mobilenet_v2", "densenet121", "vit_b_16")
     alike = [name for name in torchvision_names() if family in name and not is_timm(arch)]
     return list(dict.fromkeys([arch, *alike, *usual]))
-
-
-def is_timm(arch: str) -> bool:
-    """Return whether a name is one of timm's."""
-    return arch.startswith(TIMM)
-
-
-@functools.cache
-def has_timm() -> bool:
-    """Return whether timm is installed."""
-    try:
-        import_module("timm")
-    except ImportError:
-        return False
-    return True
 
 
 def torchvision_models() -> Any:

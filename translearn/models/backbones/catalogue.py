@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from translearn.errors import WeightsError
-from translearn.models.backbones.backbone import is_timm, names, native_size, torchvision_models
+from translearn.models.backbones.backbone import names, native_size, torchvision_models
+from translearn.models.backbones.names import is_timm
 from translearn.models.backbones.stages import num_stages
 from translearn.models.backbones.timm_weights import tags
 from translearn.models.network import skeleton

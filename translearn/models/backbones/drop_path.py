@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from translearn.models.backbones.backbone import TIMM, create, has_timm, is_timm, timm, torchvision_ops
+from translearn.models.backbones.backbone import create, timm, torchvision_ops
+from translearn.models.backbones.names import TIMM, has_timm, is_timm
 
 _RATE = 0.5  # of the last block, where all rates are asked for
 

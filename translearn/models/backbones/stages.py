@@ -13,7 +13,8 @@ from torch import nn
 
 from translearn.config import SearchSpec
 from translearn.errors import WeightsError, fault
-from translearn.models.backbones.backbone import create, is_timm, native_size, timm
+from translearn.models.backbones.backbone import create, native_size, timm
+from translearn.models.backbones.names import is_timm
 from translearn.models.backbones.units import Call, calls_of, groups_by_resolution
 
 HEAD = "head"

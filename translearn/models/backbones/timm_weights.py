@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from translearn.errors import WeightsError, fault
-from translearn.models.backbones.backbone import TIMM, timm
+from translearn.models.backbones.backbone import timm
+from translearn.models.backbones.names import TIMM
 from translearn.models.backbones.pretrained import hub_file
 from translearn.models.checkpoints.files import read_content
 from translearn.models.weights import State

@@ -13,6 +13,7 @@ from translearn.data.ingest.options import IngestOptions
 from translearn.data.ingest.plan import plan_ingest
 from translearn.data.ingest.schema import SPLITS
 from translearn.errors import TranslearnError, fault, raise_faults
+from translearn.models.backbones.names import name_faults
 from translearn.storage.folder import Folder
 from translearn.storage.uris import is_remote
 from translearn.study.datasets.changes import at_hand, replaced_faults
@@ -46,7 +47,8 @@ def look(spec: StudySpec, alone: bool = True) -> dict[str, Size]:
     """
     here = {name: data for name, data in places(spec).items() if is_place(data[0]) and not is_remote(data[0])}
     sizes, faults = sizes_of(here)
-    raise_faults([*faults, *_missing_checkpoints(spec), *([] if is_remote(spec.storage) else storage_faults(spec))])
+    faults += _unknown_backbones(spec) + _missing_checkpoints(spec)
+    raise_faults([*faults, *([] if is_remote(spec.storage) else storage_faults(spec))])
     if alone:
         check_free(Folder.open(spec.storage), spec.name)
     return sizes
@@ -98,6 +100,10 @@ def check_ingest(source: str, out: str, options: IngestOptions) -> None:
     plan = plan_ingest(source, options)
     nearest(out).check_writable()
     check_out(plan, Folder.open(out))
+
+
+def _unknown_backbones(spec: StudySpec) -> list[str]:
+    return [f"sources.{source.name}.{line}" for source in spec.sources for line in name_faults(source.arch)]
 
 
 def _missing_checkpoints(spec: StudySpec) -> list[str]:
