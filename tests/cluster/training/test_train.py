@@ -80,7 +80,7 @@ def test_groups_do_the_jobs_of_one_step_after_the_other(groups: Any, capsys: pyt
         assert len(seen) in (3, 4)
     both.close()
     assert sorted(seen) == ["a", "b", "c", "d"]
-    assert capsys.readouterr().out == "training 3 run(s): 2 at once, 1 worker of 1 CPU each\n"
+    assert capsys.readouterr().out == "training 3 runs: 2 at once, 1 worker of 1 CPU each\n"
 
 
 def test_a_failure_is_raised_when_the_other_groups_have_done_the_rest(

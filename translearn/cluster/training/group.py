@@ -14,6 +14,7 @@ import ray.train
 from translearn.cluster.session import quick_starts
 from translearn.cluster.tracking.console import say
 from translearn.cluster.training.layout import Layout
+from translearn.words import plural
 
 MAX_FAILURES = 3
 #: How often Ray Train may start more workers. Each time costs a start, and the epochs since the last checkpoint.
@@ -59,4 +60,4 @@ class Size:
         elastic, num = self._layout.elastic, row.get("workers", self._num)
         if elastic and self._layout.at_once == 1 and num != self._num:
             self._num = num
-            say(f"training on {num} worker(s), of at most {elastic[1]}")
+            say(f"training on {plural(num, 'worker')}, of at most {elastic[1]}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from translearn.cluster.resources import Resources
 from translearn.cluster.slots import most_cpus, num_with_cpus, slots
+from translearn.words import plural
 
 #: Each run at once costs the driver's node about 0.6 GB: Ray Train's controller and three processes that it starts.
 MOST_AT_ONCE = 16
@@ -40,10 +41,10 @@ class Layout:
 
     def __str__(self) -> str:
         runs = "one at a time" if self.at_once == 1 else f"{self.at_once} at once"
-        each = f"{self.cpus} CPU{'s' if self.cpus > 1 else ''}" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        each = f"{plural(self.cpus, 'CPU')}" + (f" and {self.gpus:g} GPU" if self.gpus else "")
         if self.elastic:
             return f"{runs}, {self.elastic[0]} to {self.elastic[1]} workers of {each} each ({self.workers} now)"
-        return f"{runs}, {self.workers} worker{'s' if self.workers > 1 else ''} of {each} each"
+        return f"{runs}, {plural(self.workers, 'worker')} of {each} each"
 
     @property
     def shape(self) -> dict[str, Any]:

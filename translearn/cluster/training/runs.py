@@ -31,6 +31,7 @@ from translearn.cluster.training.step_time import step_seconds
 from translearn.cluster.training.worker import Job, Orders, has_ended
 from translearn.errors import WorkersLostError, fault
 from translearn.storage.folder import Folder
+from translearn.words import plural
 
 _LOOK_EVERY_S = 0.3
 
@@ -85,7 +86,7 @@ class WorkerGroups:
         self._kept = self._state.checkpoints()
         layout = _layout(jobs, self._state, self._resources)
         layout = replace(layout, at_once=min(layout.at_once, num))
-        say(f"training {num} run(s): {layout}")
+        say(f"training {plural(num, 'run')}: {layout}")
         self._queue, self._events, self._size = _queue(), EventFiles(self._out / "tensorboard"), group.Size(layout)
         self._stack.callback(ray.kill, self._queue)
         self._stack.callback(self._events.close)

@@ -11,6 +11,7 @@ from translearn.models.checkpoints.prefixes import below, prefixes
 from translearn.models.load import whole, without_head
 from translearn.models.network import Network, skeleton
 from translearn.models.weights import State
+from translearn.words import plural
 
 _LEAST = 0.5  # share of names with their shapes; below it the names are of something else
 
@@ -49,5 +50,5 @@ def _other_channels(network: Network, tensors: State) -> list[str]:
     shape = tuple(given[name].shape) if name in given else ()
     if len(shape) != 4 or shape[1] == expected.shape[1]:
         return []
-    channels = f"{shape[1]} channel{'s' if shape[1] != 1 else ''}"
+    channels = f"{plural(shape[1], 'channel')}"
     return [f"{name} takes {channels} and images have 3: use weights that were trained on R, G and B."]

@@ -28,6 +28,7 @@ from translearn.study.planning.look import Size
 from translearn.study.planning.time_plan import planned, time_lines
 from translearn.study.refits.convergence import lengths
 from translearn.training.config import TrainConfig
+from translearn.words import plural
 
 _STEPS, _BATCH_SIZE = 3, 16
 
@@ -149,5 +150,5 @@ def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resource
 
 
 def _workers(num: str, cpus: int, gpus: float) -> str:
-    each = f"{cpus} CPU{'s' if cpus > 1 else ''}" + (f" and {gpus:g} GPU" if gpus else "")
+    each = f"{plural(cpus, 'CPU')}" + (f" and {gpus:g} GPU" if gpus else "")
     return f"{num} worker{'' if num == '1' else 's'} of {each}"

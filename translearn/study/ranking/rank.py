@@ -28,6 +28,7 @@ from translearn.study.datasets.names import limits
 from translearn.study.directory import RANKING, RANKING_TABLE
 from translearn.study.sources import source_dataset
 from translearn.study.tables import RANKING_SCHEMA, table
+from translearn.words import plural
 
 
 def rank(context: StudyContext) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -43,7 +44,7 @@ def rank(context: StudyContext) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not folder.exists(RANKING):
         started = time.perf_counter()
         names = [name for name, source in sources.items() if source.kind != "scratch"]
-        say(f"ranking {len(names)} source{'s' if len(names) > 1 else ''} on the target's training images")
+        say(f"ranking {plural(len(names), 'source')} on the target's training images")
         scored = score_sources(context.task(sources), _own_images(spec, folder), spec, context.resources)
         folder.write_table(RANKING_TABLE, table(_rows(scored), RANKING_SCHEMA))
         ranking = ranking_of(scored, sources, len(context.splits.train))

@@ -17,6 +17,7 @@ from translearn.study.models import check_trained, failure, model_info
 from translearn.study.refits.candidates import Candidate
 from translearn.study.tables import CURVE_SCHEMA, table
 from translearn.training.config import TrainConfig
+from translearn.words import plural
 
 REFIT = "refit"
 
@@ -56,7 +57,7 @@ def train_refits(context: StudyContext, jobs: list[Job], groups: WorkerGroups) -
     """Train jobs, with a table on the console; those that diverge leave ``failed.json``."""
     spec, folder = context.spec, context.folder
     epochs = max(job.config.epochs for job in jobs)
-    say(f"refitting: {len(jobs)} runs of up to {epochs} epochs")
+    say(f"refitting: {plural(len(jobs), 'run')} of up to {epochs} epochs")
     with board("refits", len(jobs), epochs, spec.name) as shown:
         for job in jobs:
             if not (folder / REFIT / job.run).exists(MARKER):
