@@ -76,8 +76,19 @@ def test_adamw_decays_beside_its_unit_first_step() -> None:
     assert step_with_gradient_2(optimizer) == pytest.approx([1 - 0.1 * 0.5 - 0.1, 1 - 0.1])
 
 
-def test_on_a_cpu_adamw_has_one_kernel_and_sgd_has_not() -> None:
-    fused = {
-        name: make_optimizer(groups(), 0.1, TrainSpec(optimizer=name)).defaults["fused"] for name in ("sgd", "adamw")
-    }
-    assert fused == {"sgd": False, "adamw": True}
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_of_one_kernel_takes_the_steps_of_sgd_tensor_by_tensor(momentum: float) -> None:
+    start, generator = torch.randn(3, 1000, generator=torch.Generator().manual_seed(0)), torch.Generator()
+    ends = []
+    for make in (
+        lambda groups: make_optimizer(groups, 0.1, TrainSpec(optimizer="sgd", momentum=momentum)),
+        lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=momentum, nesterov=momentum > 0, foreach=False),
+    ):
+        weight = torch.nn.Parameter(start.clone())
+        optimizer = make([{"params": [weight], "weight_decay": 0.5}])
+        generator.manual_seed(1)
+        for _ in range(10):
+            weight.grad = torch.randn(3, 1000, generator=generator)
+            optimizer.step()
+        ends.append(weight.detach())
+    torch.testing.assert_close(*ends, rtol=1e-5, atol=1e-6)
