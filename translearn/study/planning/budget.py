@@ -12,6 +12,7 @@ from typing import Any
 
 from translearn.config import SourceSpec, StudySpec
 from translearn.data.batches import num_steps
+from translearn.words import plural
 
 #: From so many training images on so many steps.
 _STEPS = ((500_000, 20_000), (20_000, 10_000), (0, 500))
@@ -71,7 +72,7 @@ def few_steps(spec: StudySpec, num_train: int) -> list[str]:
     steps, enough = num_steps(num_train, spec.train.batch_size), enough_steps(num_train)
     return [
         f"{key}: {_equal(epochs, epochs * steps)}, few for {num_train} training images: scratch may not have "
-        f"learned by then. {ceil(enough / steps)} epochs ({enough} steps) would do, as auto sets them."
+        f"learned by then. {plural(ceil(enough / steps), 'epoch')} ({enough} steps) would do, as auto sets them."
         for key, epochs in (("search.epochs", spec.search.epochs), ("refit.epochs", spec.refit.epochs))
         if epochs * steps < enough
     ]

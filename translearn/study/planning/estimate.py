@@ -75,7 +75,7 @@ def _search_line(spec: StudySpec, costs: Costs) -> str:
     resources = costs.resources
     workers = _workers(str(resources.workers_per_trial), resources.cpus, resources.gpus)
     return (
-        f"search: {spec.search.trials} trials of at most {spec.search.epochs} epochs of "
+        f"search: {plural(spec.search.trials, 'trial')} of at most {plural(spec.search.epochs, 'epoch')} of "
         f"{num_steps(costs.sizes['target'].num_train, spec.train.batch_size)} steps, "
         f"{resources.concurrent_trials} at once, {workers} a trial: at most {in_words(costs.search_s(spec))}"
     )
@@ -102,11 +102,13 @@ def _baseline_line(spec: StudySpec, costs: Costs) -> str:
 def _refit_lines(spec: StudySpec, costs: Costs) -> list[str]:
     num, epochs, longer = num_refits(spec), spec.refit.epochs, lengths(spec.refit.baseline_cap)
     took = in_words(costs.refits_s(spec))
-    lines = [f"refit: up to {num} runs of {epochs} epochs, {costs.layout(spec)}: at most {took}"]
+    lines = [f"refit: up to {plural(num, 'run')} of {plural(epochs, 'epoch')}, {costs.layout(spec)}: at most {took}"]
     if longer:
         took = in_words(costs.longer_s(spec))
         each = ", then ".join(str(times * epochs) for times in longer)
-        lines.append(f"scratch at convergence: {spec.refit.seeds} runs of {each} epochs if more help: at most {took}")
+        lines.append(
+            f"scratch at convergence: {plural(spec.refit.seeds, 'run')} of {each} epochs if more help: at most {took}"
+        )
     return lines
 
 
@@ -134,7 +136,7 @@ def _pretrain_line(source: SourceSpec, spec: StudySpec, costs: Costs) -> str:
     assert source.pretrain
     num, epochs = costs.sizes[source.name].num_train, source.pretrain.epochs
     steps, whole = num_steps(num, pretrain_batch_size(source, spec, num)), in_words(costs.pretrain_run_s(source))
-    return f"pre-train {source.name}: {epochs} epochs of {steps} steps: about {whole} on one worker"
+    return f"pre-train {source.name}: {plural(epochs, 'epoch')} of {plural(steps, 'step')}: about {whole} on one worker"
 
 
 def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resources) -> float:

@@ -10,6 +10,7 @@ from translearn.errors import SpecError, fault
 from translearn.study.planning.budget import with_budget
 from translearn.study.planning.costs import Costs
 from translearn.study.planning.reductions import fitted, left_out
+from translearn.words import plural
 
 #: What steps take beside their work, to start Ray and workers and to import torch: as measured in a study of 40 digits
 #: on 2 cores that others used too (load 5).
@@ -103,8 +104,8 @@ def time_lines(given: StudySpec, spec: StudySpec, costs: Costs) -> list[str]:
 
 def _too_little(time_s: float, found: StudySpec, costs: Costs) -> str:
     needed = before_s(found, costs) + rest_s(found, costs)
-    trials = f"{found.search.trials} trials of {found.search.epochs} epochs"
-    refits = f"{found.refit.seeds} refits a candidate of {found.refit.epochs} epochs"
+    trials = f"{plural(found.search.trials, 'trial')} of {plural(found.search.epochs, 'epoch')}"
+    refits = f"{plural(found.refit.seeds, 'refit')} a candidate of {plural(found.refit.epochs, 'epoch')}"
     rule = f"must be at least {needed:.0f}, about what the least of this study takes here ({trials}, {refits})"
     remedy = f"Give it --time {as_option(needed)}, or lower target.image_size or target.train_per_class."
     return fault("time_budget_s", rule, f"{time_s:g}", remedy)

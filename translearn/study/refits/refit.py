@@ -57,7 +57,7 @@ def train_refits(context: StudyContext, jobs: list[Job], groups: WorkerGroups) -
     """Train jobs, with a table on the console; those that diverge leave ``failed.json``."""
     spec, folder = context.spec, context.folder
     epochs = max(job.config.epochs for job in jobs)
-    say(f"refitting: {plural(len(jobs), 'run')} of up to {epochs} epochs")
+    say(f"refitting: {plural(len(jobs), 'run')} of up to {plural(epochs, 'epoch')}")
     with board("refits", len(jobs), epochs, spec.name) as shown:
         for job in jobs:
             if not (folder / REFIT / job.run).exists(MARKER):
