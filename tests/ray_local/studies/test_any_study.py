@@ -18,10 +18,10 @@ from PIL import Image
 from translearn.cli import main
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(7200)]
 
 _FAULT = re.compile(r"^error: \S.*: .*\.$", re.MULTILINE)
-NUM = int(os.environ.get("TRANSLEARN_STUDIES", "25"))
+NUM = int(os.environ.get("TRANSLEARN_STUDIES", "15"))
 _OUTCOMES: list[str] = []
 
 
@@ -59,7 +59,8 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
         "forgetting": st.booleans(),
         "baseline_cap": st.integers(1, 2),
     }
-    train = {"batch_size": st.sampled_from([2, 8]), "optimizer": st.sampled_from(["sgd", "adamw"])}
+    # Two values a channel at the end of a network make half of all studies diverge before their search.
+    train = {"batch_size": st.sampled_from([4, 8]), "optimizer": st.sampled_from(["sgd", "adamw"])}
     return {
         "_classes": draw(st.lists(counts, min_size=2, max_size=4)),
         "target": {"image_size": draw(st.sampled_from([16, 24, 32]))},
