@@ -19,6 +19,7 @@ FIGURES = {
     "choosing": ("tables", "fits", "tenth"),
     "ingest": ("img_s", "flat"),
     "loader": ("img_s", "growth"),
+    "optimizers": ("mobilenet_v2",),
     "predict": ("img_s", "growth", "flat"),
     "scale": ("efficiency", "model"),
     "search": ("ratio_nested", "ratio_tune_table", "ratio_tune_best"),
