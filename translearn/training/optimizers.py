@@ -12,7 +12,7 @@ from translearn.config import TrainSpec
 def make_optimizer(groups: list[dict], lr: float, train: TrainSpec) -> torch.optim.Optimizer:
     """SGD (Nesterov momentum) or AdamW over parameter groups that carry their own weight decay.
 
-    One kernel a step: on a CPU too, where SGD tensor by tensor takes 2.5 to 5 times as long (BENCHMARKS.md).
+    One kernel a step: on a CPU too, where SGD tensor by tensor takes 1.5 to 3 times as long (BENCHMARKS.md).
     """
     if train.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=lr, fused=True)
