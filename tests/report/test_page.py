@@ -175,7 +175,7 @@ def test_the_worst_mistakes_are_shown_with_their_pictures(page):
     pictures = [value or "" for name, value in page.attributes if name == "src"]
     rows = study().mistakes.to_pylist()
     assert [base64.b64decode(p.removeprefix("data:image/png;base64,")) for p in pictures] == [r["image"] for r in rows]
-    assert "taken for 3, 99.0 %" in page.text
+    assert "taken for 3, 99.0 %" in page.plain
 
 
 @pytest.mark.parametrize(("reads", "words"), [(1, "read once;"), (3, "Test was read 3 times")])

@@ -61,6 +61,6 @@ def test_a_change_of_size_is_told_once(capsys: pytest.CaptureFixture[str]) -> No
         for row in ({"workers": 3}, {"workers": 3}, {"reason": "diverged"}, {"workers": 2}, {"workers": 2}):
             size.take(row)
     assert capsys.readouterr().out.splitlines() == [
-        "training on 3 worker(s), of at most 8",
-        "training on 2 worker(s), of at most 8",
+        "training on 3 workers, of at most 8",
+        "training on 2 workers, of at most 8",
     ]
