@@ -41,7 +41,7 @@ class Layout:
 
     def __str__(self) -> str:
         runs = "one at a time" if self.at_once == 1 else f"{self.at_once} at once"
-        each = f"{plural(self.cpus, 'CPU')}" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        each = plural(self.cpus, "CPU") + (f" and {self.gpus:g} GPU" if self.gpus else "")
         if self.elastic:
             return f"{runs}, {self.elastic[0]} to {self.elastic[1]} workers of {each} each ({self.workers} now)"
         return f"{runs}, {plural(self.workers, 'worker')} of {each} each"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -96,10 +96,8 @@ def to_8_bits(values: np.ndarray, white: int) -> Image.Image:
     if has_alpha(values) and values[..., -1].max() > white:
         whites[-1] = WHITE
     found = np.empty(values.shape, dtype=np.uint8)
-    step = max(1, _BAND // values[0].size)
-    for first in range(0, len(values), step):  # a large image in wide integers would take eight times its size
-        band = values[first : first + step].astype(np.int64).clip(0, whites)
-        found[first : first + step] = band * 255 // whites
+    for band, out in zip(_bands(values), _bands(found), strict=True):
+        out[:] = band.astype(np.int64).clip(0, whites) * 255 // whites
     return Image.fromarray(found)
 
 
@@ -112,11 +110,19 @@ def _joined(upper: Image.Image, lower: Image.Image) -> np.ndarray:
 
 
 def _divided(values: np.ndarray) -> np.ndarray:
-    """Return colours that were multiplied by alpha as they were before, rounded."""
-    alpha = values[..., 3:].astype(np.uint32)
-    opaque = np.uint32(white_of(int(alpha.max())))
-    colours = (values[..., :3] * opaque + alpha // 2) // alpha.clip(1)
-    return np.concatenate([colours.clip(0, WHITE), alpha], axis=2).astype(np.uint16)
+    """Return colours that were multiplied by alpha as they were before, rounded; ``values`` are changed in place."""
+    opaque = np.uint32(white_of(int(values[..., 3].max())))
+    for band in _bands(values):
+        alpha = band[..., 3:].astype(np.uint32)
+        band[..., :3] = ((band[..., :3] * opaque + alpha // 2) // alpha.clip(1)).clip(0, WHITE)
+    return values
+
+
+def _bands(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield views of rows: a large image in wide integers would take several times its size."""
+    step = max(1, _BAND // values[0].size)
+    for first in range(0, len(values), step):
+        yield values[first : first + step]
 
 
 def _with_alpha(values: np.ndarray, image: Image.Image) -> np.ndarray:

@@ -50,5 +50,5 @@ def _other_channels(network: Network, tensors: State) -> list[str]:
     shape = tuple(given[name].shape) if name in given else ()
     if len(shape) != 4 or shape[1] == expected.shape[1]:
         return []
-    channels = f"{plural(shape[1], 'channel')}"
+    channels = plural(shape[1], "channel")
     return [f"{name} takes {channels} and images have 3: use weights that were trained on R, G and B."]

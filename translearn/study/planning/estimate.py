@@ -152,5 +152,5 @@ def _image_seconds(spec: StudySpec, arch: str, target: Size, resources: Resource
 
 
 def _workers(num: str, cpus: int, gpus: float) -> str:
-    each = f"{plural(cpus, 'CPU')}" + (f" and {gpus:g} GPU" if gpus else "")
+    each = plural(cpus, "CPU") + (f" and {gpus:g} GPU" if gpus else "")
     return f"{num} worker{'' if num == '1' else 's'} of {each}"
