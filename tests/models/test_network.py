@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -141,6 +142,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(arch: str, remedy: str
 def test_the_names_are_known_without_importing_their_packages() -> None:
     assert sorted(written_names("torchvision") + written_names("timm")) == sorted(names())
     assert written_names("no_such_package") == ()
+
+
+def test_a_model_that_a_program_has_registered_with_timm_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timm, "list_models", lambda: ["mine"])
+    assert name_faults("timm/mine") == []
+    assert name_faults("timm/mines") != []
 
 
 def test_a_model_without_a_linear_head_is_refused_by_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,17 +33,25 @@ def name_faults(arch: str, known: Sequence[str] | None = None) -> list[str]:
 
     Args:
         arch: The name.
-        known: The names that there are; as the package's source has them when None, and no fault where it has none.
+        known: The names that there are. None: those that the package's source has, and that a program which has
+            imported timm has registered there; no fault where there are none.
     """
     if is_timm(arch) and not has_timm():
         remedy = "Install it: pip install -c constraints.txt 'translearn[timm]'."
         return [fault("arch", "must be a backbone of a package that is here", f"{arch!r} without timm", remedy)]
-    known = written_names("timm" if is_timm(arch) else "torchvision") if known is None else known
+    known = _known(arch) if known is None else known
     if arch in known or not known:
         return []
     near = difflib.get_close_matches(arch, known, n=1, cutoff=0.5)
     remedy = f"Did you mean {near[0]!r}?" if near else "`translearn backbones` lists them."
     return [fault("arch", "must be a known backbone", repr(arch), remedy)]
+
+
+def _known(arch: str) -> Sequence[str]:
+    if not is_timm(arch):
+        return written_names("torchvision")
+    registered = sys.modules["timm"].list_models() if "timm" in sys.modules else []
+    return [*written_names("timm"), *(f"{TIMM}{name}" for name in registered)]
 
 
 @functools.cache
