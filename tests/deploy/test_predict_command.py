@@ -175,3 +175,10 @@ def test_progress_is_told_after_five_seconds_and_every_ten(monkeypatch, capsys):
         "200 of 600 images, 25 images/s, 16 s left",
         "500 of 600 images, 25 images/s, 4 s left",
     ]
+
+
+def test_work_of_which_no_part_is_done_yet_is_told_too(monkeypatch, capsys):
+    now = iter(range(0, 1000, 4))
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    assert list(progress.followed([[], [], ["a"], ["b"]], 2, "sources ranked")) == [[], [], ["a"], ["b"]]
+    assert capsys.readouterr().err == "0 of 2 sources ranked, 8 s so far\n"

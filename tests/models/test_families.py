@@ -163,7 +163,7 @@ def test_every_backbone_has_stages_or_is_refused_by_name(letter: str) -> None:
     for arch in names():
         if not arch.rpartition("/")[2].startswith(letter):
             continue
-        entry = next(one for one in catalogue(arch) if one.arch == arch)
+        (entry,) = catalogue(f"[{arch[0]}]{arch[1:]}")  # a pattern that fits this name alone
         if entry.reason:
             assert arch in entry.reason
             continue

@@ -75,8 +75,9 @@ def score_sources(
 
 
 def _as_they_end(refs: list[Any]) -> Iterator[list[Any]]:
+    """Yield references whose tasks are done, and an empty list each second in which none was."""
     while refs:
-        done, refs = ray.wait(refs)
+        done, refs = ray.wait(refs, timeout=1.0)
         yield done
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from translearn.cluster.data.stored import _ranges, store
 from translearn.cluster.each_node import nodes_with_cpus, on_each
 from translearn.config import TrainSpec
 from translearn.data.dataset import Dataset
+from translearn.data.images import on_disk
 from translearn.data.images.decode import decode_split, select_split
 from translearn.data.images.image_set import ImageSet
 from translearn.data.images.placement import Room
@@ -91,8 +93,18 @@ def test_a_damaged_shard_is_a_data_error_here(ray_session, dataset, tmp_path):
     file = tmp_path / "copy" / dataset.shards("train")[0].file
     selection = select_split(Dataset(Folder.open(tmp_path / "copy"), dataset.manifest), "train", 32)
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(DataError, match=rf"^{file}: must have the SHA-256 \w+, but got \w+\. It was changed"):
-        store(selection)
+    for place in ("memory", "disk"):
+        with pytest.raises(DataError, match=rf"^{file}: must have the SHA-256 \w+, but got \w+\. It was changed"):
+            place_images(selection, place)
+
+
+def test_decoding_onto_the_disk_tells_that_it_goes_on(ray_session, dataset, monkeypatch, capsys):
+    for name in ("_AFTER_S", "_EVERY_S"):
+        monkeypatch.setattr(f"translearn.cluster.tracking.progress.{name}", 0.01)
+    in_time = on_disk.decoded
+    monkeypatch.setattr(on_disk, "decoded", lambda selection: [time.sleep(0.5)] and in_time(selection))
+    assert (placed(dataset, "train", "disk").images.folder / "images.npy").exists()
+    assert "decoding 60 images onto disk: 0 s\n" in capsys.readouterr().err
 
 
 def test_removing_leaves_nothing_on_the_disk(ray_session, dataset, tmp_path):

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
 
 from translearn.cluster.data.stored import store
 from translearn.cluster.each_node import nodes_with_cpus, on_each
+from translearn.cluster.tracking.progress import ticking
 from translearn.data.images.decode import Selection
 from translearn.data.images.image_set import ImageSet
 from translearn.data.images.on_disk import DiskImages, disk_root, remove_idle
@@ -30,12 +32,18 @@ def measure_room() -> Room:
 
 
 def place_images(selection: Selection, place: Place) -> ImageSet:
-    """Return the images of a selection in their place: decoded now in memory, when first read on disk.
+    """Return the images of a selection in their place: decoded now, or at each read where they are streamed.
+
+    On disk, nodes that are not there yet, and others where the data set is in a local folder, decode at their first
+    read.
 
     Raises:
-        DataError: A shard is damaged; of images on disk, their first reader raises it.
+        DataError: A shard is damaged.
     """
-    return ImageSet(_PLACES[place](selection), selection.labels, selection.keys)
+    images = ImageSet(_PLACES[place](selection), selection.labels, selection.keys)
+    if isinstance(images.images, DiskImages):
+        _decode_on_disks(images.images)
+    return images
 
 
 def remove_images(sets: Iterable[ImageSet]) -> None:
@@ -45,6 +53,18 @@ def remove_images(sets: Iterable[ImageSet]) -> None:
         images.close()
     if on_disk:
         on_each(nodes_with_cpus(), _remove, [images.selection.fingerprint() for images in on_disk])
+
+
+def _decode_on_disks(images: DiskImages) -> None:
+    nodes, here = nodes_with_cpus(), ray.get_runtime_context().get_node_id()
+    if images.selection.dataset.folder.is_local:  # which others may have later, or not at all
+        nodes = [node for node in nodes if node["NodeID"] == here]
+    where = "disk" if len(nodes) == 1 else f"the disks of {len(nodes)} nodes"
+    try:
+        with ticking(f"decoding {len(images):,} images onto {where}"):
+            on_each(nodes, DiskImages.decode, images)
+    except RayTaskError as error:
+        raise error.cause from None
 
 
 def _free() -> tuple[str, int]:

@@ -29,7 +29,7 @@ def followed(parts: Iterable[_Part], total: int, unit: str) -> Generator[_Part, 
     """Yield the same parts, and show how many of ``total`` units they have been; from five seconds on.
 
     Args:
-        parts: Each has a length, in units.
+        parts: Each has a length, in units; an empty one tells that the work goes on.
         total: The sum of their lengths.
         unit: The plural of what is counted.
     """
@@ -79,10 +79,16 @@ def _lines(parts: Iterable[_Part], total: int, unit: str) -> Iterator[_Part]:
         yield part
         done, now = done + len(part), time.monotonic()
         if now > due and done < total:
-            speed, due = done / (now - started), now + _EVERY_S
-            left = f"{(total - done) / speed:.0f} s left"
-            sys.stderr.write(f"{done:,} of {total:,} {unit}, {_rounded(speed)} {unit}/s, {left}\n")
+            due = now + _EVERY_S
+            sys.stderr.write(f"{done:,} of {total:,} {unit}, {_pace(done, total, unit, now - started)}\n")
             sys.stderr.flush()
+
+
+def _pace(done: int, total: int, unit: str, elapsed_s: float) -> str:
+    if not done:
+        return f"{elapsed_s:.0f} s so far"
+    speed = done / elapsed_s
+    return f"{_rounded(speed)} {unit}/s, {(total - done) / speed:.0f} s left"
 
 
 def _rounded(speed: float) -> str:

@@ -45,6 +45,15 @@ class DiskImages(SelectedImages):
         """The folder of these images on this node."""
         return disk_root() / self.selection.fingerprint()
 
+    def decode(self) -> None:
+        """Decode all images onto this node's disk, unless they are there.
+
+        Raises:
+            DataError: A shard is damaged.
+            StorageError: The disk is full, or the folder is another user's.
+        """
+        _ = self._opened
+
     def close(self) -> None:
         """Release this process's lock on the folder; the next read acquires it again."""
         self.__dict__.pop("_opened", None)
