@@ -91,7 +91,7 @@ class Workers:
         """As ``trained``, on so many workers, which end with the same bits."""
         for orders in self._orders[:num_workers]:
             orders.put((shape, num_workers, str(folder)))
-        told = {self._results.get(timeout=120) for _ in range(num_workers)}
+        told = {self._results.get(timeout=600) for _ in range(num_workers)}
         assert len(told) == 1, told
         assert len(next(iter(told))) == 64, told
         found: tuple[float, dict[str, Tensor]] = torch.load(folder / "first.pt")

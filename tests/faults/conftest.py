@@ -84,9 +84,11 @@ def _problems(fault: Fault, study: TinyStudy, reference: TinyStudy) -> list[str]
 
 def _tell(request: pytest.FixtureRequest, line: str) -> None:
     """Print a line of the table at once: all faults take long."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    reporter.ensure_newline()
-    reporter.write_line(line)
+    plugins = request.config.pluginmanager
+    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+        reporter = plugins.get_plugin("terminalreporter")
+        reporter.ensure_newline()
+        reporter.write_line(line)
 
 
 def _left(study: TinyStudy) -> set[str]:

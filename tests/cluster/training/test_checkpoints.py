@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +55,18 @@ def test_ray_s_list_of_checkpoints_that_is_damaged_is_named(tmp_path: Path, caps
     assert Interrupted(Folder.open(tmp_path)).checkpoints() == {}
     assert not group.exists()
     assert "is damaged (" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b'{"workers": 1, ', b"1", b"\xff"])
+def test_without_the_shape_of_their_groups_interrupted_runs_begin_anew(
+    content: bytes, tmp_path: Path, capsys: Any
+) -> None:
+    folder, state = Folder.open(tmp_path) / ".ray", Interrupted(Folder.open(tmp_path) / ".ray")
+    assert state.shape() is None
+    state.keep_shape({"workers": 2})
+    assert state.shape() == {"workers": 2}
+    folder.write_bytes("shape.json", content)
+    (folder / "0" / "group-0").write_bytes("checkpoint_manager_snapshot.json", b"{}")
+    assert state.shape() is None
+    assert capsys.readouterr().out.endswith("shape.json is damaged: runs that were interrupted begin anew\n")
+    assert not folder.names()

@@ -6,6 +6,7 @@ last checkpoint, so a command that goes on may have more groups or fewer.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import ray.train
@@ -23,8 +24,20 @@ class Interrupted:
         self._folder = folder
 
     def shape(self) -> dict[str, Any] | None:
-        """Return the ``Layout.shape`` that was kept, if any."""
-        return dict(self._folder.read_json(_SHAPE)) if self._folder.exists(_SHAPE) else None
+        """Return the ``Layout.shape`` that was kept, if any.
+
+        Without it a run's checkpoint could be followed by epochs of another number of workers: where it is damaged, the
+        checkpoints are deleted.
+        """
+        if not self._folder.exists(_SHAPE):
+            return None
+        content = self._folder.read_bytes(_SHAPE)
+        try:
+            return dict(json.loads(content))
+        except (ValueError, TypeError):
+            say(f"warning: {self._folder.address(_SHAPE)} is damaged: runs that were interrupted begin anew")
+            self._folder.remove()
+            return None
 
     def keep_shape(self, shape: dict[str, Any]) -> None:
         """Keep a ``Layout.shape``."""

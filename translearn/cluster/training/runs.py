@@ -83,8 +83,8 @@ class WorkerGroups:
         self._stack.close()
 
     def _start(self, jobs: Sequence[Job], num: int) -> None:
-        self._kept = self._state.checkpoints()
         layout = _layout(jobs, self._state, self._resources)
+        self._kept = self._state.checkpoints()
         layout = replace(layout, at_once=min(layout.at_once, num))
         say(f"training {plural(num, 'run')}: {layout}")
         self._queue, self._events, self._size = _queue(), EventFiles(self._out / "tensorboard"), group.Size(layout)
