@@ -52,22 +52,21 @@ def mount(study: TinyStudy) -> None:
     _run("mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(study.home))
 
 
-def _kill(title: str, times: int = 1) -> Strike:
-    """Kill a process of a title; as often as told, also one of those that take its place."""
-
-    def strike(study: TinyStudy) -> None:
-        known: set[int] = set()
-        for _ in range(times):
-            new = _processes(study, title, known)
-            known |= new
-            os.kill(min(new), signal.SIGKILL)
-
-    return strike
+def _kill(title: str) -> Strike:
+    """Kill a process of a title."""
+    return lambda study: os.kill(min(_processes(study, title)), signal.SIGKILL)
 
 
 def _run_out_of_memory(study: TinyStudy) -> None:
-    """Kill the worker of a refit whenever there is one, until Ray Train gives up."""
-    _kill(_WORKER, 4)(study)
+    """Kill the workers of refits whenever there are any, until Ray Train gives up."""
+    known: set[int] = set()
+    while study.is_at_work():
+        new = set(study.scene.processes(_WORKER)) - known
+        known |= new
+        for pid in new:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_LOOK_S)
     study.fail("new starts")
 
 
@@ -75,17 +74,17 @@ def _kill_node(title: str) -> Strike:
     """Kill the node of a process of a title; then another node joins."""
 
     def strike(study: TinyStudy) -> None:
-        study.scene.cluster("kill_node_of", min(_processes(study, title, set())))
+        study.scene.cluster("kill_node_of", min(_processes(study, title)))
         study.scene.cluster("mend")
 
     return strike
 
 
-def _processes(study: TinyStudy, title: str, known: set[int]) -> set[int]:
+def _processes(study: TinyStudy, title: str) -> list[int]:
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        if new := set(study.scene.processes(title)) - known:
-            return new
+        if found := study.scene.processes(title):
+            return found
         time.sleep(_LOOK_S)
     raise FaultError(f"there must be a process {title!r} to kill")
 
@@ -243,7 +242,7 @@ FAULTS = (
     Fault("node", NODE),
     Fault("driver", DRIVER, whole=True),
     Fault("head", (Blow("search", _IN_SEARCH, _kill_head, 3), Blow("refit", _IN_REFIT, _kill_head, 2))),
-    Fault("out-of-memory", (Blow("a refit's worker, four times", _IN_REFIT, _run_out_of_memory),)),
+    Fault("out-of-memory", (Blow("the refits' workers, always", _IN_REFIT, _run_out_of_memory),)),
     Fault("storage-away", (Blow("search", _IN_SEARCH, _AWAY),), may_repeat=3),
     Fault("disk-full", (Blow("search", _IN_SEARCH, _FULL),), may_repeat=3, own_disk=True),
     Fault("read-only", (Blow("refit", _IN_REFIT, _READ_ONLY),), may_repeat=3, own_disk=True),

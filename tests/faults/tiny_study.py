@@ -89,6 +89,10 @@ class TinyStudy:
         self.start().kill()
         self.wait()
 
+    def is_at_work(self) -> bool:
+        """Return whether the command runs."""
+        return self._driver is not None and self._driver.poll() is None
+
     def settle(self) -> None:
         """Wait until Ray has ended what a command left: its actors would write over damaged files."""
         deadline = time.monotonic() + _SETTLE_S

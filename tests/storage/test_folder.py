@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pytest
 
-from translearn.errors import StorageError
+from translearn.errors import InputError, StorageError, TranslearnError
 from translearn.storage.folder import Folder
 
 
@@ -116,6 +116,22 @@ def test_a_folder_that_can_not_be_made_says_what_to_do(tmp_path: Path) -> None:
         folder.check_writable()
     assert str(caught.value).startswith(f"{folder.uri}: cannot be written (")
     assert str(caught.value).endswith("). Free space or choose another `storage`.")
+
+
+def test_a_failure_where_nothing_can_be_written_is_told_as_that(folder: Folder, tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), folder.told_where_unwritable():
+        _ = 1 / 0
+    full = Folder.open(tmp_path / "file" / "study")
+    (tmp_path / "file").write_bytes(b"")
+    for error in (ZeroDivisionError(), OSError("disk"), TranslearnError("no trial")):
+        match = r"/file/study: cannot be written \(.*Not a directory"
+        with pytest.raises(StorageError, match=match) as caught, full.told_where_unwritable():
+            raise error
+        assert caught.value.__cause__ is error
+    for told in (InputError("lr"), StorageError("away"), KeyboardInterrupt()):
+        with pytest.raises(type(told)) as kept, full.told_where_unwritable():
+            raise told
+        assert kept.value is told
 
 
 def no_space(_: int) -> None:

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from translearn.errors import StorageError
+from translearn.errors import InputError, StorageError
 from translearn.storage.file_systems import PATIENT, Patience, open_file_system
 from translearn.storage.uris import is_remote, join, split
 
@@ -180,10 +180,27 @@ class Folder:
                     path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Write and delete a test file. Raises StorageError, with the reason, when that fails."""
+        """Write and delete a test file of 1 MiB. Raises StorageError, with the reason, when that fails."""
         name = f".translearn-{uuid.uuid4().hex[:8]}"
-        self.write_bytes(name, b"ok")
+        self.write_bytes(name, bytes(2**20))
         self.remove_file(name)
+
+    @contextmanager
+    def told_where_unwritable(self) -> Iterator[None]:
+        """Raise StorageError where the block fails and the directory takes no files: that is why.
+
+        Ray's libraries meet a disk that is full or away in many places, and say so in as many ways, or not at all.
+        """
+        try:
+            yield
+        except (InputError, StorageError):
+            raise
+        except Exception as error:
+            try:
+                self.check_writable()
+            except StorageError as cause:
+                raise cause from error
+            raise
 
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")

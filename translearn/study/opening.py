@@ -94,6 +94,7 @@ def open_study(
         folder.sweep()
         started = folder.read_json(directory.PROVENANCE)["started"]
         with (
+            folder.told_where_unwritable(),
             tracking(kept, folder.uri, started),
             told_when_interrupted(kept, folder),
             _timed(study, costs, began) as timed,

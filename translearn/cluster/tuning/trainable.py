@@ -16,12 +16,13 @@ from ray.tune.result import DONE, SHOULD_CHECKPOINT
 from translearn.cluster.data.features import features_of
 from translearn.cluster.data.shared import Shared, fetch
 from translearn.cluster.resources import Resources
+from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.cluster.tracking.log import LOGGED, log
 from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.cluster.tuning.space import SearchSpace
 from translearn.config import StudySpec
-from translearn.errors import NonFiniteError
+from translearn.errors import NonFiniteError, StorageError
 from translearn.models.sources import initial_network
 from translearn.models.weights import fingerprint
 from translearn.training.config import EpochResult, LoopState, TrainConfig
@@ -64,6 +65,7 @@ class FineTune(tune.Trainable):
         """Get ready: what is slow is done once an actor, here."""
         self._context, self._task = context, fetch(context.task)
         prepare_process(context.resources.cpus)
+        sweep_checkpoint_folders()
         self._device = torch.device("cuda" if context.resources.gpus else "cpu")
         self._lowest = math.inf  # of the whole trials of this actor, the validation error
         self.reset_config(config)
@@ -95,6 +97,19 @@ class FineTune(tune.Trainable):
         except Exception as error:  # what is missing or damaged raises anything
             self._log("unreadable", reason=f"{type(error).__name__}: {error}")
             self._begin(None)
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """Keep a checkpoint in the storage, as Tune does it; where that fails nothing is left on this node.
+
+        Raises:
+            StorageError: The storage takes no files.
+        """
+        with checkpoint_folder() as here:
+            try:
+                return super().save(checkpoint_dir or str(here))
+            except (OSError, RuntimeError) as error:  # Ray's own error where the storage is not there
+                last = (str(error).splitlines() or [""])[-1]
+                raise StorageError(f"a checkpoint cannot be written ({type(error).__name__}: {last})") from error
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the loop state after the last epoch; none where no epoch is done yet."""

@@ -28,6 +28,7 @@ from translearn.cluster.tuning.trainable import FineTune, TrialContext
 from translearn.config import StudySpec
 from translearn.errors import StorageError, TranslearnError
 from translearn.storage.folder import Folder
+from translearn.words import plural
 
 #: The experiment of a study, a folder in its own; and that of scratch, where sources have several architectures.
 SEARCH, SCRATCH_SEARCH = "search", "search-scratch"
@@ -80,6 +81,7 @@ def run_search(
         The results of each trial, in the order in which they were suggested.
 
     Raises:
+        StorageError: A trial could not keep its checkpoints; the same command goes on with it.
         TranslearnError: No trial gave a result; holds why.
     """
     gc.collect()  # Tune's own cycles keep the actors of a search that was interrupted in this process, and their CPUs
@@ -184,6 +186,12 @@ def _keep_secrets() -> None:
 
 
 def _check(found: Sequence[TrialResult]) -> None:
+    lost = [one for one in found if one.reason and one.reason.startswith(f"{StorageError.__name__}: ")]
+    if lost:
+        raise StorageError(
+            f"search: {plural(len(lost), 'trial')} could not be kept. The first one: {lost[0].reason}. Run the same "
+            "command again to go on."
+        )
     if any(one.curve and not one.reason for one in found):
         return
     reasons = [one.reason for one in found if one.reason]

@@ -8,6 +8,7 @@ from translearn.cluster.tracking.trackers import run_tracker
 from translearn.cluster.training.runs import WorkerGroups
 from translearn.cluster.training.worker import CURVE, Job
 from translearn.config import StudySpec
+from translearn.models.model_dir import load_model
 from translearn.models.model_info import MARKER, read_info
 from translearn.seeds import derive_seed
 from translearn.storage.folder import Folder
@@ -58,6 +59,7 @@ def train_refits(context: StudyContext, jobs: list[Job], groups: WorkerGroups) -
     spec, folder = context.spec, context.folder
     epochs = max(job.config.epochs for job in jobs)
     say(f"refitting: {plural(len(jobs), 'run')} of up to {plural(epochs, 'epoch')}")
+    _check_kept([folder / REFIT / job.run for job in jobs])
     with board("refits", len(jobs), epochs, spec.name) as shown:
         for job in jobs:
             if not (folder / REFIT / job.run).exists(MARKER):
@@ -67,6 +69,13 @@ def train_refits(context: StudyContext, jobs: list[Job], groups: WorkerGroups) -
     for job in jobs:
         if not failure(folder / REFIT / job.run):
             check_trained(folder / REFIT / job.run)
+
+
+def _check_kept(runs: list[Folder]) -> None:
+    """Raise where the model of an earlier command is damaged, before others are trained beside it."""
+    kept = [run for run in runs if run.exists(MARKER)]
+    for run in kept if len(kept) < len(runs) else []:
+        load_model(run)
 
 
 def refit_errors(spec: StudySpec, folder: Folder, candidates: list[Candidate]) -> dict[str, list[float]]:
