@@ -58,7 +58,7 @@ SMALLEST_OF_TIMM = (
     *("swin_tiny_patch4_window7_224", "densenet121", "ghostnet_050", "test_byobnet", "test_coatnet", "test_convnext"),
     *("test_convnext2", "test_convnext3", "test_efficientnet_evos", "test_efficientnet_gn", "test_efficientnet_ln"),
     *("test_mambaout", "test_maxvit", "test_nfnet", "test_resnet", "test_vit2", "test_vit3", "test_vit4"),
-    *("test_vit_relpos",),
+    *("test_vit_relpos", "rdnet_tiny"),
 )
 OTHERS = (*SMALLEST, *(f"timm/{name}" for name in SMALLEST_OF_TIMM))
 FAMILIES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]

@@ -73,6 +73,12 @@ def test_stages_begin_where_the_resolution_falls() -> None:
     assert [num_stages(arch) for arch in ("resnet18", "vgg11_bn", "regnet_y_400mf")] == [5, 6, 5]
 
 
+def test_stages_of_timm_begin_there_too_where_it_has_no_groups_of_its_own() -> None:
+    found = stages("timm/rdnet_tiny")
+    assert found.names == ("stem", "stage1", "stage2", "stage3")
+    assert len({*found.widths.values()}) == 4
+
+
 @pytest.mark.parametrize("arch", QUICK)
 def test_outputs_are_the_stages_means_and_the_last_ones_are_what_the_head_takes(arch: str) -> None:
     network = build(arch, 3, 0, image_size=32).eval()

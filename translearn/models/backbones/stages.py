@@ -107,13 +107,20 @@ def _stages(model: nn.Module, arch: str, calls: Sequence[Call]) -> Stages:
 
 def _groups(model: nn.Module, arch: str, calls: Sequence[Call], head: str) -> list[list[str]]:
     """Return the names of the backbone's parameters in groups, input side first."""
-    if is_timm(arch) and hasattr(model, "group_matcher"):
-        found = timm().models.group_parameters(model, model.group_matcher(coarse=True))  # type: ignore[operator]
-        groups = [found[key] for key in sorted(found)]
-    else:
-        groups = groups_by_resolution(model, calls)
+    groups = (_groups_of_timm(model) if is_timm(arch) else None) or groups_by_resolution(model, calls)
     kept = [[name for name in group if not name.startswith(head)] for group in groups]
     return [group for group in kept if group]
+
+
+def _groups_of_timm(model: nn.Module) -> list[list[str]] | None:
+    """Return timm's own groups of parameters; None where a model has none."""
+    if not hasattr(model, "group_matcher"):
+        return None
+    try:
+        found = timm().models.group_parameters(model, model.group_matcher(coarse=True))  # type: ignore[operator]
+    except AssertionError:  # RDNet's way to say that it has no coarse ones
+        return None
+    return [found[key] for key in sorted(found)]
 
 
 def _merged(model: nn.Module, groups: list[list[str]]) -> list[list[str]]:

@@ -84,7 +84,9 @@ def groups_by_resolution(model: nn.Module, calls: Sequence[Call]) -> list[list[s
     for name, _ in model.named_parameters():
         unit = next((unit for unit in _around(name) if unit in units), "")
         if unit != calls[-1].name:
-            groups[group_of.get(unit, 0)].append(name)  # what is the model's own, as tokens are, is in the first
+            # What is the model's own, as tokens are, is in the first; what is around the classifier in the last.
+            is_around = unit and calls[-1].name.startswith(f"{unit}.")
+            groups[len(starts) if is_around else group_of.get(unit, 0)].append(name)
     return [groups[index] for index in sorted(groups)]
 
 
