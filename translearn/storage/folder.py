@@ -182,8 +182,11 @@ class Folder:
     def check_writable(self) -> None:
         """Write and delete a test file of 1 MiB. Raises StorageError, with the reason, when that fails."""
         name = f".translearn-{uuid.uuid4().hex[:8]}"
-        self.write_bytes(name, bytes(2**20))
-        self.remove_file(name)
+        try:
+            self.write_bytes(name, bytes(2**20))
+            self.remove_file(name)
+        except StorageError as error:
+            raise StorageError(str(error).replace(self.address(name), self.uri)) from error
 
     @contextmanager
     def told_where_unwritable(self) -> Iterator[None]:
@@ -193,7 +196,7 @@ class Folder:
         """
         try:
             yield
-        except (InputError, StorageError):
+        except InputError:
             raise
         except Exception as error:
             try:

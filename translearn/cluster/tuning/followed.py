@@ -12,6 +12,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from translearn.cluster.training.checkpoints import load_state
+from translearn.cluster.tuning.results import cause
 from translearn.models.weights import State
 
 #: Is told the name of a trial, its config, its last result, and whether it has ended.
@@ -58,7 +59,7 @@ class Followed(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list, trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Pass the end of a trial on that failed for good."""
-        _tell(trial, {**trial.last_result, "reason": "it failed; see Ray's logs"}, True)
+        _tell(trial, {**trial.last_result, "reason": _why(trial)}, True)
 
     def on_checkpoint(self, iteration: int, trials: list, trial: Trial, checkpoint: Any, **info: Any) -> None:  # noqa: ARG002
         """Offer the tensors of a trial that is whole: the best of an actor keeps its state."""
@@ -82,6 +83,13 @@ def _trained(checkpoint: tune.Checkpoint) -> State:
     with checkpoint.as_directory() as folder:
         saved = load_state(Path(folder))
     return dict(saved["state"]["model"]) if saved else {}
+
+
+def _why(trial: Trial) -> str:
+    try:
+        return cause(trial.get_pickled_error() or trial.get_error())
+    except Exception:  # the disk that Tune keeps it on may be what failed
+        return "it failed; see Ray's logs"
 
 
 def _tell(trial: Trial, result: Mapping[str, Any], is_over: bool) -> None:

@@ -62,7 +62,7 @@ def _trial_result(result: tune.Result, space: SearchSpace) -> TrialResult:
     # An epoch that was lost with its actor is there twice, with the same figures.
     curve = {int(row["epoch"]): _known(row) for row in rows if _has(row, "epoch")}
     ordered = [curve[epoch] for epoch in sorted(curve)]
-    reason = str((result.error and _cause(result.error)) or "") or (ordered[-1].get("reason") if ordered else None)
+    reason = str((result.error and cause(result.error)) or "") or (ordered[-1].get("reason") if ordered else None)
     run = result.path.rstrip("/").rpartition("/")[2]
     return TrialResult(run, space.settled(result.config or {}), ordered, reason)
 
@@ -78,7 +78,8 @@ def _has(row: dict[str, Any], name: str) -> bool:
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def _cause(error: BaseException) -> str:
-    cause = error.cause if isinstance(error, RayTaskError) and error.cause else error
-    lines = str(cause).strip().splitlines()
-    return f"{type(cause).__name__}: {lines[-1] if lines else ''}"
+def cause(error: BaseException) -> str:
+    """Return in a line what a trial failed of."""
+    first = error.cause if isinstance(error, RayTaskError) and error.cause else error
+    lines = str(first).strip().splitlines()
+    return f"{type(first).__name__}: {lines[-1] if lines else ''}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
@@ -91,7 +93,8 @@ def run_search(
     _keep_secrets()
     # A searcher has one trial pending at a time by default: nodes would get their trials, or be asked for, in turn.
     pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(max(1, resources.concurrent_trials))}
-    with following(Followers(on_result, on_waiting, on_whole)), environment(pending), ending_in(time_s):
+    followers = Followers(on_result, on_waiting, on_whole)
+    with following(followers), environment(pending), ending_in(time_s), _without_tracebacks():
         tuner = _restored(trainable, where)
         is_restored = tuner is not None
         if tuner is None:
@@ -183,6 +186,18 @@ def _keep_secrets() -> None:
     """Tune would copy the driver's keys of AWS to actors, and Ray write them into its log. Each node has its own."""
     names = class_cache.ENV_VARS_TO_PROPAGATE
     class_cache.ENV_VARS_TO_PROPAGATE = {name for name in names if not name.startswith("AWS_")}
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """While the block runs, Tune logs no tracebacks of trials: it keeps them in ``error.txt``, and causes are told."""
+    logger = logging.getLogger("ray.tune")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _check(found: Sequence[TrialResult]) -> None:
