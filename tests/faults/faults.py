@@ -243,8 +243,9 @@ FAULTS = (
     Fault("driver", DRIVER, whole=True),
     Fault("head", (Blow("search", _IN_SEARCH, _kill_head, 3), Blow("refit", _IN_REFIT, _kill_head, 2))),
     Fault("out-of-memory", (Blow("the refits' workers, always", _IN_REFIT, _run_out_of_memory),)),
-    Fault("storage-away", (Blow("search", _IN_SEARCH, _AWAY),), may_repeat=3),
-    Fault("disk-full", (Blow("search", _IN_SEARCH, _FULL),), may_repeat=3, own_disk=True),
+    # Tune tries a trial three times more, at once, and then the next command does.
+    Fault("storage-away", (Blow("search", _IN_SEARCH, _AWAY),), may_repeat=5),
+    Fault("disk-full", (Blow("search", _IN_SEARCH, _FULL),), may_repeat=5, own_disk=True),
     Fault("read-only", (Blow("refit", _IN_REFIT, _READ_ONLY),), may_repeat=3, own_disk=True),
     Fault("damage", DAMAGE, may_repeat=3),
     Fault("refused", REFUSED),

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from ray.train import Checkpoint
+
+from translearn.storage.atomic import plain
 
 _STATE = "state.pt"
 _DIGEST_BYTES = hashlib.sha256().digest_size
@@ -28,6 +31,12 @@ class CheckpointClock:
             return False
         self._last = now
         return True
+
+
+def in_place(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the same checkpoint, which Ray reads where it lies: it copies what is on no file system of pyarrow's."""
+    made: Checkpoint = type(checkpoint)(checkpoint.path, plain(checkpoint.filesystem))
+    return made
 
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:

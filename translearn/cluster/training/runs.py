@@ -30,6 +30,7 @@ from translearn.cluster.training.layout import Layout, again, lay_out
 from translearn.cluster.training.step_time import step_seconds
 from translearn.cluster.training.worker import Job, Orders, has_ended
 from translearn.errors import WorkersLostError, fault
+from translearn.storage.atomic import atomic
 from translearn.storage.folder import Folder
 from translearn.words import plural
 
@@ -175,7 +176,7 @@ def _trainer(orders: Orders, storage: Folder, layout: Layout, spare_cpus: bool) 
         run_config=ray.train.RunConfig(
             name=f"group-{orders.group}",
             storage_path=storage.path,
-            storage_filesystem=storage.fs,
+            storage_filesystem=atomic(storage.fs),
             failure_config=group.failures(layout),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
         ),

@@ -21,7 +21,7 @@ from ray.train.collective import broadcast_from_rank_zero
 from translearn.cluster.data.shared import Shared, Task, fetch
 from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.cluster.tracking.log import LOGGED, log
-from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
+from translearn.cluster.training.checkpoints import CheckpointClock, in_place, load_state, save_state
 from translearn.cluster.training.job_queue import WAIT
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.errors import NonFiniteError
@@ -221,5 +221,5 @@ def _report(row: dict[str, Any], saved: dict[str, Any] | None) -> None:
 def _load(checkpoint: Any) -> dict[str, Any] | None:
     if checkpoint is None:
         return None
-    with checkpoint.as_directory() as folder:
+    with in_place(checkpoint).as_directory() as folder:
         return load_state(Path(folder))

@@ -16,6 +16,7 @@ from translearn.cluster.training.entry import train_loop
 from translearn.cluster.training.worker import Job, Orders
 from translearn.cluster.tuning.results import WORKERS
 from translearn.cluster.tuning.trainable import TrialContext
+from translearn.storage.atomic import atomic
 from translearn.storage.folder import Folder
 
 
@@ -51,7 +52,7 @@ def _fit(config: dict[str, Any], context: TrialContext, folder: Folder) -> None:
         run_config=ray.train.RunConfig(
             name=WORKERS,  # the same when the trial is restored: Ray Train goes on from there
             storage_path=(folder / name).path,
-            storage_filesystem=folder.fs,
+            storage_filesystem=atomic(folder.fs),
             callbacks=[EpochReports()],
             failure_config=ray.train.FailureConfig(max_failures=group.MAX_FAILURES),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),

@@ -18,7 +18,7 @@ from translearn.cluster.data.shared import Shared, fetch
 from translearn.cluster.resources import Resources
 from translearn.cluster.temporary import checkpoint_folder, sweep_checkpoint_folders
 from translearn.cluster.tracking.log import LOGGED, log
-from translearn.cluster.training.checkpoints import CheckpointClock, load_state, save_state
+from translearn.cluster.training.checkpoints import CheckpointClock, in_place, load_state, save_state
 from translearn.cluster.training.rows import diverged, facts, figures
 from translearn.cluster.tuning.space import SearchSpace
 from translearn.config import StudySpec
@@ -106,7 +106,9 @@ class FineTune(tune.Trainable):
         """
         with checkpoint_folder() as here:
             try:
-                return super().save(checkpoint_dir or str(here))
+                saved = super().save(checkpoint_dir or str(here))
+                saved.checkpoint = in_place(saved.checkpoint)
+                return saved
             except (OSError, RuntimeError) as error:  # Ray's own error where the storage is not there
                 last = (str(error).splitlines() or [""])[-1]
                 raise StorageError(f"a checkpoint cannot be written ({type(error).__name__}: {last})") from error

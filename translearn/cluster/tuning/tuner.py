@@ -29,6 +29,7 @@ from translearn.cluster.tuning.space import SearchSpace, search_space
 from translearn.cluster.tuning.trainable import FineTune, TrialContext
 from translearn.config import StudySpec
 from translearn.errors import StorageError, TranslearnError
+from translearn.storage.atomic import atomic
 from translearn.storage.folder import Folder
 from translearn.words import plural
 
@@ -126,7 +127,7 @@ def _trainable(context: TrialContext, experiment: Folder) -> Any:
 
 def _restored(trainable: Any, experiment: Folder) -> tune.Tuner | None:
     """Return the search that an earlier command left; None where there is none, or it cannot be read."""
-    path, fs = experiment.path, experiment.fs
+    path, fs = experiment.path, atomic(experiment.fs)
     if not tune.Tuner.can_restore(path, storage_filesystem=fs):
         experiment.remove()
         return None
@@ -173,7 +174,7 @@ def _run_config(folder: Folder, experiment: str, callbacks: list[tune.Callback])
     return tune.RunConfig(
         name=experiment,
         storage_path=folder.path,
-        storage_filesystem=folder.fs,
+        storage_filesystem=atomic(folder.fs),
         callbacks=callbacks,
         stop=Deadline(),
         verbose=0,
