@@ -44,9 +44,10 @@ def test_on_a_full_disk_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.M
         def write(self, content: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left on device"):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda path, *_, **__: Full(path, "wb"))
-        pafs.copy_files(f"{tmp_path}/new", f"{tmp_path}/state", destination_filesystem=atomic(LOCAL))
+        with pytest.raises(OSError, match="No space left on device"):
+            pafs.copy_files(f"{tmp_path}/new", f"{tmp_path}/state", destination_filesystem=atomic(LOCAL))
     assert (tmp_path / "state").read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "state"]
 

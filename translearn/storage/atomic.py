@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +87,11 @@ class _AtomicFiles(pafs.FileSystemHandler):
 
 
 class _Writer:
-    """A file object that takes the file's name when it is closed, unless a write failed."""
+    """A file object that takes the file's name when it is closed, and deletes what it has where a write fails."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._temporary = path, path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
         self._file = self._temporary.open("wb", buffering=0)
-        self._is_whole = True
 
     @property
     def closed(self) -> bool:
@@ -102,23 +100,19 @@ class _Writer:
     def write(self, content: Any) -> int:
         rest = memoryview(content).cast("B")
         total = len(rest)
-        while len(rest):
-            try:
+        try:
+            while len(rest):
                 rest = rest[self._file.write(rest) :]
-            except OSError:
-                self._is_whole = False
-                raise
+        except OSError:
+            self._file.close()
+            self._temporary.unlink(missing_ok=True)
+            raise
         return total
 
     def flush(self) -> None:
         pass
 
     def close(self) -> None:
-        if self._file.closed:
-            return
-        self._file.close()
-        if self._is_whole:
+        if not self._file.closed:
+            self._file.close()
             self._temporary.replace(self._path)
-        else:
-            with suppress(OSError):
-                self._temporary.unlink()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 
 from translearn.cluster.training.checkpoints import load_state
@@ -26,11 +26,12 @@ OnWhole = Callable[[str, Mapping[str, Any], Mapping[str, Any], Callable[[], Stat
 
 @dataclass(frozen=True, eq=False)
 class Followers:
-    """The functions that are told of a search."""
+    """The functions that are told of a search, and why its trials failed, by their names."""
 
     on_result: OnResult = lambda *_: None
     on_waiting: OnWaiting = lambda *_: None
     on_whole: OnWhole = lambda *_: None
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 _followers: list[Followers] = []
@@ -59,7 +60,10 @@ class Followed(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list, trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Pass the end of a trial on that failed for good."""
-        _tell(trial, {**trial.last_result, "reason": _why(trial)}, True)
+        reason = _why(trial)
+        for one in _followers:
+            one.failures[str(trial)] = reason
+        _tell(trial, {**trial.last_result, "reason": reason}, True)
 
     def on_checkpoint(self, iteration: int, trials: list, trial: Trial, checkpoint: Any, **info: Any) -> None:  # noqa: ARG002
         """Offer the tensors of a trial that is whole: the best of an actor keeps its state."""
@@ -86,9 +90,10 @@ def _trained(checkpoint: tune.Checkpoint) -> State:
 
 
 def _why(trial: Trial) -> str:
+    """Return what a trial failed of, as this node has it: the storage may not have taken it."""
     try:
-        return cause(trial.get_pickled_error() or trial.get_error())
-    except Exception:  # the disk that Tune keeps it on may be what failed
+        return cause(cloudpickle.loads(Path(trial.pickled_error_file or "").read_bytes()))
+    except Exception:  # what can not be pickled, or not be read back
         return "it failed; see Ray's logs"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,20 @@ class TrialResult:
     reason: str | None = None
 
 
-def trial_results(grid: tune.ResultGrid, space: SearchSpace, is_restored: bool = False) -> list[TrialResult]:
+def trial_results(
+    grid: tune.ResultGrid, space: SearchSpace, failures: Mapping[str, str], is_restored: bool = False
+) -> list[TrialResult]:
     """Return the trials of a search that began, in the order in which they were suggested.
 
     Tune forgets this order when it restores an experiment; the trials then come in the order in which they began.
+
+    Args:
+        grid: What Tune has of them.
+        space: The search space.
+        failures: Why trials failed, by their names: Tune may not have been able to keep it.
+        is_restored: Whether the experiment was restored.
     """
-    found = [one for one in (_trial_result(result, space) for result in grid) if one.curve or one.reason]
+    found = [one for one in (_trial_result(result, space, failures) for result in grid) if one.curve or one.reason]
     return sorted(found, key=_began_at) if is_restored else found
 
 
@@ -56,14 +64,14 @@ def drop_checkpoints(experiment: Folder, found: Sequence[TrialResult]) -> None:
                 (trial / name).remove()
 
 
-def _trial_result(result: tune.Result, space: SearchSpace) -> TrialResult:
+def _trial_result(result: tune.Result, space: SearchSpace, failures: Mapping[str, str]) -> TrialResult:
     frame = result.metrics_dataframe
     rows = [] if frame is None else frame.to_dict("records")
     # An epoch that was lost with its actor is there twice, with the same figures.
     curve = {int(row["epoch"]): _known(row) for row in rows if _has(row, "epoch")}
     ordered = [curve[epoch] for epoch in sorted(curve)]
-    reason = str((result.error and cause(result.error)) or "") or (ordered[-1].get("reason") if ordered else None)
     run = result.path.rstrip("/").rpartition("/")[2]
+    reason = failures.get(run) or (ordered[-1].get("reason") if ordered else None)
     return TrialResult(run, space.settled(result.config or {}), ordered, reason)
 
 

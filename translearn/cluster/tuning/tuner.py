@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,7 +104,7 @@ def run_search(
             run_config = _run_config(folder, experiment, [Followed(), *callbacks])
             param_space = {} if search_alg is None else space.param_space()
             tuner = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config)
-        found = trial_results(tuner.fit(), space, is_restored)
+        found = trial_results(tuner.fit(), space, followers.failures, is_restored)
     _check(found)
     drop_checkpoints(where, found)
     return found
@@ -128,10 +129,12 @@ def _trainable(context: TrialContext, experiment: Folder) -> Any:
 def _restored(trainable: Any, experiment: Folder) -> tune.Tuner | None:
     """Return the search that an earlier command left; None where there is none, or it cannot be read."""
     path, fs = experiment.path, atomic(experiment.fs)
-    if not tune.Tuner.can_restore(path, storage_filesystem=fs):
+    states = [name for name in experiment.names() if name.startswith("experiment_state-")]
+    if not states or not tune.Tuner.can_restore(path, storage_filesystem=fs):
         experiment.remove()
         return None
     try:
+        json.loads(experiment.read_bytes(max(states)))  # of a damaged one Tune would go on without its trials
         return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True, resume_errored=True)
     except Exception as error:  # a pickle that is damaged raises anything
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # away, not damaged
