@@ -133,8 +133,9 @@ def _restored(trainable: Any, experiment: Folder) -> tune.Tuner | None:
     if not states or not tune.Tuner.can_restore(path, storage_filesystem=fs):
         experiment.remove()
         return None
+    state = experiment.read_bytes(max(states))
     try:
-        json.loads(experiment.read_bytes(max(states)))  # of a damaged one Tune would go on without its trials
+        json.loads(state)  # of a damaged one Tune would go on without its trials
         return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True, resume_errored=True)
     except Exception as error:  # a pickle that is damaged raises anything
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # away, not damaged
