@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,10 +18,10 @@ from translearn.cluster.data.features import with_features
 from translearn.cluster.data.shared import Task, share
 from translearn.cluster.resources import Resources
 from translearn.cluster.session import environment
-from translearn.cluster.tracking.console import say
 from translearn.cluster.tuning.deadline import Deadline, ending_in
 from translearn.cluster.tuning.followed import Followed, Followers, OnResult, OnWaiting, OnWhole, following
 from translearn.cluster.tuning.nested import nested_trainable
+from translearn.cluster.tuning.restored import restored
 from translearn.cluster.tuning.results import TrialResult, drop_checkpoints, trial_results
 from translearn.cluster.tuning.schedulers import Kind, SchedulerPerKind, ScratchApart, study_scheduler
 from translearn.cluster.tuning.searchers import study_search
@@ -97,14 +96,17 @@ def run_search(
     pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(max(1, resources.concurrent_trials))}
     followers = Followers(on_result, on_waiting, on_whole)
     with following(followers), environment(pending), ending_in(time_s), _without_tracebacks():
-        tuner = _restored(trainable, where)
+        tuner, num_known = restored(trainable, where)
         is_restored = tuner is not None
         if tuner is None:
             config = _tune_config(spec, task, space, first, kind, search_alg, scheduler, resources)
             run_config = _run_config(folder, experiment, [Followed(), *callbacks])
             param_space = {} if search_alg is None else space.param_space()
             tuner = tune.Tuner(trainable, param_space=param_space, tune_config=config, run_config=run_config)
-        found = trial_results(tuner.fit(), space, followers.failures, is_restored)
+        grid = tuner.fit()
+    if len(grid) < num_known:  # Tune begins anew, and says so in its log alone
+        raise TranslearnError(f"{where.uri}: its trials cannot be restored. Delete it to have them made again.")
+    found = trial_results(grid, space, followers.failures, is_restored)
     _check(found)
     drop_checkpoints(where, found)
     return found
@@ -124,27 +126,6 @@ def _trainable(context: TrialContext, experiment: Folder) -> Any:
         return tune.with_resources(nested_trainable(context, experiment), own)
     bundle = {unit: num for unit, num in (("CPU", resources.cpus), ("GPU", resources.gpus)) if num}
     return tune.with_resources(tune.with_parameters(FineTune, context=context), tune.PlacementGroupFactory([bundle]))
-
-
-def _restored(trainable: Any, experiment: Folder) -> tune.Tuner | None:
-    """Return the search that an earlier command left; None where there is none, or it cannot be read."""
-    path, fs = experiment.path, atomic(experiment.fs)
-    states = [name for name in experiment.names() if name.startswith("experiment_state-")]
-    if not states or not tune.Tuner.can_restore(path, storage_filesystem=fs):
-        experiment.remove()
-        return None
-    state = experiment.read_bytes(max(states))
-    try:
-        json.loads(state)  # of a damaged one Tune would go on without its trials
-        return tune.Tuner.restore(path, trainable, storage_filesystem=fs, resume_unfinished=True, resume_errored=True)
-    except Exception as error:  # a pickle that is damaged raises anything
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # away, not damaged
-            raise StorageError(
-                f"{experiment.uri}: cannot be read ({error}). Run the same command again to go on."
-            ) from error
-        say(f"warning: {experiment.uri} cannot be read ({error}): its trials are made again")
-        experiment.remove()
-        return None
 
 
 def _tune_config(
@@ -195,14 +176,20 @@ def _keep_secrets() -> None:
 
 @contextmanager
 def _without_tracebacks() -> Iterator[None]:
-    """While the block runs, Tune logs no tracebacks of trials: it keeps them in ``error.txt``, and causes are told."""
-    logger = logging.getLogger("ray.tune")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """While the block runs, Tune logs its errors in a line; ``error.txt`` of a trial has its traceback."""
+    loggers = [logging.getLogger(f"ray.tune.execution.{name}") for name in ("tune_controller", "experiment_state")]
+    for logger in loggers:
+        logger.addFilter(_one_line)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger in loggers:
+            logger.removeFilter(_one_line)
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    record.exc_info = record.exc_text = None
+    return True
 
 
 def _check(found: Sequence[TrialResult]) -> None:
