@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ray import tune
@@ -36,7 +37,10 @@ class TrialResult:
 
 
 def trial_results(
-    grid: tune.ResultGrid, space: SearchSpace, failures: Mapping[str, str], is_restored: bool = False
+    grid: tune.ResultGrid,
+    space: SearchSpace,
+    failures: Mapping[str, str] = MappingProxyType({}),
+    is_restored: bool = False,
 ) -> list[TrialResult]:
     """Return the trials of a search that began, in the order in which they were suggested.
 
@@ -45,7 +49,7 @@ def trial_results(
     Args:
         grid: What Tune has of them.
         space: The search space.
-        failures: Why trials failed, by their names: Tune may not have been able to keep it.
+        failures: Why trials failed, by their names: Tune may not have been able to keep it in the storage.
         is_restored: Whether the experiment was restored.
     """
     found = [one for one in (_trial_result(result, space, failures) for result in grid) if one.curve or one.reason]
@@ -71,7 +75,8 @@ def _trial_result(result: tune.Result, space: SearchSpace, failures: Mapping[str
     curve = {int(row["epoch"]): _known(row) for row in rows if _has(row, "epoch")}
     ordered = [curve[epoch] for epoch in sorted(curve)]
     run = result.path.rstrip("/").rpartition("/")[2]
-    reason = failures.get(run) or (ordered[-1].get("reason") if ordered else None)
+    why = failures.get(run) or (result.error and cause(result.error))
+    reason = why or (ordered[-1].get("reason") if ordered else None)
     return TrialResult(run, space.settled(result.config or {}), ordered, reason)
 
 
