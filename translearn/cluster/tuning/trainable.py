@@ -31,6 +31,8 @@ from translearn.training.features import reads_features
 from translearn.training.loop import fine_tune
 from translearn.training.precision import prepare_process
 
+_AWAY = "Unable to set up cluster storage"  # what Ray's RuntimeError says where the storage is not there
+
 
 @dataclass(frozen=True)
 class TrialContext:
@@ -109,7 +111,9 @@ class FineTune(tune.Trainable):
                 saved = super().save(checkpoint_dir or str(here))
                 saved.checkpoint = in_place(saved.checkpoint)
                 return saved
-            except (OSError, RuntimeError) as error:  # Ray's own error where the storage is not there
+            except (OSError, RuntimeError) as error:
+                if not isinstance(error, OSError) and _AWAY not in str(error):
+                    raise
                 last = (str(error).splitlines() or [""])[-1]
                 raise StorageError(f"a checkpoint cannot be written ({type(error).__name__}: {last})") from error
 

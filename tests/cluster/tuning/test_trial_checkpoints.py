@@ -1,13 +1,15 @@
-"""Trials that come to their end: the best of an actor keeps its tensors, and goes on from no last epoch."""
+"""Checkpoints of trials: the best whole one of an actor keeps its tensors; where they fail nothing is left."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from ray import tune
 from ray.tune.result import SHOULD_CHECKPOINT
 
 from translearn.cluster.data.shared import Shared, Task
@@ -18,6 +20,7 @@ from translearn.cluster.tuning.space import search_space
 from translearn.cluster.tuning.trainable import FineTune, TrialContext
 from translearn.config import parse_spec
 from translearn.data.images.image_set import ImageSet
+from translearn.errors import StorageError
 from translearn.models.sources import initial_network, scratch
 
 SPEC = parse_spec(
@@ -75,3 +78,25 @@ def test_a_trial_keeps_its_tensors_where_it_is_whole_and_the_best_of_its_actor(
 
     actor.load_checkpoint(str(tmp_path))  # a driver that died before it wrote down the end
     assert [row["epoch"] for row in rows(actor)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), StorageError),
+        (RuntimeError("Unable to set up cluster storage with:\nCheck the path."), StorageError),
+        (RuntimeError("CUDA error: out of memory"), RuntimeError),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_kept_leaves_nothing_and_a_fault_of_the_storage_is_told_as_one(
+    actor: FineTune, error: Exception, told: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(_: FineTune, folder: str) -> None:
+        Path(folder, "state.pt").write_bytes(b"x")
+        raise error
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tune.Trainable, "save", save)
+    with pytest.raises(told, match=str(error).splitlines()[-1].replace("[", r"\[")):
+        actor.save()
+    assert not list(tmp_path.iterdir())
