@@ -67,6 +67,8 @@ def test_what_is_asked_of_files_and_folders_is_pyarrows_answer(tmp_path: Path) -
     assert fs.get_file_info(f"{path}/a").type == pafs.FileType.NotFound
     with pytest.raises(FileNotFoundError):
         fs.open_input_stream(f"{path}/a")
+    with pytest.raises(PermissionError, match="the root of a local file system is never emptied"):
+        fs.delete_dir_contents("", accept_root_dir=True)
 
 
 def test_only_local_files_need_it_and_it_can_be_taken_off() -> None:

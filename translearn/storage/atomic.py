@@ -1,6 +1,7 @@
 """A local file system for pyarrow on which a file appears whole or not at all, as object stores have it.
 
-Ray's libraries write their state in place: a disk that is full would cut what was whole before.
+Ray's libraries write their state in place: a disk that is full would cut what was whole before. fsspec's own atomic
+files lie in the temporary folder first, from which moving them to another disk is a copy, which can be cut too.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class _AtomicFiles(pafs.FileSystemHandler):
         self._local.delete_dir_contents(path, missing_dir_ok=missing_dir_ok)
 
     def delete_root_dir_contents(self) -> None:
-        raise NotImplementedError
+        raise PermissionError("the root of a local file system is never emptied")
 
     def delete_file(self, path: str) -> None:
         self._local.delete_file(path)
