@@ -38,8 +38,9 @@ def trained(shape: Shape, context: DistributedContext | None = None) -> tuple[fl
     """The loss of both steps, and what they changed: parameters by how much, buffers as they are."""
     network = build(shape.arch, NUM_CLASSES, 0, shape.image_size)
     if shape.precision == "float64":
-        first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
-        first.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):  # the first ones, of which CrossViT has two
+                module.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
         network.double()
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     precision = "fp32" if shape.precision == "float64" else shape.precision

@@ -163,3 +163,9 @@ def test_a_depth_out_of_range_freezes_nothing() -> None:
     with pytest.raises(InputError, match="must be from 0 to 5, the number of stages in resnet18, but got 6"):
         freeze(network, 6)
     assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_parameters_that_no_logit_depends_on_are_not_trained() -> None:
+    network = skeleton("timm/efficientvim_m1")
+    freeze(network, 0)
+    assert [name for name, one in network.named_parameters() if not one.requires_grad] == ["weights"]

@@ -8,12 +8,15 @@ import pickle
 import pytest
 import timm
 import torch
+import torchvision
 from torch import nn
 
+from translearn.cli import main
 from translearn.errors import InputError, WeightsError
-from translearn.models.backbones.backbone import create, names
+from translearn.models.backbones.backbone import names
 from translearn.models.backbones.names import name_faults, written_names
-from translearn.models.backbones.stages import num_stages, stages
+from translearn.models.backbones.stages import create, num_stages, stages
+from translearn.models.load import load_source
 from translearn.models.network import Network, build, skeleton
 
 QUICK = ("resnet18", "mobilenet_v2", "timm/test_vit")
@@ -156,13 +159,45 @@ def test_a_model_that_a_program_has_registered_with_timm_is_known(monkeypatch: p
     assert name_faults("timm/mines") != []
 
 
-def test_a_model_without_a_linear_head_is_refused_by_name() -> None:
-    with pytest.raises(WeightsError) as raised:
-        stages("squeezenet1_0")
-    assert str(raised.value) == (
-        "arch: must end in a linear layer on flat features, which squeezenet1_0 is to be, but got another end. "
-        "Choose another; `translearn backbones` lists them."
-    )
+@pytest.mark.parametrize("arch", ["squeezenet1_1", "timm/dla46_c"])
+def test_a_model_that_does_not_end_in_a_linear_layer_gets_one_on_its_features(arch: str) -> None:
+    network, x = build(arch, 3, 0).eval(), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        features = network.features(x)
+        torch.testing.assert_close(network.get_submodule("linear_head")(features), network(x))
+        library = timm.create_model("dla46_c") if "timm" in arch else torchvision.models.squeezenet1_1()
+        loaded = library.load_state_dict(network.state_dict(), strict=False)
+        if "timm" in arch:
+            expected = library.eval().forward_head(library.forward_features(x), pre_logits=True).flatten(1)
+        else:
+            expected = library.eval().features(x).mean((2, 3))
+    torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-3)  # of another memory format
+    assert loaded.unexpected_keys == ["linear_head.weight", "linear_head.bias"]
+    assert sorted(network.stages.left_out) == sorted(loaded.missing_keys)
+
+
+def test_the_librarys_own_head_is_left_out_of_its_weights_where_a_linear_layer_takes_its_place() -> None:
+    network, library = build("timm/dla46_c", 3, 0), timm.create_model("dla46_c")
+    account = load_source(network, library.state_dict())
+    assert account.reinitialised == ("linear_head.weight", "linear_head.bias")
+    assert torch.equal(network.get_parameter("base_layer.0.weight"), library.base_layer[0].weight)
+
+
+class _Counts(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1)[:, : int(x.sum().item())]
+
+
+def test_a_model_that_does_not_run_without_memory_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: _Counts())
+    with pytest.raises(
+        WeightsError, match=r"^arch: must run without memory, as timm/ese_vovnet57b does not, but got .*meta"
+    ):
+        stages("timm/ese_vovnet57b")
+    assert main(["backbones", "timm/ese_vovnet57b"]) == 0
+    assert "can not be used: arch: must run without memory" in capsys.readouterr().out
 
 
 def test_a_name_that_the_network_lacks_is_refused() -> None:

@@ -36,7 +36,8 @@ def freeze(network: Network, depth: int) -> FreezeAccount:
     """Freeze the first ``depth`` stages and unfreeze all others.
 
     Frozen stages get no gradient and are in eval mode for good: ``network.train()`` leaves them there, so their
-    BatchNorm uses and keeps the source's statistics. All others are in training mode afterwards.
+    BatchNorm uses and keeps the source's statistics. All others are in training mode afterwards. Parameters that no
+    logit depends on, which few models have, get no gradient either: several workers would wait for theirs.
 
     Args:
         network: Changed in place.
@@ -46,9 +47,9 @@ def freeze(network: Network, depth: int) -> FreezeAccount:
         InputError: The depth is out of range.
     """
     account = freeze_account(network, depth)
-    frozen = set(account.frozen)
+    still = {*account.frozen, *network.stages.unused}
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name not in frozen)
+        parameter.requires_grad_(name not in still)
     network.freeze_depth = depth
     network.train()
     return account

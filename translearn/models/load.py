@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from translearn.errors import WeightsError, fault, raise_faults
-from translearn.models.backbones.backbone import AUXILIARY
 from translearn.models.backbones.names import is_timm
 from translearn.models.network import Network
 from translearn.models.weights import non_finite
@@ -102,7 +101,7 @@ def whole(network: Network) -> str:
 
 def _wanted(network: Network, state: Mapping[str, Tensor], keep_head: bool) -> dict[str, Tensor]:
     head = () if keep_head else (f"{network.stages.head[-1]}.",)
-    left_out = (*head, *AUXILIARY.get(network.arch, ()))
+    left_out = (*head, *network.stages.left_out)
     return {name: tensor for name, tensor in state.items() if not name.startswith(left_out)}
 
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from translearn.errors import InputError, fault
-from translearn.models.backbones.backbone import create, resize
-from translearn.models.backbones.stages import stages
+from translearn.models.backbones.backbone import resize
+from translearn.models.backbones.stages import create, stages
 from translearn.models.backbones.units import tensors
 from translearn.models.preprocessing import IMAGENET
 from translearn.seeds import derive_seed

@@ -6,6 +6,9 @@ import html
 import re
 from typing import Any
 
+from markupsafe import Markup
+
+from translearn.models.backbones.recipe import recipe
 from translearn.models.model_info import ModelInfo
 from translearn.report.templates import environment
 
@@ -23,7 +26,8 @@ def model_card(info: ModelInfo, evaluation: dict[str, Any], data: str, origin: s
         licence: The licence of these, in words.
     """
     content = {"info": info, "evaluation": evaluation, "data": data, "origin": origin, "licence": licence}
-    card = _rendered("card.md.j2", **content, maker=_maker(info))
+    network = Markup(recipe(info.arch, len(info.classes), info.preprocessing.image_size))
+    card = _rendered("card.md.j2", **content, network=network)
     return re.sub(r"\n{3,}", "\n\n", card)
 
 
@@ -41,18 +45,13 @@ def _rendered(name: str, **content: Any) -> str:
     return template.render(content)
 
 
-def _maker(info: ModelInfo) -> str:
-    """Return the call, in Python, that makes the network without translearn."""
-    library, _, name = info.arch.rpartition("/")
-    make = f'timm.create_model("{name}", ' if library else f"torchvision.models.{name}("
-    return f"{make}num_classes={len(info.classes)})"
-
-
 def labels(info: ModelInfo) -> str:
     """Return the classes, a line each, in the order of the logits; line breaks in a name are spaces."""
     return "".join(f"{_BREAKS.sub(' ', name)}\n" for name in info.classes)
 
 
 def _escaped(value: Any) -> str:
-    """Return a value as a text that is the same in Markdown."""
+    """Return a value as a text that is the same in Markdown; markup as it is."""
+    if isinstance(value, Markup):
+        return value
     return _SPECIAL.sub(r"\\\1", html.escape(_BREAKS.sub(" ", str(value)), quote=False))

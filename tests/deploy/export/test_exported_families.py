@@ -18,11 +18,12 @@ from translearn.models.preprocessing import IMAGENET
 TORCHVISION = (
     *("resnet18", "resnext50_32x4d", "vgg11_bn", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0"),
     *("convnext_tiny", "regnet_y_400mf", "densenet121", "swin_t", "vit_b_16", "shufflenet_v2_x0_5", "mnasnet0_5"),
-    *("googlenet", "inception_v3"),
+    *("googlenet", "inception_v3", "squeezenet1_1"),
 )
 TIMM = (
     *("test_resnet", "test_convnext", "test_vit", "vit_small_patch14_dinov2", "eva02_tiny_patch14_224"),
     *("test_efficientnet", "mobilenetv3_small_050", "regnetx_002", "swin_tiny_patch4_window7_224", "test_mambaout"),
+    *("dla46_c", "resnetv2_18", "levit_128s", "repvit_m0_9", "deit_tiny_distilled_patch16_224", "crossvit_tiny_240"),
 )
 
 
@@ -31,7 +32,7 @@ TIMM = (
 def test_an_onnx_file_gives_the_networks_probabilities(arch: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     size = next(size for size in (32, 64, 96, 112, native_size(arch)) if takes(arch, size))
-    classifier = Classifier(build(arch, 3, 0, size), *IMAGENET).eval()
+    classifier = Classifier(build(arch, 3, 0, size).model, *IMAGENET).eval()
     write(classifier, size, "onnx", tmp_path / "model.onnx")
     run = opened("onnx", tmp_path / "model.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from translearn.errors import WeightsError, raise_faults
@@ -22,10 +22,16 @@ _WITH_AUXILIARY = {"aux_logits": False, "transform_input": True, "init_weights":
 _OPTIONS: Mapping[str, dict[str, Any]] = {"googlenet": _WITH_AUXILIARY, "inception_v3": _WITH_AUXILIARY}
 #: Names in files of weights that these backbones do not have: their auxiliary classifiers.
 AUXILIARY: Mapping[str, tuple[str, ...]] = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+#: The name of the linear layer that is added to a model without one of its own.
+ADDED_HEAD = "linear_head"
 
 
-def create(arch: str, num_classes: int) -> nn.Module:
+def create_own(arch: str, num_classes: int) -> nn.Module:
     """Create torchvision's or timm's own module for images of its native size, with fresh parameters.
+
+    Args:
+        arch: The architecture's name.
+        num_classes: The number of logits. 0, for timm's and SqueezeNet alone: no head, so that it gives features.
 
     Raises:
         WeightsError: There is no such backbone; names the nearest one.
@@ -35,10 +41,32 @@ def create(arch: str, num_classes: int) -> nn.Module:
     if is_timm(arch):
         made = timm().create_model(arch.removeprefix(TIMM), pretrained=False, num_classes=num_classes)
     else:
-        options = {"image_size": native_size(arch)} if arch.startswith("vit_") else _OPTIONS.get(arch, {})
         with _NumbersOnCpu() if arch.startswith("regnet_") else nullcontext():
-            made = torchvision_models().get_model(arch, weights=None, num_classes=num_classes, **options)
+            made = torchvision_models().get_model(arch, weights=None, num_classes=num_classes or 1, **own_options(arch))
+        if not num_classes:
+            made.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(made.classifier[0].p))
     return cast(nn.Module, made)
+
+
+def own_options(arch: str) -> Mapping[str, Any]:
+    """Return with what a model of torchvision is created."""
+    return {"image_size": native_size(arch)} if arch.startswith("vit_") else _OPTIONS.get(arch, {})
+
+
+def add_head(model: nn.Module, num_features: int, num_classes: int) -> nn.Module:
+    """Add a linear layer to a model that gives features; where those are maps or tokens, it takes their mean."""
+    model.add_module(ADDED_HEAD, nn.Linear(num_features, num_classes))
+    model.register_forward_hook(_logits)
+    return model
+
+
+def _logits(model: nn.Module, _: object, output: Tensor) -> Tensor:
+    return cast(Tensor, model.get_submodule(ADDED_HEAD)(pooled(output)))
+
+
+def pooled(y: Tensor) -> Tensor:
+    """Return features, shape (N, D): themselves, or the mean of tokens (N, L, D) or of maps (N, D, H, W)."""
+    return y.mean(1) if y.ndim == 3 else y.flatten(2).mean(2) if y.ndim == 4 else y
 
 
 class _NumbersOnCpu(TorchFunctionMode):

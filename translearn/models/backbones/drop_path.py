@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from translearn.models.backbones.backbone import create, timm, torchvision_ops
+from translearn.models.backbones.backbone import create_own, timm, torchvision_ops
 from translearn.models.backbones.names import TIMM, has_timm, is_timm
 
 _RATE = 0.5  # of the last block, where all rates are asked for
@@ -43,6 +43,6 @@ def drop_path_rate(module: nn.Module) -> float | None:
 
 def _with_drop_path(arch: str) -> nn.Module:
     if not is_timm(arch):
-        return create(arch, num_classes=1)  # it has stochastic depth, or none at all
+        return create_own(arch, num_classes=1)  # it has stochastic depth, or none at all
     made: nn.Module = timm().create_model(arch.removeprefix(TIMM), drop_path_rate=_RATE, num_classes=1)
     return made

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +16,17 @@ from torch import nn
 
 from translearn.config import SearchSpec
 from translearn.errors import WeightsError, fault
-from translearn.models.backbones.backbone import create, native_size, timm
+from translearn.models.backbones.backbone import (
+    ADDED_HEAD,
+    AUXILIARY,
+    add_head,
+    create_own,
+    native_size,
+    pooled,
+    timm,
+)
 from translearn.models.backbones.names import is_timm
-from translearn.models.backbones.units import Call, calls_of, groups_by_resolution
+from translearn.models.backbones.units import Call, calls_of, groups_by_resolution, unused
 
 HEAD = "head"
 _MOST = 6  # stages: more freeze depths than these cost more trials than they are worth
@@ -32,6 +43,9 @@ class Stages:
         ends: By stage, but for the last one, the module whose output is the stage's, and the axis of its channels.
         widths: By stage the number of channels of its output; of the last one that of the features, D.
         head: The modules of the head: the classifier, after a dropout where there is one right before it.
+        left_out: How names begin in files of weights that the network does not have: of auxiliary classifiers, and of
+            the model's own head where a linear layer takes its place.
+        unused: The parameters that the logits do not depend on.
     """
 
     names: tuple[str, ...]
@@ -40,6 +54,23 @@ class Stages:
     ends: Mapping[str, tuple[str, int]]
     widths: Mapping[str, int]
     head: tuple[str, ...]
+    left_out: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def create(arch: str, num_classes: int) -> nn.Module:
+    """Create torchvision's or timm's own module for images of its native size, with fresh parameters.
+
+    A model that does not end in a linear layer on flat features gets one on its features, named ``linear_head``, in
+    place of its own head.
+
+    Raises:
+        WeightsError: As ``stages``.
+    """
+    found = stages(arch)
+    if found.head[-1] != ADDED_HEAD:
+        return create_own(arch, num_classes)
+    return add_head(create_own(arch, 0), found.widths[found.names[-1]], num_classes)
 
 
 def num_stages(arch: str) -> int:
@@ -60,33 +91,52 @@ def stages(arch: str) -> Stages:
     6, neighbours are merged, but for the first, and a norm at the end belongs to the stage before it.
 
     Raises:
-        WeightsError: There is no such backbone, or its logits are not those of a linear layer on flat features.
+        WeightsError: There is no such backbone, or it does not run without memory.
     """
     with torch.device("meta"):
-        model = create(arch, num_classes=3)
+        model = create_own(arch, num_classes=3)
+    calls = _to_classifier(model, arch)
+    if calls:
+        return _stages(model, arch, calls, AUXILIARY.get(arch, ()))
+    bare = _with_added_head(arch)
+    own = tuple(name for name in model.state_dict() if name not in bare.state_dict())
+    return _stages(bare, arch, _to_classifier(bare, arch), own)
+
+
+def _with_added_head(arch: str) -> nn.Module:
+    with torch.device("meta"):
+        bare = create_own(arch, num_classes=0)
+        _, features = _ran(copy.deepcopy(bare), arch)
+        return add_head(bare, pooled(features).shape[1], 3)
+
+
+def _to_classifier(model: nn.Module, arch: str) -> list[Call]:
+    """Return the calls of a model up to that of the linear layer that gives its logits; none where none does."""
+    calls, logits = _ran(model, arch)
+    last = next((at for at, one in enumerate(calls) if one.output is logits and _is_classifier(one)), -1)
+    return calls[: last + 1]
+
+
+def _ran(model: nn.Module, arch: str) -> tuple[list[Call], Any]:
     try:
-        calls, logits = calls_of(model, native_size(arch))
+        return calls_of(model, native_size(arch))
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        raise WeightsError(_unfit(arch, f"one that does not run without memory ({error})")) from error
-    last = next((at for at, one in enumerate(calls) if one.output is logits and _is_classifier(one)), None)
-    if last is None:
-        raise WeightsError(_unfit(arch, "another end"))
-    return _stages(model, arch, calls[: last + 1])
-
-
-def _unfit(arch: str, got: str) -> str:
-    rule = f"must end in a linear layer on flat features, which {arch} is to be"
-    return fault("arch", rule, got, "Choose another; `translearn backbones` lists them.")
+        remedy = "Choose another; `translearn backbones` lists them."
+        raise WeightsError(fault("arch", f"must run without memory, as {arch} does not", error, remedy)) from error
 
 
 def _is_classifier(call: Call) -> bool:
     return isinstance(call.module, nn.Linear) and len(call.input_shape) == 2
 
 
-def _stages(model: nn.Module, arch: str, calls: Sequence[Call]) -> Stages:
+def _is_dropout_of(classifier: Call, call: Call) -> bool:
+    is_whole = math.prod(call.shape) == math.prod(classifier.input_shape)  # not that of a branch, as CrossViT has
+    return isinstance(call.module, nn.Dropout) and is_whole
+
+
+def _stages(model: nn.Module, arch: str, calls: Sequence[Call], left_out: tuple[str, ...]) -> Stages:
     *before, classifier = calls
-    dropout = [one.name for one in before[-1:] if isinstance(one.module, nn.Dropout)]
-    head = (*dropout, classifier.name)
+    head = (*(one.name for one in before[-1:] if _is_dropout_of(classifier, one)), classifier.name)
     groups = _merged(model, _groups(model, arch, calls, f"{classifier.name}."))
     names = ("stem", *(f"stage{index}" for index in range(1, len(groups))))
     stage_of = {name: stage for stage, group in zip(names, groups, strict=True) for name in group}
@@ -102,6 +152,8 @@ def _stages(model: nn.Module, arch: str, calls: Sequence[Call]) -> Stages:
         widths={stage: call.shape[call.channel_axis] for stage, call in ends.items()}
         | {names[-1]: classifier.input_shape[1]},
         head=head,
+        left_out=left_out,
+        unused=unused(model, classifier.output),
     )
 
 

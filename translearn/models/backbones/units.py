@@ -48,8 +48,20 @@ def calls_of(model: nn.Module, image_size: int) -> tuple[list[Call], object]:
     for name, module in model.named_modules():
         if name:
             module.register_forward_hook(_noted(name, calls))
-    with torch.no_grad():
-        return calls, model.eval()(torch.empty(2, 3, image_size, image_size, device="meta"))
+    return calls, model.eval()(torch.empty(2, 3, image_size, image_size, device="meta"))
+
+
+def unused(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
+    """Return the names of a model's parameters that its logits do not depend on."""
+    seen: set[Any] = set()
+    ahead = [logits.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            ahead.extend(before for before, _ in node.next_functions)
+    used = {id(node.variable) for node in seen if hasattr(node, "variable")}
+    return tuple(name for name, parameter in model.named_parameters() if id(parameter) not in used)
 
 
 def _noted(name: str, calls: list[Call]) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
