@@ -124,7 +124,7 @@ def test_warnings_of_the_target_and_of_its_data_are_on_the_page():
     record = study(evaluation={**study().evaluation, "target_check": check}, warnings=("target: pets has changed",))
     html = render(record)
     found = Page(html)
-    for line in ("of the target's 300 test images 1 exact", "target: pets has changed"):
+    for line in ("Of the target's 300 test images 1 exact", "target: pets has changed"):
         assert line in found.plain
     assert "Test images and their duplicates in train: 1 exact and 1 near duplicate of 300" in found.plain
     assert "Validation images and their duplicates" not in found.plain

@@ -13,6 +13,7 @@ from translearn.report.words import (
     percent_interval,
     points,
     points_interval,
+    sentence,
 )
 
 
@@ -65,3 +66,10 @@ def test_a_cost_says_what_its_speed_was_measured_on():
 
 def test_an_interval_of_nothing_is_a_dash():
     assert percent_interval({"low": None, "high": None}) == points_interval({"low": None, "high": None}) == DASH
+
+
+def test_a_sentence_begins_with_a_capital_and_a_fields_name_is_left():
+    assert sentence("few images of cats") == "Few images of cats"
+    assert sentence("refit.epochs: 3 are few") == "refit.epochs: 3 are few"
+    assert sentence("12 images") == "12 images"
+    assert sentence("") == ""

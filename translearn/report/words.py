@@ -100,7 +100,13 @@ def duplicates(num_exact: int, num_near: int) -> str:
     return f"{num_exact:,} exact and {num_near:,} near duplicate{'' if num_near == 1 else 's'}"
 
 
+def sentence(line: str) -> str:
+    """Return a line with a capital at its beginning, but for the name of a field, as in ``refit.epochs: ...``."""
+    return line[:1].upper() + line[1:] if line.partition(" ")[0].isalpha() else line
+
+
 FILTERS = {
+    "sentence": sentence,
     "role": role,
     "duplicates": duplicates,
     "chance": chance,
