@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from loop_cases import config, curve, images, source
+from torch import nn
 
 from translearn.data.transforms import to_input
 from translearn.models.network import Network, build
@@ -114,6 +115,21 @@ def test_a_head_sees_each_image_once_in_a_run_without_augmentation() -> None:
     assert sum(seen) == len(TRAIN) + len(VAL)
 
 
+def test_a_linear_probe_with_augmentation_sees_each_validation_image_once_and_tells_the_networks_error() -> None:
+    network, seen = copy.deepcopy(source()), []
+    network.get_submodule("conv1").register_forward_hook(
+        lambda module, given, _: seen.append(len(given[0])) if not network.fc.training else None
+    )
+    *_, last = fine_tune(network, TRAIN, VAL, config(5, epochs=3, augment="crop"))
+    assert sum(seen) == len(VAL)
+    with torch.no_grad():
+        z = network.eval()(to_input(torch.from_numpy(VAL.images)))
+        assert last.val_loss == pytest.approx(
+            float(nn.functional.cross_entropy(z, torch.from_numpy(VAL.labels))), rel=1e-5
+        )
+        assert last.val_error == np.mean(z.argmax(1).numpy() != VAL.labels)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -122,7 +138,11 @@ def test_a_head_sees_each_image_once_in_a_run_without_augmentation() -> None:
         *({"freeze_depth": 5, "augment": "none", name: 0.5} for name in ("erasing", "mixup", "cutmix")),
     ],
 )
-def test_other_runs_ignore_features(changes: dict[str, Any]) -> None:
-    wrong = ProbeFeatures(torch.full((14, 512), torch.nan), torch.full((7, 512), torch.nan))
+def test_other_runs_ignore_features_of_images_that_they_change_or_train_more_than_the_head_on(
+    changes: dict[str, Any],
+) -> None:
+    none = torch.full((14, 512), torch.nan)
+    val = probe_features(source(), VAL, "fp32", DistributedContext()) if changes["freeze_depth"] == 5 else none[:7]
+    wrong = ProbeFeatures(none, val)
     settings = config(epochs=1, **changes)
     assert curve(source(), TRAIN, VAL, settings, features=wrong) == curve(source(), TRAIN, VAL, settings)

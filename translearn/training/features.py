@@ -33,9 +33,14 @@ class ProbeFeatures:
     val: Tensor
 
 
+def trains_head_alone(config: TrainConfig, network: Network) -> bool:
+    """Return whether a run is a linear probe: then validation images have the same features in every epoch."""
+    return config.freeze_depth == len(network.stage_names)
+
+
 def reads_features(config: TrainConfig, network: Network) -> bool:
     """Return whether a run reads probe features: it trains the head alone, on images without augmentation."""
-    return config.freeze_depth == len(network.stage_names) and not config.train.changes_images
+    return trains_head_alone(config, network) and not config.train.changes_images
 
 
 def probe_features(network: Network, images: ImageSet, precision: str, context: DistributedContext) -> Tensor:
@@ -50,16 +55,16 @@ def probe_features(network: Network, images: ImageSet, precision: str, context: 
         context: The workers, which take the blocks in turn.
 
     Returns:
-        float32, shape (N, D), in CPU memory.
+        As the head's weights, float32, shape (N, D), in CPU memory.
     """
     every = blocks(np.arange(len(images)))
     network.eval()
     mine = every[context.worker_rank :: context.num_workers]
-    features_ND = torch.zeros(len(images), network.num_features)
+    features_ND = torch.zeros(len(images), network.num_features, dtype=network.head.weight.dtype)
     given = inputs(images, mine, context.device, normalisation=network.normalisation)
     for rows, (x, _) in zip(mine, given, strict=True):
         with torch.no_grad(), autocast(precision, context.device):
-            features_ND[rows] = network.features(x).float().cpu()
+            features_ND[rows] = network.features(x).to(features_ND)
     if context.num_workers > 1:
         for rows in every:  # a block at a time, because a GPU may not hold them all
             features_ND[rows] = context.sum(features_ND[rows].to(context.device)).cpu()

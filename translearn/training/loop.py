@@ -22,7 +22,7 @@ from translearn.errors import NonFiniteError
 from translearn.models.network import Network
 from translearn.training.config import EpochPart, EpochResult, LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
-from translearn.training.features import ProbeFeatures, probe_features, reads_features
+from translearn.training.features import ProbeFeatures, probe_features, reads_features, trains_head_alone
 from translearn.training.inference import worker_blocks
 from translearn.training.inputs import feature_inputs, inputs
 from translearn.training.step import TrainingStep
@@ -103,7 +103,7 @@ def _with_enough(context: DistributedContext, num_train: int, batch_size: int) -
 
 @dataclass(frozen=True, eq=False)
 class _Split:
-    """A split, and its probe features where the run reads them."""
+    """A split, and its probe features where the run reads them: of validation images in every linear probe."""
 
     images: ImageSet
     features: Tensor | None
@@ -132,12 +132,14 @@ class _Split:
 
 
 def _splits(step: TrainingStep, train: ImageSet, val: ImageSet, given: ProbeFeatures | None) -> tuple[_Split, _Split]:
-    if not reads_features(step.config, step.network):
-        return _Split(train, None), _Split(val, None)
-    if given:
-        return _Split(train, given.train), _Split(val, given.val)
-    first, second = (probe_features(step.network, images, step.precision, step.context) for images in (train, val))
-    return _Split(train, first), _Split(val, second)
+    def features(images: ImageSet, known: Tensor | None) -> Tensor:
+        return probe_features(step.network, images, step.precision, step.context) if known is None else known
+
+    is_probe, is_plain = (rule(step.config, step.network) for rule in (trains_head_alone, reads_features))
+    return (
+        _Split(train, features(train, given.train if given else None) if is_plain else None),
+        _Split(val, features(val, given.val if given else None) if is_probe else None),
+    )
 
 
 def _epoch(

@@ -14,7 +14,7 @@ from translearn.models.weights import non_finite
 from translearn.training.config import LoopState, TrainConfig
 from translearn.training.distributed import DistributedContext
 from translearn.training.dropout import drop_by_example
-from translearn.training.features import reads_features
+from translearn.training.features import reads_features, trains_head_alone
 from translearn.training.inference import tally
 from translearn.training.optimizers import lr_factor, make_optimizer
 from translearn.training.precision import autocast, compiled, mend_convolutions, resolve_precision
@@ -46,6 +46,7 @@ class TrainingStep:
         self._draws = drop_by_example(network, config.train.drop_path)
         self._account = freeze(network, config.freeze_depth)
         self._network = network.classifier if reads_features(config, network) else network
+        self._validated = network.classifier if trains_head_alone(config, network) else network
         groups = parameter_groups(network, config.train.weight_decay, config.train.layer_decay)
         self._parameters = [parameter for group in groups for parameter in group["params"]]
         self._optimizer = make_optimizer(groups, config.lr, config.train)
@@ -112,9 +113,12 @@ class TrainingStep:
         return non_finite({name: state[name] for name in self._account.trained})
 
     def tally(self, x: Tensor, labels_N: Tensor) -> Tensor:
-        """Return ``inference.tally`` of a batch of validation, given as to a step."""
+        """Return ``inference.tally`` of a batch of validation images, or of their features in a linear probe.
+
+        Their shapes are as in a step.
+        """
         with torch.inference_mode(), autocast(self.precision, self.context.device):
-            return tally(self._network(x).float(), labels_N)
+            return tally(self._validated(x).float(), labels_N)
 
     def _restore(self, state: LoopState | None) -> None:
         if state is None:
