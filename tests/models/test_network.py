@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import timm
@@ -14,8 +16,10 @@ from torch import nn
 from translearn.cli import main
 from translearn.errors import InputError, WeightsError
 from translearn.models.backbones.backbone import names
+from translearn.models.backbones.faults import takes
 from translearn.models.backbones.names import name_faults, written_names
 from translearn.models.backbones.stages import create, num_stages, stages
+from translearn.models.freeze import freeze
 from translearn.models.load import load_source
 from translearn.models.network import Network, build, skeleton
 
@@ -183,21 +187,49 @@ def test_the_librarys_own_head_is_left_out_of_its_weights_where_a_linear_layer_t
     assert torch.equal(network.get_parameter("base_layer.0.weight"), library.base_layer[0].weight)
 
 
-class _Counts(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.flatten(1)[:, : int(x.sum().item())]
+class _Other(nn.Module):
+    def __init__(self, end: Callable[[torch.Tensor], Any]) -> None:
+        super().__init__()
+        self.end = end
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.end(x)
 
 
-def test_a_model_that_does_not_run_without_memory_is_refused_by_name(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("end", "fault"),
+    [
+        (lambda x: x.flatten(1)[:, : int(x.sum().item())], "must run without memory, as {} does not, but got "),
+        (lambda x: [x], "must give features, tokens or maps without classes, as {} does not, but got list."),
+        (lambda x: x[:, :0], "must give features, tokens or maps without classes, as {} does not, but got (2, 0, "),
+    ],
+    ids=["counts", "lists", "nothing"],
+)
+def test_a_model_that_gives_no_features_is_refused_by_name(
+    end: Callable[[torch.Tensor], Any],
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(timm, "create_model", lambda *_, **__: _Counts())
-    with pytest.raises(
-        WeightsError, match=r"^arch: must run without memory, as timm/ese_vovnet57b does not, but got .*meta"
-    ):
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: _Other(end))
+    with pytest.raises(WeightsError) as raised:
         stages("timm/ese_vovnet57b")
+    told = fault.format("timm/ese_vovnet57b")
+    assert str(raised.value).startswith(f"arch: {told}")
+    assert str(raised.value).endswith("Choose another; `translearn backbones` lists them.")
     assert main(["backbones", "timm/ese_vovnet57b"]) == 0
-    assert "can not be used: arch: must run without memory" in capsys.readouterr().out
+    assert f"can not be used: arch: {told}" in capsys.readouterr().out
+
+
+def test_dropout_before_an_added_head_belongs_to_it_and_is_on_in_a_linear_probe() -> None:
+    network = skeleton("squeezenet1_1")
+    assert network.stages.head == ("classifier.2", "linear_head")
+    freeze(network, num_stages("squeezenet1_1"))
+    assert network.get_submodule("classifier.2").training
+
+
+def test_a_vision_transformer_takes_multiples_of_its_patches() -> None:
+    assert [takes("vit_b_16", size) for size in (48, 50, 64)] == [True, False, True]
 
 
 def test_a_name_that_the_network_lacks_is_refused() -> None:

@@ -25,7 +25,7 @@ class FreezeAccount:
 
     Attributes:
         frozen: Those of the frozen stages; they stay bit for bit as they are.
-        trained: All others.
+        trained: All others; the few that no logit depends on never change.
     """
 
     frozen: tuple[str, ...]

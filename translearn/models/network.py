@@ -1,7 +1,7 @@
 """A backbone of torchvision or timm as an ordered list of stages and a head.
 
 A network keeps the model's own modules under their own names, so ``state_dict`` is interchangeable with that of
-torchvision or timm.
+torchvision or timm, but for ``linear_head`` where it takes the place of another end.
 """
 
 from __future__ import annotations

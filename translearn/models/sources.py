@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from translearn.config import SCRATCH, SourceSpec
 from translearn.errors import TranslearnError, WeightsError, fault, raise_faults
+from translearn.models.backbones.backbone import ADDED_HEAD
 from translearn.models.backbones.names import is_timm
 from translearn.models.backbones.pretrained import find_weights, pretrained_state
 from translearn.models.backbones.stages import stages
@@ -160,7 +161,8 @@ def _from_file(spec: SourceSpec, path: str) -> Source:
     found = select(backbone, read_content(path), f"sources.{spec.name}", spec.prefix)
     width = head_width(backbone, found.state)
     told = spec.preprocessing
-    head = "has no head" if width is None else f"has a head of {width} classes, which a new one replaces on the target"
+    none = "has no head of one linear layer" if backbone.stages.head[-1] == ADDED_HEAD else "has no head"
+    head = none if width is None else f"has a head of {width} classes, which a new one replaces on the target"
     return _verified(
         Source(
             spec.name,

@@ -79,9 +79,15 @@ class _NumbersOnCpu(TorchFunctionMode):
 
 
 def resize(model: nn.Module, image_size: int) -> None:
-    """Make a model take images of another side, in pixels: resize its position embeddings, where it has any."""
+    """Make a model take images of another side, in pixels: resize its position embeddings, where it has any.
+
+    Raises:
+        ValueError, AssertionError: The model does not take this size.
+    """
     module = torchvision_models().vision_transformer
     if isinstance(model, module.VisionTransformer):
+        if image_size % model.patch_size:
+            raise ValueError(f"{image_size} pixels are no multiple of patches of {model.patch_size}")
         grid = image_size // model.patch_size
         given = OrderedDict(model.state_dict())
         state = module.interpolate_embeddings(grid * model.patch_size, model.patch_size, given)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from translearn.config import SearchSpec
 from translearn.errors import WeightsError, fault
@@ -29,6 +29,7 @@ from translearn.models.backbones.names import is_timm
 from translearn.models.backbones.units import Call, calls_of, groups_by_resolution, unused
 
 HEAD = "head"
+_CHOOSE = "Choose another; `translearn backbones` lists them."
 _MOST = 6  # stages: more freeze depths than these cost more trials than they are worth
 
 
@@ -45,7 +46,7 @@ class Stages:
         head: The modules of the head: the classifier, after a dropout where there is one right before it.
         left_out: How names begin in files of weights that the network does not have: of auxiliary classifiers, and of
             the model's own head where a linear layer takes its place.
-        unused: The parameters that the logits do not depend on.
+        unused: The parameters that get no gradient: the logits do not depend on them, or the model itself keeps them.
     """
 
     names: tuple[str, ...]
@@ -91,7 +92,7 @@ def stages(arch: str) -> Stages:
     6, neighbours are merged, but for the first, and a norm at the end belongs to the stage before it.
 
     Raises:
-        WeightsError: There is no such backbone, or it does not run without memory.
+        WeightsError: There is no such backbone, it does not run without memory, or it gives no features.
     """
     with torch.device("meta"):
         model = create_own(arch, num_classes=3)
@@ -107,6 +108,11 @@ def _with_added_head(arch: str) -> nn.Module:
     with torch.device("meta"):
         bare = create_own(arch, num_classes=0)
         _, features = _ran(copy.deepcopy(bare), arch)
+    if not isinstance(features, Tensor) or not 2 <= features.ndim <= 4 or not pooled(features).shape[1]:
+        rule = f"must give features, tokens or maps without classes, as {arch} does not"
+        got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise WeightsError(fault("arch", rule, got, _CHOOSE))
+    with torch.device("meta"):
         return add_head(bare, pooled(features).shape[1], 3)
 
 
@@ -121,8 +127,7 @@ def _ran(model: nn.Module, arch: str) -> tuple[list[Call], Any]:
     try:
         return calls_of(model, native_size(arch))
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        remedy = "Choose another; `translearn backbones` lists them."
-        raise WeightsError(fault("arch", f"must run without memory, as {arch} does not", error, remedy)) from error
+        raise WeightsError(fault("arch", f"must run without memory, as {arch} does not", error, _CHOOSE)) from error
 
 
 def _is_classifier(call: Call) -> bool:
@@ -136,7 +141,8 @@ def _is_dropout_of(classifier: Call, call: Call) -> bool:
 
 def _stages(model: nn.Module, arch: str, calls: Sequence[Call], left_out: tuple[str, ...]) -> Stages:
     *before, classifier = calls
-    head = (*(one.name for one in before[-1:] if _is_dropout_of(classifier, one)), classifier.name)
+    layers = [one for one in before if not any(one.module.children())]
+    head = (*(one.name for one in layers[-1:] if _is_dropout_of(classifier, one)), classifier.name)
     groups = _merged(model, _groups(model, arch, calls, f"{classifier.name}."))
     names = ("stem", *(f"stage{index}" for index in range(1, len(groups))))
     stage_of = {name: stage for stage, group in zip(names, groups, strict=True) for name in group}
@@ -225,7 +231,7 @@ def _of_modules(
         within = whole.get(name, set())
         if len(within) == 1 and HEAD not in within:
             (found[name],) = within
-        elif not within:
+        elif not within and not any(one.startswith(f"{name}.") for one in head):
             bare.append(name)
     stage = next(iter(found.values()))
     for call in calls:

@@ -52,7 +52,7 @@ def calls_of(model: nn.Module, image_size: int) -> tuple[list[Call], object]:
 
 
 def unused(model: nn.Module, logits: Tensor) -> tuple[str, ...]:
-    """Return the names of a model's parameters that its logits do not depend on."""
+    """Return the names of a model's parameters that its logits give no gradient."""
     seen: set[Any] = set()
     ahead = [logits.grad_fn]
     while ahead:

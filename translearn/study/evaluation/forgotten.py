@@ -14,6 +14,7 @@ from translearn.config import StudySpec
 from translearn.data.images.decode import decode_split
 from translearn.data.images.image_set import ImageSet
 from translearn.evaluation.forgetting import DepthErrors, forgetting, forgetting_by_depth
+from translearn.models.load import head_width
 from translearn.models.network import skeleton
 from translearn.models.sources import Source
 from translearn.storage.folder import Folder
@@ -94,12 +95,13 @@ def _source_errors(
         return None
     if dataset.manifest.fingerprint == target_dataset(spec, folder).manifest.fingerprint:
         return None  # its test split is the target's, which nothing but ``read_test`` may read
-    # A head whose classes are others, or unknown, or in another order, tells nothing of these labels.
-    if source.classes is None or source.classes != tuple(dataset.manifest.classes):
+    # No head, or one whose classes are others, or unknown, or in another order, tells nothing of these labels.
+    classes = tuple(dataset.manifest.classes)
+    if source.classes != classes or head_width(skeleton(source.arch), source.state) != len(classes):
         return None
     bounds = limits(candidate.own_data[1])
     images = decode_split(dataset, "test", spec.target.image_size, bounds.other, spec.seed)
-    before = Model(source.arch, source.state, len(source.classes), source.normalisation, source.image_size)
+    before = Model(source.arch, source.state, len(classes), source.normalisation, source.image_size)
     models = [before, *(_with_head_of(before, one) for one in tuned)]
     return [_errors(p, images) for p in predict(models, images, resources)]
 
