@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from translearn.errors import InputError
-from translearn.models.backbones.stages import num_stages
+from translearn.models.backbones.stages import num_stages, stages
 from translearn.models.freeze import freeze, freeze_account, parameter_groups, trained_state
 from translearn.models.network import Network, build, skeleton
 
@@ -169,3 +169,12 @@ def test_parameters_that_no_logit_depends_on_are_not_trained() -> None:
     network = skeleton("timm/efficientvim_m1")
     freeze(network, 0)
     assert [name for name, one in network.named_parameters() if not one.requires_grad] == ["weights"]
+
+
+def test_stages_are_the_same_where_nothing_gets_a_gradient() -> None:
+    with torch.inference_mode():
+        stages.cache_clear()
+        found = stages("shufflenet_v2_x0_5")
+    stages.cache_clear()
+    assert found == stages("shufflenet_v2_x0_5")
+    assert found.unused == ()

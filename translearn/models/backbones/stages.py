@@ -85,6 +85,8 @@ def freeze_depths(search: SearchSpec, arch: str) -> tuple[int, ...]:
 
 
 @functools.cache
+@torch.inference_mode(False)
+@torch.enable_grad()  # whatever the caller has: what gets a gradient is looked at
 def stages(arch: str) -> Stages:
     """Return the stages of a backbone.
 
