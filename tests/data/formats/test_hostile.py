@@ -112,6 +112,44 @@ def test_a_damaged_parquet_file_is_ingested_or_refused(data):
             ingested(path)
 
 
+def _damaged(path: Path, back: int, change: int) -> Path:
+    """The file of ``hugging_face`` with a byte changed, counted from its end."""
+    content = bytearray(hugging_face(path, [0, 1] * 4).read_bytes())
+    content[-back] ^= change
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("back", range(3315, 3335))
+def test_no_damage_of_a_footer_ends_the_process(tmp_path, back):
+    """Some of these make pyarrow call ``std::terminate`` where a column's entry in the footer is asked for."""
+    with suppress(DataError):
+        ingested(_damaged(tmp_path / "t.parquet", back, 1))
+
+
+@pytest.mark.parametrize(
+    ("back", "change", "got"),
+    [
+        (3307, 6, "11 rows that are 8 and 8 elsewhere in it"),
+        (446, 6, "8 rows that are 11 and 8 elsewhere in it"),
+        (1843, 73, "4 rows that are 0 elsewhere in it"),
+    ],
+    ids=["footer", "row group", "images"],
+)
+def test_a_file_whose_parts_disagree_on_the_number_of_rows_is_refused(tmp_path, back, change, got):
+    path = _damaged(tmp_path / "t.parquet", back, change)
+    with pytest.raises(DataError) as raised:
+        ingested(path)
+    assert str(raised.value) == f"{path}: must be a whole Parquet file, but got {got}. Copy it again."
+
+
+def test_a_table_of_damaged_texts_is_refused(tmp_path):
+    names = pa.array([b"\xc6.png", b"1.png"]).view(pa.string())
+    pq.write_table(pa.table({"path": names, "label": ["a", "b"]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"must be a table, but got none.*Invalid UTF8 sequence"):
+        ingested(tmp_path / "t.parquet")
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_changed_table_of_paths_is_ingested_or_refused(data):

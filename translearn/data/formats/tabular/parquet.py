@@ -92,9 +92,9 @@ class ParquetImages:
         columns = self._columns(file.schema_arrow)
         with _whole(where):
             table = read_texts(self.folder, name, columns) if columns else pa.table({})
-        num = file.metadata.num_rows
-        ids = names_in(f"{where}: id", table["id"]) if "id" in columns else pa.nulls(num, pa.string())
         sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        num = _agreed(where, file.metadata.num_rows, sum(sizes), *([len(table)] if columns else []))
+        ids = names_in(f"{where}: id", table["id"]) if "id" in columns else pa.nulls(num, pa.string())
         keys = [f"{name}#{group}#{row}" for group, size in enumerate(sizes) for row in range(size)]
         if not self.labelled:
             return unlabelled(ids, keys)
@@ -122,14 +122,24 @@ def open_parquet(folder: Folder, name: str) -> pq.ParquetFile:
         return open_bounded(folder, name)
 
 
+def _agreed(where: str, num: int, *others: int) -> int:
+    """Return a number of rows on which the footer, its row groups and the columns agree."""
+    if {*others} - {num}:
+        raise DataError(_damaged(where, f"{num} rows that are {' and '.join(map(str, others))} elsewhere in it"))
+    return num
+
+
+def _damaged(where: str, got: str) -> str:
+    return fault(where, "must be a whole Parquet file", got, "Copy it again.")
+
+
 @contextmanager
 def _whole(where: str) -> Iterator[None]:
     """Raise DataError for a damaged Parquet file: damage shows at the footer, or only at the pages."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        rule, remedy = "must be a whole Parquet file", "Copy it again."
-        raise DataError(fault(where, rule, f"an error ({str(error).splitlines()[0]})", remedy)) from error
+        raise DataError(_damaged(where, f"an error ({str(error).splitlines()[0]})")) from error
 
 
 # Batches follow each other within a row group, so the last one is kept.
@@ -137,9 +147,11 @@ def _whole(where: str) -> Iterator[None]:
 def _row_group(uri: str, name: str, group: int) -> list[bytes | str]:
     """Return the encoded bytes of each row's image, or the reason why there are none."""
     folder = Folder.open(uri)
-    with _whole(folder.address(name)):
-        images = read_images(open_parquet(folder, name), group, folder.address(name))
-        return [_content(image.as_py()) for image in images]
+    file, where = open_parquet(folder, name), folder.address(name)
+    with _whole(where):
+        found = [_content(image.as_py()) for image in read_images(file, group, where)]
+    _agreed(where, file.metadata.row_group(group).num_rows, len(found))
+    return found
 
 
 def _content(image: dict[str, Any] | bytes | None) -> bytes | str:
