@@ -199,11 +199,16 @@ class _Other(nn.Module):
 @pytest.mark.parametrize(
     ("end", "fault"),
     [
-        (lambda x: x.flatten(1)[:, : int(x.sum().item())], "must run without memory, as {} does not, but got "),
+        (
+            lambda x: x.flatten(1)[:, : int(x.sum().item())],
+            "must run without memory, as {} does not, but got RuntimeError: ",
+        ),
+        (lambda x: x[:, 9], "must run without memory, as {} does not, but got IndexError: index 9 is out of bounds "),
+        (lambda x: x.numpy(), "must run without memory, as {} does not, but got TypeError: can't convert meta device "),
         (lambda x: [x], "must give features, tokens or maps without classes, as {} does not, but got list."),
         (lambda x: x[:, :0], "must give features, tokens or maps without classes, as {} does not, but got (2, 0, "),
     ],
-    ids=["counts", "lists", "nothing"],
+    ids=["counts", "other channels", "numpy", "lists", "nothing"],
 )
 def test_a_model_that_gives_no_features_is_refused_by_name(
     end: Callable[[torch.Tensor], Any],

@@ -128,8 +128,9 @@ def _to_classifier(model: nn.Module, arch: str) -> list[Call]:
 def _ran(model: nn.Module, arch: str) -> tuple[list[Call], Any]:
     try:
         return calls_of(model, native_size(arch))
-    except (RuntimeError, NotImplementedError, TypeError) as error:
-        raise WeightsError(fault("arch", f"must run without memory, as {arch} does not", error, _CHOOSE)) from error
+    except Exception as error:  # whatever the code of a model raises, which may be a user's own
+        got = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}"
+        raise WeightsError(fault("arch", f"must run without memory, as {arch} does not", got, _CHOOSE)) from error
 
 
 def _is_classifier(call: Call) -> bool:
