@@ -19,7 +19,7 @@ from translearn.evaluation.predictions import Predictions
 from translearn.evaluation.summary import evaluate
 from translearn.report.page import render
 from translearn.report.record import StudyRecord
-from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
+from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_WITH_COST_SCHEMA, TRIAL_SCHEMA
 
 DIGITS = [str(digit) for digit in range(10)]
 ERRORS = {"transfer": 0.15, "scratch": 0.31, "probe": 0.22, "converged": 0.24}
@@ -40,7 +40,7 @@ def study(classes: list[str] = DIGITS, errors: dict[str, float] = ERRORS, **chan
             "seconds": 301.2,
         },
         "evaluation": changes.get("evaluation") or evaluation(rng, classes, errors),
-        "sources": pa.Table.from_pylist(_sources(), SOURCE_SCHEMA),
+        "sources": pa.Table.from_pylist(_sources(), SOURCE_WITH_COST_SCHEMA),
         "trials": pa.Table.from_pylist(trials, TRIAL_SCHEMA),
         "curves": pa.Table.from_pylist(_curves(rng, trials), CURVE_SCHEMA),
         "mistakes": pa.Table.from_pylist([_mistake(rng, index, classes) for index in range(24)], MISTAKE_SCHEMA),

@@ -10,7 +10,7 @@ from ranking_cases import leaks, ranking
 from report_cases import DIGITS, cost, study, target_check
 
 from translearn.report.page import render
-from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_SCHEMA, TRIAL_SCHEMA
+from translearn.study.tables import CURVE_SCHEMA, MISTAKE_SCHEMA, SOURCE_WITH_COST_SCHEMA, TRIAL_SCHEMA
 
 WICKED = ["<script>alert(1)</script>", "a$b$", "漢字", '"quoted" & <b>bold</b>', *DIGITS[4:]]
 
@@ -239,7 +239,7 @@ def test_what_users_name_is_escaped():
         spec={"name": name, "notes": [name]},
         provenance={"command": name, "path": name},
         evaluation={**record.evaluation, "winner": {"role": "transfer", "source": name, "freeze_depth": 0, "lr": 0.1}},
-        sources=pa.Table.from_pylist(sources, SOURCE_SCHEMA),
+        sources=pa.Table.from_pylist(sources, SOURCE_WITH_COST_SCHEMA),
         trials=pa.Table.from_pylist(trials, TRIAL_SCHEMA),
         mistakes=pa.Table.from_pylist(mistakes, MISTAKE_SCHEMA),
     )
@@ -271,7 +271,7 @@ def test_missing_parts_leave_their_section_out():
             ),
         },
         mistakes=MISTAKE_SCHEMA.empty_table(),
-        sources=SOURCE_SCHEMA.empty_table(),
+        sources=SOURCE_WITH_COST_SCHEMA.empty_table(),
         trials=TRIAL_SCHEMA.empty_table(),
         curves=CURVE_SCHEMA.empty_table(),
         datasets={},
@@ -306,7 +306,7 @@ def test_what_sources_cost_and_which_limits_left_out_is_said():
     rows = study().sources.to_pylist()
     rows[1] |= cost("mobilenet_v2", latency_ms=3.0)
     line = "search.limits leave out 1 of 3 sources: dino (85.23 > 50 MB)"
-    page = Page(render(study(sources=pa.Table.from_pylist(rows, SOURCE_SCHEMA), left_out=line)))
+    page = Page(render(study(sources=pa.Table.from_pylist(rows, SOURCE_WITH_COST_SCHEMA), left_out=line)))
     assert f"{line}." in page.plain
     assert "measured on one thread of Some CPU." in page.plain
     assert "Its cost: resnet18, 11.2 million parameters, 44.8 MB; 7.12 ms an image alone" in page.plain

@@ -14,9 +14,10 @@ from translearn.config import StudySpec, parse_spec
 from translearn.errors import InputError
 from translearn.models.cost import Cost, size_of
 from translearn.storage.folder import Folder
-from translearn.study import limits
+from translearn.study import costs
+from translearn.study.costs import costs_of
 from translearn.study.directory import COSTS
-from translearn.study.limits import costs_of, kept_sources, size_faults
+from translearn.study.limits import kept_sources, size_faults
 
 ANY = cast(Resources, None)
 LATENCIES = {"resnet18": 20.0, "resnet34": 40.0, "mobilenet_v2": 15.0}
@@ -40,7 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             replace(size, cpu="some CPU", cpu_latency_ms=LATENCIES[size.arch], cpu_images_per_s=50.0) for size in sizes
         ]
 
-    monkeypatch.setattr(limits, "measured_costs", measure)
+    monkeypatch.setattr(costs, "measured_costs", measure)
     return asked
 
 

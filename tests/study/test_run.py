@@ -35,7 +35,7 @@ def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
     spec = parse_spec({"name": "pets", "target": {"data": "x"}, "sources": [source]})
     for name in (directory.PROVENANCE, directory.EVALUATION, directory.SPEC):
         folder.write_json(name, {})
-    for name in (directory.SOURCES, directory.TRIALS, directory.CURVES, directory.MISTAKES):
+    for name in (directory.SOURCES, directory.COSTS, directory.TRIALS, directory.CURVES, directory.MISTAKES):
         folder.write_table(name, pa.table({}))
     monkeypatch.setattr(run, "_evaluated", lambda _: {"summary": ["The verdict."], "cost": cost()})
     monkeypatch.setattr(run, "_manifests", lambda _: {})
@@ -43,7 +43,7 @@ def test_a_page_that_can_not_be_made_does_not_take_the_figures_along(
     monkeypatch.setattr(run, "track_result", lambda _, __, places: tracked.append(places))
     monkeypatch.setattr(run, "render", broken)
     with pytest.raises(TranslearnError) as caught:
-        run.run_study(Study(spec, folder, cast(Resources, None), 2))
+        run.run_study(Study(spec, folder, cast(Resources, None)))
     model = str(tmp_path / "model")
     assert (said, tracked) == ([f"model:  {model}", f"cost:   {COST}", "The verdict."], [{"model": model}])
     assert re.fullmatch(

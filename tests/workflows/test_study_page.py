@@ -60,6 +60,7 @@ def test_every_choice_of_a_field_is_described(path: str) -> None:
     ("name", "schema"),
     [
         (directory.SOURCES, tables.SOURCE_SCHEMA),
+        (directory.COSTS, tables.COST_SCHEMA),
         (directory.RANKING_TABLE, tables.RANKING_SCHEMA),
         (directory.TRIALS, tables.TRIAL_SCHEMA),
         (directory.CURVES, tables.CURVE_SCHEMA),

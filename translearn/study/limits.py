@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from translearn.cluster.costs import measured_costs
 from translearn.cluster.resources import Resources
 from translearn.config import LimitsSpec, StudySpec
 from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.cost import Cost, size_of
 from translearn.storage.folder import Folder
+from translearn.study.costs import costs_of
 from translearn.study.directory import COSTS
-from translearn.study.tables import COST_SCHEMA, table
 
 Costs = Mapping[str, Cost]
-
-
-def costs_of(spec: StudySpec, folder: Folder, num_classes: int, resources: Resources) -> dict[str, Cost]:
-    """Return the cost of each architecture of a study, measured once; leaves ``costs.parquet``."""
-    if not folder.exists(COSTS):
-        found = measured_costs(spec.archs, num_classes, spec.target.image_size, resources)
-        folder.write_table(COSTS, table([vars(cost) for cost in found], COST_SCHEMA))
-    return {row["arch"]: Cost(**row) for row in folder.read_table(COSTS).to_pylist()}
 
 
 def kept_sources(spec: StudySpec, folder: Folder, num_classes: int, resources: Resources) -> tuple[StudySpec, str]:

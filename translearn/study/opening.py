@@ -38,7 +38,6 @@ class Study:
         spec: What it is a study of, without the sources that its limits leave out.
         folder: Its directory.
         resources: What it may use of the cluster.
-        num_classes: C of the target.
         tuning: ``search_alg`` and ``scheduler`` of Tune in place of those of the spec.
         warnings: How its data changed since it was ingested.
         left_out: A line that names the sources that its limits leave out; empty without any.
@@ -48,7 +47,6 @@ class Study:
     spec: StudySpec
     folder: Folder
     resources: Resources
-    num_classes: int
     tuning: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     left_out: str = ""
@@ -88,7 +86,7 @@ def open_study(
         kept, left_out = kept_sources(spec, Folder.open(spec.storage) / spec.name, num_classes, resources)
         costs = _time_costs(kept, sizes, resources, began)
         changed, folder = tuple(data_warnings(spec)), directory.open_study(spec, command)
-        study = Study(kept, folder, resources, num_classes, tuning or {}, changed, left_out)
+        study = Study(kept, folder, resources, tuning or {}, changed, left_out)
         for line in filter(None, [left_out, *(f"Warning: {line}" for line in changed)]):
             say(line)
         folder.sweep()

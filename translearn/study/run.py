@@ -26,6 +26,7 @@ from translearn.report.words import cost_words
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
+from translearn.study.costs import sources_with_costs
 from translearn.study.datasets.prepare import num_sets, target_dataset
 from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
@@ -48,7 +49,7 @@ from translearn.training.config import TrainConfig
 
 def run_pretrain(study: Study, only: str | None = None) -> dict[str, Any]:
     """Obtain the sources, or one of them, pre-training where the study says so."""
-    sources = obtain_sources(study.spec, study.folder, study.resources, study.num_classes, only)
+    sources = obtain_sources(study.spec, study.folder, study.resources, only)
     errors = {name: source.source_error for name, source in sources.items() if source.source_error is not None}
     for name, error in errors.items():
         say(f"{name}: source error {100 * error:.1f} %")
@@ -88,7 +89,7 @@ def run_finetune(study: Study, source: str, freeze_depth: int, lr: float) -> dic
     def only_source() -> dict[str, Source]:
         if source in known:
             return {source: scratch(known[source], source)}
-        return obtain_sources(spec, folder, study.resources, study.num_classes, source)
+        return obtain_sources(spec, folder, study.resources, source)
 
     run, out = f"{source}-d{freeze_depth}-lr{lr}", folder / "finetune"
     setting = {"source": source, "freeze_depth": freeze_depth, "lr": lr}
@@ -151,7 +152,7 @@ def run_report(study: Study) -> dict[str, Any]:
         spec=yaml.safe_load(folder.read_bytes(directory.SPEC)),
         provenance=folder.read_json(directory.PROVENANCE),
         evaluation=folder.read_json(directory.EVALUATION),
-        sources=folder.read_table(directory.SOURCES),
+        sources=sources_with_costs(folder),
         trials=folder.read_table(directory.TRIALS),
         curves=folder.read_table(directory.CURVES),
         mistakes=folder.read_table(directory.MISTAKES),
@@ -214,7 +215,7 @@ def _searched(context: StudyContext, study: Study) -> tuple[StudyContext, list[C
 
 def _sources(study: Study) -> dict[str, Source]:
     """Every source; the study's provenance then says what it is made from."""
-    sources = obtain_sources(study.spec, study.folder, study.resources, study.num_classes)
+    sources = obtain_sources(study.spec, study.folder, study.resources)
     data = {name: manifest["fingerprint"] for name, manifest in _manifests(study).items()}
     weights = {name: source.fingerprint for name, source in sources.items()}
     directory.add_fingerprints(study.folder, data, weights)

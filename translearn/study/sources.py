@@ -23,7 +23,6 @@ from translearn.storage.folder import Folder
 from translearn.study.datasets.names import ingest_options, limits
 from translearn.study.datasets.prepare import dataset_of, decode, num_sets
 from translearn.study.directory import SOURCES
-from translearn.study.limits import costs_of
 from translearn.study.models import check_trained, model_info
 from translearn.study.planning.budget import pretrain_batch_size
 from translearn.study.source_errors import absurd_line, measured_errors
@@ -31,9 +30,7 @@ from translearn.study.tables import SOURCE_SCHEMA, table
 from translearn.training.config import TrainConfig
 
 
-def obtain_sources(
-    spec: StudySpec, folder: Folder, resources: Resources, num_classes: int, only: str | None = None
-) -> dict[str, Source]:
+def obtain_sources(spec: StudySpec, folder: Folder, resources: Resources, only: str | None = None) -> dict[str, Source]:
     """Every source by name, scratch last; those to be pre-trained are, unless they were.
 
     Leaves ``sources/<name>/`` for each pre-trained source and, unless ``only`` is given, ``sources.parquet``.
@@ -42,7 +39,6 @@ def obtain_sources(
         spec: The study.
         folder: Its directory.
         resources: The layout for pre-training.
-        num_classes: C of the target, for what the sources cost there.
         only: The name of the one source wanted.
     """
     wanted = [source for source in spec.sources if only in (None, source.name)]
@@ -58,9 +54,7 @@ def obtain_sources(
         sources = _with_errors(sources, spec, folder, resources)
         sources |= {name: scratch(arch, name) for arch in spec.archs for name in [spec.scratch_name(arch)]}
         if not folder.exists(SOURCES):
-            costs = costs_of(spec, folder, num_classes, resources)
-            rows = [{**vars(costs[source.arch]), **_row(source, folder)} for source in sources.values()]
-            folder.write_table(SOURCES, table(rows, SOURCE_SCHEMA))
+            folder.write_table(SOURCES, table([_row(source, folder) for source in sources.values()], SOURCE_SCHEMA))
     return sources
 
 

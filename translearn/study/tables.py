@@ -30,9 +30,9 @@ SOURCE_SCHEMA = pa.schema(
         ("source_error", _float),
         ("fingerprint", _text),
         ("seconds", _float),
-        *(COST_SCHEMA.field(name) for name in COST_SCHEMA.names[1:]),
     ]
 )
+SOURCE_WITH_COST_SCHEMA = pa.unify_schemas([SOURCE_SCHEMA, COST_SCHEMA])
 RANKING_SCHEMA = pa.schema(
     [
         ("source", _text),

@@ -27,7 +27,7 @@ def test_the_error_of_a_checkpoint_on_its_own_data_is_measured_once(
     given = {"name": "random", "arch": "resnet18", "checkpoint": str(tmp_path / "random.safetensors")}
     spec = small_study(tmp_path, sources=[{**given, "data": "sklearn:digits"}], rank__max_examples=60)
     folder, resources = Folder.open(tmp_path / "study"), plan_resources(spec.cluster)
-    source = obtain_sources(spec, folder, resources, 10)["random"]
+    source = obtain_sources(spec, folder, resources)["random"]
     assert source.source_error is not None
     assert source.source_error > 0.6
     told = capsys.readouterr().out
@@ -37,4 +37,4 @@ def test_the_error_of_a_checkpoint_on_its_own_data_is_measured_once(
     rows = {row["name"]: row["source_error"] for row in folder.read_table(SOURCES).to_pylist()}
     assert rows == {"random": source.source_error, "scratch": None}
     monkeypatch.setattr(source_errors, "predict", lambda *_: pytest.fail("it was measured again"))
-    assert obtain_sources(spec, folder, resources, 10)["random"].source_error == source.source_error
+    assert obtain_sources(spec, folder, resources)["random"].source_error == source.source_error

@@ -17,7 +17,8 @@ from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Pred
 from translearn.evaluation.summary import evaluate
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
-from translearn.study.directory import EVALUATION, MISTAKES, MODEL, REPORT, SOURCES, TRIALS
+from translearn.study.costs import costs_of
+from translearn.study.directory import EVALUATION, MISTAKES, MODEL, REPORT, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
 from translearn.study.evaluation.leaks import check_leaks
 from translearn.study.evaluation.pictures import picture_counts, pictures_of
@@ -31,7 +32,7 @@ from translearn.study.refits.candidates import Candidate, is_probe
 from translearn.study.refits.convergence import chosen_of, converged, convergence_of
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.refit import REFIT, refit_errors, refit_seeds, run_name
-from translearn.study.tables import COST_SCHEMA, MISTAKE_SCHEMA, table
+from translearn.study.tables import MISTAKE_SCHEMA, table
 
 _THUMBNAIL = 96  # pixels
 
@@ -43,8 +44,8 @@ def evaluate_study(
 ) -> dict[str, Any]:
     """Return every figure of the report, read from ``evaluation.json`` where the study has it already.
 
-    Leaves ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``. ``left_out``: why other
-    candidates are none any more, by name.
+    Leaves ``costs.parquet``, ``mistakes.parquet``, ``model/``, the deployed model, and then ``evaluation.json``.
+    ``left_out``: why other candidates are none any more, by name.
     """
     spec, folder, splits, sources = context.spec, context.folder, context.splits, context.sources
     classes, resources = context.classes, context.resources
@@ -95,18 +96,13 @@ def evaluate_study(
     )
     if probe := evaluation["linear_probe"]:
         probe["model"] = f"{REFIT}/{run_name(compared[probe['role']], refit_seeds(spec).index(probe['seed']))}"
-    evaluation["cost"] = _cost(folder, compared[evaluation["deployed"]["role"]].trial["source"])
+    deployed = sources[compared[evaluation["deployed"]["role"]].trial["source"]]
+    evaluation["cost"] = vars(costs_of(spec, folder, len(classes), resources)[deployed.arch])
     _deploy(context, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
     folder.remove_file(REPORT)  # of an earlier command that was interrupted: beside the figures it would look final
     folder.write_json(EVALUATION, evaluation)
     return evaluation
-
-
-def _cost(folder: Folder, source: str) -> dict[str, Any]:
-    """Return the cost of the network that a source became."""
-    row = next(row for row in folder.read_table(SOURCES).to_pylist() if row["name"] == source)
-    return {name: row[name] for name in COST_SCHEMA.names}
 
 
 def _trial(candidate: Candidate) -> dict[str, Any]:

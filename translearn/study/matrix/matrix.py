@@ -100,7 +100,7 @@ def run_matrix(study: Study, targets: Mapping[str, str], command: str) -> dict[s
     Leaves ``matrix/`` in the study's directory: a directory a target, ``matrix.parquet``, ``asymmetry.parquet`` and
     ``matrix.html``.
     """
-    sources = obtain_sources(study.spec, study.folder, study.resources, study.num_classes)
+    sources = obtain_sources(study.spec, study.folder, study.resources)
     root, found = study.folder / FOLDER, []
     for place, (name, data) in enumerate(targets.items(), 1):
         say(f"target {place} of {len(targets)}: {name}")

@@ -46,7 +46,7 @@ def dry_run(spec: StudySpec, work: Callable[[Study], Any], known: Mapping[str, S
         for line in filter(None, [left_out, *plan_lines(planned, sizes, resources)]):
             say(line)
         say(f"\nthe same on a tiny sample in {root.uri}, which is deleted afterwards:")
-        work(Study(kept, folder, resources, num_classes, left_out=left_out))
+        work(Study(kept, folder, resources, left_out=left_out))
     finally:
         root.remove()
     say("dry run: all steps work; its figures mean nothing, and nothing of it was kept.")
