@@ -11,10 +11,11 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import ray
-from ray._private import ray_constants
+from ray._private import parameter, ray_constants
 
 from translearn.cluster.start.address import LOCAL_RAY, check_address, find_address, joining
 from translearn.cluster.start.local import local_options, prepare_process
@@ -39,6 +40,8 @@ _QUICK = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
+# They take seconds to import, and Ray's start is mostly waiting. None imports Ray, which the main thread is importing.
+_MEANWHILE = ("torchvision", "scipy.stats", "pandas")
 # An elastic group that can not be had at its size is tried at another one; so long Ray Train waits for it.
 _START_TIMEOUT, _ELASTIC_START_TIMEOUT_S = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15"
 
@@ -68,9 +71,8 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     if address == LOCAL_RAY:
         listen_here_only()
         prepare_process()
-        options, start = {"include_dashboard": dashboard, **local_options(num_cpus)}, environment(own_address())
-    # Both take seconds, and Ray's start is mostly waiting.
-    threading.Thread(target=importlib.import_module, args=("torch",), daemon=True).start()
+        options, start = {"include_dashboard": dashboard, **local_options(num_cpus)}, _own_ports()
+    threading.Thread(target=lambda: [*map(importlib.import_module, _MEANWHILE)], daemon=True).start()
     with joining(where, address), start:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
     _unhurried_sigterm()
@@ -95,6 +97,22 @@ def quick_starts() -> Iterator[None]:
         return
     with environment({_START_TIMEOUT: _ELASTIC_START_TIMEOUT_S}):
         yield
+
+
+@contextmanager
+def _own_ports() -> Iterator[None]:
+    """Give a Ray that starts in the block ports that are free: of its address, and of its dashboard's agent.
+
+    The agent has a fixed one by default. Where another Ray of the machine has it, a start waits 3 s for it, and the
+    dashboard then has no agent.
+    """
+    usual = parameter.RayParams
+    with environment(own_address()):
+        parameter.RayParams = partial(usual, dashboard_agent_listen_port=0)
+        try:
+            yield
+        finally:
+            parameter.RayParams = usual
 
 
 def own_address() -> dict[str, str]:
