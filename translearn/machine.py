@@ -1,7 +1,9 @@
-"""This machine's CPU, and the part of it that this process may use: of its container, its batch job or its binding."""
+"""This machine's CPU, the part of it that this process may use (its container's, its batch job's), and its end."""
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import platform
 import re
@@ -42,6 +44,15 @@ def cpu_name(root: Path = _ROOT) -> str:
     """Return the name of this machine's CPU; its kind where the system does not tell the name."""
     names = re.findall(r"model name\s*: (.*)", _content(root / "proc/cpuinfo"))
     return names[0] if names else platform.machine()
+
+
+def end_quickly() -> None:
+    """Let this process end without a last search for garbage: with torch loaded it takes 0.7 s of a CPU.
+
+    Ray ends idle workers when others start, which then wait for it.
+    """
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
 
 
 def _job_memory() -> list[int]:

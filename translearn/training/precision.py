@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from translearn.errors import InputError, fault
+from translearn.machine import end_quickly
 
 #: From this length on ``auto`` compiles. Assumed, not measured: a minute of compiling, 6 ms saved a step.
 MIN_COMPILED_STEPS = 10_000
@@ -85,11 +86,12 @@ def _as_wide_as_stride(module: nn.Module, inputs: tuple[torch.Tensor]) -> torch.
 
 
 def prepare_process(threads: int) -> None:
-    """Set up this process for training: so many threads, and freed memory kept for the next step.
+    """Set up this process for training: so many threads, freed memory kept for the next step, and a quick end.
 
     glibc gives large blocks back to the kernel as soon as they are freed, and every step then faults them in
     again: measured here, half of the time of a step of a ResNet-18 at 32 pixels. Other C libraries are left alone.
     """
+    end_quickly()
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # what else counts threads, as decoding does
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
