@@ -28,6 +28,11 @@ def job(run: str) -> Job:
     return Job(run, Shared(None), "scratch", CONFIG)
 
 
+def reference(run: str) -> tuple[Job]:
+    """Stands for a reference in Ray's object store."""
+    return (job(run),)
+
+
 def handle(queue: JobQueue) -> Any:
     """Stands for the handle of the actor."""
     return SimpleNamespace(take=SimpleNamespace(remote=queue.take))
@@ -44,17 +49,17 @@ def end(out: Folder, run: str) -> None:
 def test_groups_share_the_jobs_that_have_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "get", lambda found: found)
     out, queue = Folder.open(tmp_path), JobQueue()
-    queue.add((run, (job(run),)) for run in ("a", "b", "c", "d"))
+    queue.add((run, reference(run)) for run in ("a", "b", "c", "d"))
     queue.close()
     first, second = (orders(out, queue, group) for group in (0, 1))
     (out / "b").write_bytes("curve.parquet", b"")  # cut off before its model was whole
-    assert (next_job(first, None), next_job(second, None)) == (job("a"), job("b"))
+    assert (next_job(first, None), next_job(second, None)) == (reference("a"), reference("b"))
     end(out, "a")
-    assert next_job(first, "a") == job("c")
+    assert next_job(first, "a") == reference("c")
     # The workers of a group were lost, and others go on with its job; unless it had just ended.
-    assert next_job(first, None) == job("c")
+    assert next_job(first, None) == reference("c")
     (out / "c").write_json(FAILED, {"reason": "train_loss is nan"})
-    assert next_job(first, None) == job("d")
+    assert next_job(first, None) == reference("d")
     end(out, "b")
     assert next_job(second, "b") is None
     end(out, "d")
@@ -69,12 +74,12 @@ def test_a_group_waits_for_jobs_until_no_more_will_come(tmp_path: Path, monkeypa
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
-        queue.add([("b", (job("b"),))]) if len(naps) == 3 else None
+        queue.add([("b", reference("b"))]) if len(naps) == 3 else None
 
     monkeypatch.setattr(worker, "time", SimpleNamespace(sleep=nap))  # other threads may sleep too
-    queue.add([("a", (job("a"),))])
+    queue.add([("a", reference("a"))])
     group = orders(Folder.open(tmp_path), queue, 0)
-    assert (next_job(group, None), next_job(group, "a")) == (job("a"), job("b"))
+    assert (next_job(group, None), next_job(group, "a")) == (reference("a"), reference("b"))
     assert len(naps) == 3
     queue.tell({"run": "b", "epoch": 1})
     assert (queue.look(), queue.look()) == (([{"run": "b", "epoch": 1}], 1), ([], 1))
@@ -90,9 +95,10 @@ def test_the_job_of_a_group_that_failed_is_not_waited_for() -> None:
     assert queue.look() == ([], 1)
 
 
-def test_a_group_without_a_queue_does_its_only_job(tmp_path: Path) -> None:
-    alone = Orders(threads=1, checkpoint_interval_s=0.0, out=Folder.open(tmp_path), job=job("a"))
-    assert (next_job(alone, None), next_job(alone, "a")) == (job("a"), None)
+def test_a_group_without_a_queue_does_its_only_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "get", lambda found: found)
+    alone = Orders(threads=1, checkpoint_interval_s=0.0, out=Folder.open(tmp_path), job=reference("a"))
+    assert (next_job(alone, None), next_job(alone, "a")) == (reference("a"), None)
     end(alone.out, "a")
     assert next_job(alone, None) is None
 

@@ -59,6 +59,10 @@ class Job:
     train_rows: np.ndarray | None = field(default=None, compare=False)
 
 
+#: An ObjectRef of a job. Actors that pass it on need not import torch, as they would to read the job.
+JobReference = tuple[Any]
+
+
 @dataclass(frozen=True)
 class Orders:
     """The instructions of the workers of a group.
@@ -67,7 +71,7 @@ class Orders:
         threads: Torch threads of a worker.
         checkpoint_interval_s: See ``ClusterSpec``.
         out: Where models go, a folder a job.
-        job: The only one, of a group that has no queue.
+        job: A reference to the only one, of a group that has no queue.
         queue: The handle of the ``JobQueue`` that hands jobs out, and takes the rows of epochs.
         group: The group's number.
         kept: By job the last checkpoint that an interrupted command left.
@@ -76,7 +80,7 @@ class Orders:
     threads: int
     checkpoint_interval_s: float
     out: Folder
-    job: Job | None = None
+    job: JobReference | None = None
     queue: Any = None
     group: int = 0
     kept: Mapping[str, ray.train.Checkpoint] = field(default_factory=dict)
@@ -103,26 +107,27 @@ def _handed_out(orders: Orders) -> Iterator[Job]:
     job: Job | None = None
     while True:
         is_first = ray.train.get_context().get_world_rank() == 0
-        job = broadcast_from_rank_zero(next_job(orders, job.run if job else None) if is_first else None)
-        if job is None:
+        found = broadcast_from_rank_zero(next_job(orders, job.run if job else None) if is_first else None)
+        if found is None:
             return
+        job = ray.get(found[0])
         yield job
 
 
-def next_job(orders: Orders, ended: str | None) -> Job | None:
+def next_job(orders: Orders, ended: str | None) -> JobReference | None:
     """Return the group's next job that has not ended: workers may have been lost just after it had."""
-    job = _take(orders, ended)
-    while job and has_ended(orders.out / job.run):
-        job = _take(orders, job.run)
-    return job
+    found = _take(orders, ended)
+    while found and has_ended(orders.out / (run := ray.get(found[0]).run)):
+        found = _take(orders, run)
+    return found
 
 
-def _take(orders: Orders, ended: str | None) -> Job | None:
+def _take(orders: Orders, ended: str | None) -> JobReference | None:
     if orders.queue is None:
         return None if ended else orders.job
     while (found := ray.get(orders.queue.take.remote(orders.group, ended))) == WAIT:
         time.sleep(_ASK_EVERY_S)
-    return cast(Job, ray.get(found[0])) if found else None
+    return cast("JobReference | None", found)
 
 
 def has_ended(folder: Folder) -> bool:

@@ -43,7 +43,7 @@ def _fit(config: dict[str, Any], context: TrialContext, folder: Folder) -> None:
     name, resources = str(tune.get_context().get_trial_name()), context.resources
     trial = context.space.settled(config)
     job = Job(name, context.task, trial["source"], context.train_config(trial))
-    orders = Orders(resources.cpus, context.spec.cluster.checkpoint_interval_s, folder, job)
+    orders = Orders(resources.cpus, context.spec.cluster.checkpoint_interval_s, folder, (ray.put(job),))
     TorchTrainer(
         train_loop,
         train_loop_config={"orders": (ray.put(orders),)},
