@@ -87,6 +87,7 @@ class SimulatedCluster:
             "num_cpus": 0,
             "include_dashboard": True,
             "dashboard_port": free_port(),
+            "dashboard_agent_listen_port": 0,
             "temp_dir": str(self._folder),
             "_system_config": _SYSTEM,
         }
