@@ -23,6 +23,7 @@ FIGURES = {
     "predict": ("img_s", "growth", "flat"),
     "scale": ("efficiency", "model"),
     "search": ("ratio_nested", "ratio_tune_table", "ratio_tune_best"),
+    "start": ("model_s", "step_s"),
     "step": ("img_s", "absent"),
     "trial-overhead": ("gap_s_1", "max_actors"),
 }

@@ -43,6 +43,11 @@ _QUICK = {
 }
 # They take seconds to import, and Ray's start is mostly waiting. None imports Ray, which the main thread is importing.
 _MEANWHILE = ("torchvision", "scipy.stats", "pandas")
+# A raylet looks for its own object store, often a moment before it is there, and then sleeps so long: 1 s by default.
+_PROMPT = {
+    "RAY_raylet_client_connect_timeout_milliseconds": "100",
+    "RAY_raylet_client_num_connect_attempts": "100",
+}
 # An elastic group that can not be had at its size is tried at another one; so long Ray Train waits for it.
 _START_TIMEOUT, _ELASTIC_START_TIMEOUT_S = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "15"
 
@@ -73,7 +78,7 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     if address == LOCAL_RAY:
         listen_here_only()
         prepare_process()
-        options, start = {"include_dashboard": dashboard, **local_options(num_cpus)}, _own_ports()
+        options, start = {"include_dashboard": dashboard, **local_options(num_cpus)}, _prompt_start()
     threading.Thread(target=lambda: [*map(importlib.import_module, _MEANWHILE)], daemon=True).start()
     with joining(where, address), start:
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
@@ -102,14 +107,14 @@ def quick_starts() -> Iterator[None]:
 
 
 @contextmanager
-def _own_ports() -> Iterator[None]:
-    """Give a Ray that starts in the block ports that are free: of its address, and of its dashboard's agent.
+def _prompt_start() -> Iterator[None]:
+    """Let a Ray that starts in the block wait for nothing, and give it free ports: its own, and its dashboard agent's.
 
     The agent has a fixed one by default. Where another Ray of the machine has it, a start waits 3 s for it, and the
     dashboard then has no agent.
     """
     usual = parameter.RayParams
-    with environment(own_address()):
+    with environment({**_PROMPT, **own_address()}):
         parameter.RayParams = partial(usual, dashboard_agent_listen_port=0)
         try:
             yield
