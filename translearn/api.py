@@ -102,12 +102,15 @@ def run(
     if not ended(study):
         sizes = look(study)
         from translearn.cluster.session import session
+        from translearn.cluster.start.ahead import import_ahead
         from translearn.study.opening import open_study
         from translearn.study.run import run_study
 
         tuning = {"search_alg": search_alg, "scheduler": scheduler}
-        with session(address, dashboard=dashboard), open_study(study, "translearn.run", tuning, sizes, began) as opened:
-            run_study(opened)
+        with session(address, dashboard=dashboard):
+            import_ahead()
+            with open_study(study, "translearn.run", tuning, sizes, began) as opened:
+                run_study(opened)
     from translearn.study.result import Result
 
     return Result(Folder.open(study.storage) / study.name)

@@ -81,6 +81,9 @@ def _study_file(given: str) -> str:
 
 def _at_work(options: argparse.Namespace, spec: StudySpec, sizes: dict[str, Size], url: str) -> dict[str, Any]:
     """Do the work of a command; ``url`` is that of Ray's dashboard."""
+    from translearn.cluster.start.ahead import import_ahead
+
+    import_ahead()
     from translearn.cluster.tracking.console import say
     from translearn.study.opening import open_study
     from translearn.study.planning.dry_run import dry_run
