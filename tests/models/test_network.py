@@ -226,6 +226,21 @@ def test_a_model_that_gives_no_features_is_refused_by_name(
     assert f"can not be used: arch: {told}" in capsys.readouterr().out
 
 
+def test_a_model_that_can_not_be_made_for_any_number_of_classes_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fixed(*_: object, **options: object) -> nn.Module:
+        raise TypeError(f"unexpected: {sorted(options)}")
+
+    monkeypatch.setattr(timm, "create_model", fixed)
+    with pytest.raises(WeightsError) as raised:
+        stages("timm/ese_vovnet39b")
+    assert str(raised.value) == (
+        "arch: must be made for 3 classes, as timm/ese_vovnet39b is not, but got TypeError: unexpected: "
+        "['num_classes', 'pretrained']. Choose another; `translearn backbones` lists them."
+    )
+
+
 def test_dropout_before_an_added_head_belongs_to_it_and_is_on_in_a_linear_probe() -> None:
     network = skeleton("squeezenet1_1")
     assert network.stages.head == ("classifier.2", "linear_head")

@@ -40,34 +40,27 @@ def in_place(checkpoint: Checkpoint) -> Checkpoint:
 
 
 def save_state(folder: Path, saved: dict[str, Any]) -> None:
-    """Write loop state into the directory of a checkpoint."""
-    (folder / _STATE).write_bytes(sealed(saved))
+    """Write loop state, nested dicts and lists of tensors and plain values, into the directory of a checkpoint.
 
-
-def load_state(folder: Path) -> dict[str, Any] | None:
-    """Return the loop state in the directory of a checkpoint; None where there is none, or it is damaged.
-
-    A run without loop state begins anew, with the same bits.
-    """
-    file = folder / _STATE
-    return unsealed(file.read_bytes()) if file.exists() else None
-
-
-def sealed(saved: dict[str, Any]) -> bytes:
-    """Return loop state, nested dicts and lists of tensors and plain values, as bytes behind their checksum.
-
-    torch's own archive does not notice a flipped bit in a tensor.
+    Its checksum stands before it: torch's own archive does not notice a flipped bit in a tensor.
     """
     stream = io.BytesIO()
     torch.save(saved, stream)
-    content = stream.getvalue()
-    return hashlib.sha256(content).digest() + content
+    with (folder / _STATE).open("wb") as file:
+        file.write(hashlib.sha256(stream.getbuffer()).digest())
+        file.write(stream.getbuffer())
 
 
-def unsealed(content: bytes) -> dict[str, Any] | None:
-    """Return the loop state in bytes that ``sealed`` made, on the CPU; None where they were changed or cut off."""
-    digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if hashlib.sha256(body).digest() != digest:
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return the loop state in the directory of a checkpoint, on the CPU; None where there is none, or it is damaged.
+
+    A run without loop state begins anew, with the same bits.
+    """
+    if not (folder / _STATE).exists():
         return None
-    saved: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+    with (folder / _STATE).open("rb") as file:
+        digest, content = file.read(_DIGEST_BYTES), file.read()
+    if hashlib.sha256(content).digest() != digest:
+        return None
+    saved: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return saved

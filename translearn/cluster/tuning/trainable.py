@@ -118,8 +118,12 @@ class FineTune(tune.Trainable):
                 raise StorageError(f"a checkpoint cannot be written ({type(error).__name__}: {last})") from error
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the loop state after the last epoch; none where no epoch is done yet."""
+        """Write the loop state after the last epoch; none where no epoch is done yet, and no more than the tensors of a
+        trial that is whole: no epoch follows.
+        """
         state = self._last.state() if self._last else self._state
+        if state and state["epoch"] == self._context.spec.search.epochs:
+            state = {name: state[name] for name in ("epoch", "model")}
         if state:
             save_state(Path(checkpoint_dir), {"state": state})
 

@@ -54,6 +54,6 @@ def takes(arch: str, size: int) -> bool:
     """Return whether a backbone takes images of a size, in pixels: from a pass without memory (device "meta")."""
     try:
         skeleton(arch, image_size=size).eval()(torch.empty(2, 3, size, size, device="meta"))
-    except (RuntimeError, AssertionError, ValueError, ZeroDivisionError):
+    except Exception:  # whatever the code of a model raises
         return False
     return True

@@ -6,7 +6,8 @@ import copy
 import functools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +97,7 @@ def stages(arch: str) -> Stages:
     Raises:
         WeightsError: There is no such backbone, it does not run without memory, or it gives no features.
     """
-    with torch.device("meta"):
-        model = create_own(arch, num_classes=3)
+    model = _made(arch, 3)
     calls = _to_classifier(model, arch)
     if calls:
         return _stages(model, arch, calls, AUXILIARY.get(arch, ()))
@@ -107,8 +107,8 @@ def stages(arch: str) -> Stages:
 
 
 def _with_added_head(arch: str) -> nn.Module:
+    bare = _made(arch, 0)
     with torch.device("meta"):
-        bare = create_own(arch, num_classes=0)
         _, features = _ran(copy.deepcopy(bare), arch)
     if not isinstance(features, Tensor) or not 2 <= features.ndim <= 4 or not pooled(features).shape[1]:
         rule = f"must give features, tokens or maps without classes, as {arch} does not"
@@ -125,12 +125,26 @@ def _to_classifier(model: nn.Module, arch: str) -> list[Call]:
     return calls[: last + 1]
 
 
+def _made(arch: str, num_classes: int) -> nn.Module:
+    with torch.device("meta"), _told(f"must be made for {num_classes} classes, as {arch} is not"):
+        return create_own(arch, num_classes)
+
+
 def _ran(model: nn.Module, arch: str) -> tuple[list[Call], Any]:
-    try:
+    with _told(f"must run without memory, as {arch} does not"):
         return calls_of(model, native_size(arch))
-    except Exception as error:  # whatever the code of a model raises, which may be a user's own
+
+
+@contextmanager
+def _told(rule: str) -> Iterator[None]:
+    """Make one fault of whatever the code of a model raises, which may be a user's own."""
+    try:
+        yield
+    except WeightsError:
+        raise
+    except Exception as error:
         got = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}"
-        raise WeightsError(fault("arch", f"must run without memory, as {arch} does not", got, _CHOOSE)) from error
+        raise WeightsError(fault("arch", rule, got, _CHOOSE)) from error
 
 
 def _is_classifier(call: Call) -> bool:
