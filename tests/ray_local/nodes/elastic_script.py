@@ -31,7 +31,7 @@ from translearn.models.sources import scratch
 from translearn.storage.folder import Folder
 from translearn.training.config import TrainConfig
 
-EPOCHS = 6
+EPOCHS = 12
 TRAIN = TrainSpec(batch_size=16, precision="fp32", compile="never")
 CONFIG = TrainConfig(0, 0.01, EPOCHS, 0, TRAIN)
 PATIENCE_S = 120
