@@ -395,7 +395,7 @@ def test_two_workers_a_trial_give_the_curve_of_one(ray_session, task, tmp_path):
         trials = run_search(spec, task, folder, layout(workers, at_once=1), first)
         assert [trial.reason for trial in trials] == [None] * 3
         curves[workers] = [figures(trial) for trial in trials]
-    np.testing.assert_allclose(curves[1], curves[2], rtol=1e-4)
+    np.testing.assert_allclose(curves[1], curves[2], rtol=5e-4)
 
 
 @pytest.mark.slow

@@ -52,7 +52,8 @@ def trial_results(
         failures: Why trials failed, by their names: Tune may not have been able to keep it in the storage.
         is_restored: Whether the experiment was restored.
     """
-    found = [one for one in (_trial_result(result, space, failures) for result in grid) if one.curve or one.reason]
+    begun = (result for result in grid if result.config)  # of one that still waited at the end Tune knows no config
+    found = [one for one in (_trial_result(result, space, failures) for result in begun) if one.curve or one.reason]
     return sorted(found, key=_began_at) if is_restored else found
 
 
@@ -77,7 +78,7 @@ def _trial_result(result: tune.Result, space: SearchSpace, failures: Mapping[str
     run = result.path.rstrip("/").rpartition("/")[2]
     why = failures.get(run) or (result.error and cause(result.error))
     reason = why or (ordered[-1].get("reason") if ordered else None)
-    return TrialResult(run, space.settled(result.config or {}), ordered, reason)
+    return TrialResult(run, space.settled(result.config), ordered, reason)
 
 
 def _known(row: dict[str, Any]) -> dict[str, Any]:
