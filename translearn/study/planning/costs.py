@@ -19,6 +19,8 @@ from translearn.study.refits.convergence import lengths
 FORWARD = 1 / 3
 #: ASHA stops trials as they come, so more of them pass a rung than 1/reduction_factor.
 _PASS = 1.5
+#: To time a network that is fast, and the images that pass through one that is slow.
+_TIMED_S, _TIMED_IMAGES = 1.0, 60
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,13 @@ class Costs:
         return sum(passes) / min(self.resources.concurrent_trials, max(1, len(passes))) + validated
 
     def evaluation_s(self, spec: StudySpec) -> float:
-        """Return how long the predictions of the compared models take: transfer, scratch, longer and the probe."""
+        """Return how long the predictions of the compared models take (transfer, scratch, longer and the probe), and
+        the timing of each architecture.
+        """
         target = self.sizes["target"]
         images = 4 * spec.refit.seeds * (target.num_val + target.num_test)
-        return images * max(self.image_s.values()) * FORWARD / self.resources.concurrent_trials
+        timed = sum(_TIMED_S + _TIMED_IMAGES * self.image_s[arch] * FORWARD for arch in spec.archs)
+        return images * max(self.image_s.values()) * FORWARD / self.resources.concurrent_trials + timed
 
 
 def likely_epochs(search: SearchSpec) -> float:
