@@ -41,7 +41,8 @@ _QUICK = {
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
-# They take seconds to import, and Ray's start is mostly waiting. None imports Ray, which the main thread is importing.
+# They take seconds to import, and Ray's start is mostly waiting. None imports Ray: no two threads
+# wait for modules of each other.
 _MEANWHILE = ("torchvision", "scipy.stats", "pandas")
 # A raylet looks for its own object store, often a moment before it is there, and then sleeps so long: 1 s by default.
 _PROMPT = {
@@ -113,8 +114,8 @@ def _prompt_start() -> Iterator[None]:
     The agent has a fixed one by default. Where another Ray of the machine has it, a start waits 3 s for it, and the
     dashboard then has no agent.
     """
-    usual = parameter.RayParams
-    with environment({**_PROMPT, **own_address()}):
+    usual, prompt = parameter.RayParams, {name: os.environ.get(name, value) for name, value in _PROMPT.items()}
+    with environment({**prompt, **own_address()}):
         parameter.RayParams = partial(usual, dashboard_agent_listen_port=0)
         try:
             yield

@@ -67,6 +67,7 @@ def test_a_trial_keeps_its_tensors_where_it_is_whole_and_the_best_of_its_actor(
     saved = load_state(tmp_path)
     assert saved
     network, _ = initial_network(scratch("resnet18"), 2, SPEC.seed, 32)
+    assert set(saved["state"]) == {"epoch", "model"}  # no epoch follows, so there is nothing for the optimizer
     network.load_state_dict(saved["state"]["model"], strict=False)
     trained = actor._last.state()["model"] if actor._last else {}
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in trained.items())

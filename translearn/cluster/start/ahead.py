@@ -18,4 +18,5 @@ def import_ahead() -> None:
 
 
 def _begin() -> None:
+    importlib.import_module("scipy.linalg")  # in the task, whose number of threads BLAS keeps: results depend on it
     threading.Thread(target=importlib.import_module, args=("torchvision",), daemon=True).start()

@@ -79,6 +79,7 @@ def evaluate_study(
     }
     pictures = {split: pictures_of(spec, splits.dataset, split) for split in ("train", "val", "test")}
     on_val = _predictions(models, splits.val, pictures["val"], resources)
+    costs = costs_of(spec, folder, len(classes), resources)  # what fails or takes long comes before test is read
     say("evaluating on test")
     test = read_test(spec, folder, splits)
     on_test = _predictions(models, test.images, pictures["test"], resources)
@@ -97,7 +98,7 @@ def evaluate_study(
     if probe := evaluation["linear_probe"]:
         probe["model"] = f"{REFIT}/{run_name(compared[probe['role']], refit_seeds(spec).index(probe['seed']))}"
     deployed = sources[compared[evaluation["deployed"]["role"]].trial["source"]]
-    evaluation["cost"] = vars(costs_of(spec, folder, len(classes), resources)[deployed.arch])
+    evaluation["cost"] = vars(costs[deployed.arch])
     _deploy(context, compared, evaluation)
     _keep_mistakes(folder, on_test, test, evaluation)
     folder.remove_file(REPORT)  # of an earlier command that was interrupted: beside the figures it would look final
