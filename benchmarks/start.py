@@ -42,8 +42,10 @@ def _stages(folder: Path, name: str) -> dict[str, float]:
     file.write_text(yaml.safe_dump(_study(folder, name)))
     command, started = [sys.executable, "-m", "translearn.cli", "run", str(file)], time.time()
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as run:
-        found = dict(_followed(run, log, folder / "runs" / name / "search"))
-        run.send_signal(signal.SIGINT)
+        try:
+            found = dict(_followed(run, log, folder / "runs" / name / "search"))
+        finally:
+            run.send_signal(signal.SIGINT)
     return {stage: at - started for stage, at in found.items()}
 
 

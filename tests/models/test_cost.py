@@ -7,8 +7,9 @@ import safetensors.torch
 import torch
 
 from translearn.machine import cpu_name
+from translearn.models import cost
 from translearn.models.cost import Cost, measure, size_of
-from translearn.models.network import build
+from translearn.models.network import Network, build
 
 # As torchvision's documentation has them, for 1000 classes.
 DOCUMENTED = {"resnet18": 11_689_512, "resnet50": 25_557_032, "mobilenet_v2": 3_504_872}
@@ -42,6 +43,26 @@ def test_a_measurement_names_its_cpu_and_leaves_the_threads_as_they_were() -> No
     assert (found.latency_ms, found.device) == (found.cpu_latency_ms, f"one thread of {cpu_name()}")
     assert (found.gpu, found.gpu_latency_ms, found.gpu_images_per_s) == (None, None, None)
     assert found.mb == size_of("timm/test_vit", 10, 64).mb
+
+
+def test_batches_are_as_large_as_the_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[int] = []
+
+    def limited(_: object, inputs: tuple[torch.Tensor]) -> None:
+        passed.append(len(inputs[0]))
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def small(*options: object) -> Network:
+        network = build(*options)  # type: ignore[arg-type]
+        network.register_forward_pre_hook(limited)
+        return network
+
+    monkeypatch.setattr(cost, "build", small)
+    found = measure("timm/test_vit", 10, 64, has_gpu=False)
+    assert list(dict.fromkeys(passed)) == [1, 8, 4, 2]
+    assert found.cpu_images_per_s is not None
+    assert found.cpu_images_per_s > 0
 
 
 def test_the_latency_is_that_of_the_gpu_where_there_is_one() -> None:

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from translearn import __version__
 from translearn.cli import backbones, export, ingest, init, predict, serve, study, submit
 from translearn.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, InputError, TranslearnError
+from translearn.machine import end_quickly
 from translearn.storage.uris import masked
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    end_quickly()
     options = parser().parse_args(arguments)
     try:
         result = options.do(options)

@@ -83,7 +83,8 @@ def _at_work(options: argparse.Namespace, spec: StudySpec, sizes: dict[str, Size
     """Do the work of a command; ``url`` is that of Ray's dashboard."""
     from translearn.cluster.start.ahead import import_ahead
 
-    import_ahead()
+    if options.command != "report":
+        import_ahead()
     from translearn.cluster.tracking.console import say
     from translearn.study.opening import open_study
     from translearn.study.planning.dry_run import dry_run

@@ -19,7 +19,6 @@ from ray._private import parameter, ray_constants
 
 from translearn.cluster.start.address import LOCAL_RAY, check_address, find_address, joining
 from translearn.cluster.start.local import local_options, prepare_process
-from translearn.machine import end_quickly
 
 # Ray's listeners, and gloo's, bind to 127.0.0.1 with this, and to every interface without it.
 LOCAL = {
@@ -69,7 +68,6 @@ def session(address: str | None = None, dashboard: bool = True, num_cpus: int | 
     if ray.is_initialized():  # a caller's own session, for example a test's
         yield ""
         return
-    end_quickly()
     _prepare_environment()
     where, address = find_address(address)
     check_address(where, address)

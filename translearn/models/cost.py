@@ -15,7 +15,7 @@ from translearn.models.network import Network, build, skeleton
 
 #: Of the CPU. One serves an image at a time, so that the figure is of a core, whatever the others do.
 THREADS = 1
-#: Images of a batch, for images a second.
+#: Images of a batch, for images a second; fewer where a GPU's memory holds no more.
 BATCH_SIZES = {"cpu": 8, "cuda": 256}
 _LEAST, _MOST, _LONG_ENOUGH_S = 5, 50, 0.5
 
@@ -33,7 +33,7 @@ class Cost:
         cpu_images_per_s: Images a second in batches of 8, on one thread.
         gpu: The GPU of the next two; None without one.
         gpu_latency_ms: As of the CPU.
-        gpu_images_per_s: Likewise, in batches of 256.
+        gpu_images_per_s: Likewise, in batches of 256, or of the half, a quarter, ... where its memory holds no more.
     """
 
     arch: str
@@ -91,8 +91,18 @@ def measure(arch: str, num_classes: int, image_size: int, has_gpu: bool) -> Cost
 
 def _speed(network: Network, image_size: int, device: str) -> tuple[float, float]:
     """Return milliseconds of an image alone, and images a second in batches."""
-    one, many = (_median_s(network, num, image_size, device) for num in (1, BATCH_SIZES[device]))
-    return 1e3 * one, BATCH_SIZES[device] / many
+    latency_ms = 1e3 * _median_s(network, 1, image_size, device)
+    return latency_ms, _images_per_s(network, BATCH_SIZES[device], image_size, device)
+
+
+def _images_per_s(network: Network, num: int, image_size: int, device: str) -> float:
+    """Return it in batches of so many images, or of fewer where the memory holds no more."""
+    try:
+        return num / _median_s(network, num, image_size, device)
+    except torch.OutOfMemoryError:
+        if num == 1:
+            raise
+        return _images_per_s(network, num // 2, image_size, device)
 
 
 def _median_s(network: Network, num: int, image_size: int, device: str) -> float:

@@ -18,7 +18,6 @@ from translearn.config import StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.datasets.changes import data_warnings
-from translearn.study.limits import kept_sources
 from translearn.study.lock.lock import only_driver
 from translearn.study.planning.clock import counted
 from translearn.study.planning.costs import Costs
@@ -27,6 +26,7 @@ from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
 from translearn.study.planning.time_budget import TimeBudget, read_plan
 from translearn.study.planning.time_plan import planned, time_lines, with_overhead
+from translearn.study.sources.limits import kept_sources
 from translearn.study.unfinished.progress import told_when_interrupted
 
 

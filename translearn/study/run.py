@@ -26,7 +26,6 @@ from translearn.report.words import cost_words
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.context import StudyContext, study_context
-from translearn.study.costs import sources_with_costs
 from translearn.study.datasets.prepare import num_sets, target_dataset
 from translearn.study.done import check_evaluated, closing
 from translearn.study.evaluation.evaluation import evaluate_study
@@ -42,7 +41,8 @@ from translearn.study.refits.more_refits import more_left_out, refit_more
 from translearn.study.refits.refit import REFIT, refit
 from translearn.study.refits.survivors import left_out, pairs
 from translearn.study.search import search
-from translearn.study.sources import obtain_sources, source_dataset
+from translearn.study.sources.costs import sources_with_costs
+from translearn.study.sources.obtain import obtain_sources, source_dataset
 from translearn.study.unfinished.early_model import keep_probe
 from translearn.training.config import TrainConfig
 

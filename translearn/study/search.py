@@ -22,7 +22,7 @@ from translearn.study.directory import TRIALS
 from translearn.study.ranking.history import remember
 from translearn.study.ranking.warm_start import warm_start
 from translearn.study.refits.candidates import best_archs
-from translearn.study.sources import pretrain_curves
+from translearn.study.sources.obtain import pretrain_curves
 from translearn.study.trial_rows import keep_trials, trial_row
 from translearn.study.unfinished.early_model import keep_trial
 

@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import ray
+from ray._private import ray_constants
 
 pytestmark = [
     pytest.mark.ray,
@@ -80,6 +82,12 @@ def test_every_listener_of_a_local_ray_is_on_loopback(ray_session: str) -> None:
     assert len(set(found.values())) >= 4, "the servers of Ray are several processes"
     programs = {place: Path(f"/proc/{owner}/cmdline").read_text()[:200] for place, owner in found.items()}
     assert not {place: program for place, program in programs.items() if not is_loopback(place.split()[0])}
+
+
+def test_the_agent_of_the_dashboard_leaves_its_usual_port_to_others(ray_session: str) -> None:
+    ports = {int(place.split()[1]) for place in listeners(below(os.getpid()))}
+    assert ray._private.worker._global_node.dashboard_agent_listen_port in ports
+    assert ray_constants.DEFAULT_DASHBOARD_AGENT_LISTEN_PORT not in ports
 
 
 @pytest.mark.parametrize("path", ["/api/jobs/", "/api/version", "/nodes?view=summary", "/api/v0/tasks"])

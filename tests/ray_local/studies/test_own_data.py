@@ -11,9 +11,9 @@ from small_study import small_study
 from translearn.cluster.resources import plan_resources
 from translearn.models.network import build
 from translearn.storage.folder import Folder
-from translearn.study import source_errors
 from translearn.study.directory import SOURCES
-from translearn.study.sources import obtain_sources
+from translearn.study.sources import errors as source_errors
+from translearn.study.sources.obtain import obtain_sources
 
 pytestmark = pytest.mark.ray
 

@@ -17,7 +17,6 @@ from translearn.evaluation.predictions import CONVERGED, SCRATCH, TRANSFER, Pred
 from translearn.evaluation.summary import evaluate
 from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
-from translearn.study.costs import costs_of
 from translearn.study.directory import EVALUATION, MISTAKES, MODEL, REPORT, TRIALS
 from translearn.study.evaluation.forgotten import forgotten, forgotten_by_depth
 from translearn.study.evaluation.leaks import check_leaks
@@ -32,6 +31,7 @@ from translearn.study.refits.candidates import Candidate, is_probe
 from translearn.study.refits.convergence import chosen_of, converged, convergence_of
 from translearn.study.refits.depth_runs import depth_runs
 from translearn.study.refits.refit import REFIT, refit_errors, refit_seeds, run_name
+from translearn.study.sources.costs import costs_of
 from translearn.study.tables import MISTAKE_SCHEMA, table
 
 _THUMBNAIL = 96  # pixels

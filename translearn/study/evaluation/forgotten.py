@@ -24,7 +24,7 @@ from translearn.study.models import load
 from translearn.study.refits.depth_runs import DepthRun
 from translearn.study.refits.more_refits import failed_runs
 from translearn.study.refits.refit import REFIT, run_error
-from translearn.study.sources import source_dataset
+from translearn.study.sources.obtain import source_dataset
 
 
 def forgotten(

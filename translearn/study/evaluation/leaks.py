@@ -16,7 +16,7 @@ from translearn.study.datasets.names import limits
 from translearn.study.datasets.prepare import target_dataset
 from translearn.study.directory import LEAKS
 from translearn.study.evaluation.seen import Seen, duplicates, seen
-from translearn.study.sources import source_dataset
+from translearn.study.sources.obtain import source_dataset
 
 _MAX_PAIRS = 20
 

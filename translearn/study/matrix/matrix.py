@@ -21,7 +21,7 @@ from translearn.storage.uris import join
 from translearn.study.matrix.matrix_target import outcomes_on, target_spec
 from translearn.study.opening import Study
 from translearn.study.planning.plan import check_study
-from translearn.study.sources import obtain_sources
+from translearn.study.sources.obtain import obtain_sources
 from translearn.study.tables import TRIAL_SCHEMA, table
 
 MATRIX, ASYMMETRY, PAGE, FOLDER = "matrix.parquet", "asymmetry.parquet", "matrix.html", "matrix"

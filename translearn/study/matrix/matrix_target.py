@@ -29,7 +29,7 @@ from translearn.study.refits.candidates import Candidate
 from translearn.study.refits.refit import REFIT, refit, refit_errors, refit_seeds, run_name
 from translearn.study.refits.survivors import survivors
 from translearn.study.search import kept_trials, run_trials
-from translearn.study.sources import source_dataset
+from translearn.study.sources.obtain import source_dataset
 from translearn.study.tables import TRIAL_SCHEMA, ranked_trials, table
 
 ERRORS, LEFT_OUT = "errors.parquet", "left_out.json"

@@ -97,7 +97,8 @@ class Costs:
         """
         target = self.sizes["target"]
         images = 4 * spec.refit.seeds * (target.num_val + target.num_test)
-        timed = sum(_TIMED_S + _TIMED_IMAGES * self.image_s[arch] * FORWARD for arch in spec.archs)
+        archs = spec.archs if spec.search.limits.latency_ms is None else ()  # which are timed before the study begins
+        timed = sum(_TIMED_S + _TIMED_IMAGES * self.image_s[arch] * FORWARD for arch in archs)
         return images * max(self.image_s.values()) * FORWARD / self.resources.concurrent_trials + timed
 
 

@@ -15,11 +15,11 @@ from translearn.config import IngestSpec, SourceSpec, StudySpec
 from translearn.storage.folder import Folder
 from translearn.study import directory
 from translearn.study.datasets.changes import at_hand
-from translearn.study.limits import kept_sources
 from translearn.study.opening import Study
 from translearn.study.planning.estimate import plan_lines
 from translearn.study.planning.look import Size
 from translearn.study.planning.plan import check_study
+from translearn.study.sources.limits import kept_sources
 
 _IMAGES = 24  # of a split, where its classes are fewer
 

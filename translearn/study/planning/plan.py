@@ -14,8 +14,8 @@ from translearn.models.backbones.faults import backbone_faults
 from translearn.models.sources import check_sources
 from translearn.storage.folder import Folder
 from translearn.study.datasets.names import is_ingested
-from translearn.study.limits import size_faults
 from translearn.study.planning.look import Size, places, sizes_of, storage_faults
+from translearn.study.sources.limits import size_faults
 
 
 def check_study(spec: StudySpec, known: Mapping[str, Size] | None = None) -> dict[str, Size]:

@@ -26,7 +26,7 @@ from translearn.storage.folder import Folder
 from translearn.study.context import StudyContext
 from translearn.study.datasets.names import limits
 from translearn.study.directory import RANKING, RANKING_TABLE
-from translearn.study.sources import source_dataset
+from translearn.study.sources.obtain import source_dataset
 from translearn.study.tables import RANKING_SCHEMA, table
 from translearn.words import plural
 

@@ -9,8 +9,8 @@ from translearn.config import LimitsSpec, StudySpec
 from translearn.errors import WeightsError, fault, raise_faults
 from translearn.models.cost import Cost, size_of
 from translearn.storage.folder import Folder
-from translearn.study.costs import costs_of
 from translearn.study.directory import COSTS
+from translearn.study.sources.costs import costs_of
 
 Costs = Mapping[str, Cost]
 

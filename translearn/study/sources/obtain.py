@@ -25,7 +25,7 @@ from translearn.study.datasets.prepare import dataset_of, decode, num_sets
 from translearn.study.directory import SOURCES
 from translearn.study.models import check_trained, model_info
 from translearn.study.planning.budget import pretrain_batch_size
-from translearn.study.source_errors import absurd_line, measured_errors
+from translearn.study.sources.errors import absurd_line, measured_errors
 from translearn.study.tables import SOURCE_SCHEMA, table
 from translearn.training.config import TrainConfig
 

@@ -12,8 +12,8 @@ import torch
 from translearn.evaluation.source_error import SourceError
 from translearn.models.network import skeleton
 from translearn.models.sources import Source
-from translearn.study import source_errors as module
-from translearn.study.source_errors import absurd_line, measured_errors
+from translearn.study.sources import errors as module
+from translearn.study.sources.errors import absurd_line, measured_errors
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from translearn.config import StudySpec, parse_spec
 from translearn.errors import InputError
 from translearn.models.cost import Cost, size_of
 from translearn.storage.folder import Folder
-from translearn.study import costs
-from translearn.study.costs import costs_of
 from translearn.study.directory import COSTS
-from translearn.study.limits import kept_sources, size_faults
+from translearn.study.sources import costs
+from translearn.study.sources.costs import costs_of
+from translearn.study.sources.limits import kept_sources, size_faults
 
 ANY = cast(Resources, None)
 LATENCIES = {"resnet18": 20.0, "resnet34": 40.0, "mobilenet_v2": 15.0}
