@@ -160,7 +160,7 @@ def test_without_a_probe_one_interval_is_enough():
 def test_the_rankers_report_card_needs_four_tried_sources():
     evaluation = {**study().evaluation, "ranking": ranking(tuple("abcd"))}
     plain = Page(render(study(evaluation=evaluation))).plain
-    assert evaluation["ranking"]["card"]["sentence"] in plain
+    assert f"at the last stage. {evaluation['ranking']['card']['sentence']}" in plain
     assert "intervals are bootstraps over 4 sources" in plain
 
 
